@@ -1,1 +1,23 @@
-//! Placeholder.
+//! The Kubernetes API of Actions Gateway: `actions-gateway.github.com/v1alpha1`.
+//!
+//! Three kinds, one file each: [`ActionsGateway`] is what a team asks for, [`RunnerGroup`] one set of
+//! runners with the same labels, [`RunnerJob`] the durable memory of one claimed job. Beside them stand
+//! the words that more than one program uses: labels and annotations, fixed object names, condition
+//! types and reasons. No code here reaches a cluster, a clock or an environment.
+
+pub mod actions_gateway;
+pub mod conditions;
+pub mod duration;
+pub mod labels;
+pub mod names;
+pub mod pod_template;
+pub mod runner_group;
+pub mod runner_job;
+
+pub use actions_gateway::{ActionsGateway, ActionsGatewaySpec, ActionsGatewayStatus};
+pub use duration::GoDuration;
+pub use runner_group::{RunnerGroup, RunnerGroupSpec, RunnerGroupStatus};
+pub use runner_job::{RunnerJob, RunnerJobSpec, RunnerJobStatus};
+
+#[cfg(test)]
+mod tests;

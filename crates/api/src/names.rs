@@ -1,0 +1,24 @@
+//! Names that are the same in every tenant's namespace, because a namespace holds one gateway.
+
+/// AGC Deployment, metrics Service, ServiceAccount, RoleBinding and Lease, and the value of their `app` label.
+pub const CONTROLLER: &str = "actions-gateway-controller";
+/// ClusterRole that the tenant's RoleBinding refers to.
+pub const CONTROLLER_ROLE: &str = "actions-gateway-agc";
+/// Proxy Deployment, Service, HorizontalPodAutoscaler and PodDisruptionBudget.
+pub const PROXY: &str = "actions-gateway-proxy";
+/// ServiceAccount of worker pods: no token, no grants.
+pub const WORKER: &str = "actions-gateway-worker";
+/// The container of a worker pod in which the job runs.
+pub const RUNNER_CONTAINER: &str = "runner";
+/// The init container that delivers wrapper and payload.
+pub const INSTALL_CONTAINER: &str = "actions-gateway-install";
+/// Volume shared by the install container and `runner`.
+pub const RUN_VOLUME: &str = "actions-gateway-run";
+/// Volume of the payload Secret, mounted by the install container only.
+pub const PAYLOAD_VOLUME: &str = "actions-gateway-payload";
+/// Volume of the CA bundle for GitHub Enterprise Server.
+pub const GITHUB_CA_VOLUME: &str = "actions-gateway-github-ca";
+/// Key of a CA bundle in a ConfigMap.
+pub const CA_KEY: &str = "ca.crt";
+/// Name of the metrics port of every Service.
+pub const METRICS_PORT: &str = "metrics";

@@ -1,0 +1,232 @@
+//! The worker's pod template: an open object in the CRD, parsed strictly here.
+//!
+//! The schema of a whole PodTemplateSpec would make the CRD larger than `kubectl apply` takes. So the object is
+//! open, and [`parse`] refuses what the API server would have refused, and what is ours to set.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use k8s_openapi::api::core::v1::{Container, EnvVar, PodSpec, PodTemplateSpec};
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::{labels, names};
+
+/// Environment variables of a worker that only we set, compared without case.
+const RESERVED_ENV: [&str; 8] = [
+    "http_proxy",
+    "https_proxy",
+    "no_proxy",
+    "proxy_ca_cert_path",
+    "github_ca_cert_path",
+    "payload_secret_path",
+    "worker_mode",
+    "termination_message_path",
+];
+
+/// A pod template as the user wrote it.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct PodTemplate(pub Map<String, Value>);
+
+impl PodTemplate {
+    /// Whether nothing was written.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl JsonSchema for PodTemplate {
+    fn schema_name() -> Cow<'static, str> {
+        "PodTemplate".into()
+    }
+
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": "object", "x-kubernetes-preserve-unknown-fields": true })
+    }
+}
+
+/// A field that cannot be honoured: where it stands, the rule it breaks, and what to do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FieldError {
+    /// Path from the template's root, as in `spec.containers[0].env[1]`.
+    pub path: String,
+    /// The rule, and what to do.
+    pub problem: String,
+}
+
+impl FieldError {
+    fn new(path: impl Into<String>, problem: impl Into<String>) -> Self {
+        Self { path: path.into(), problem: problem.into() }
+    }
+}
+
+impl fmt::Display for FieldError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.path, self.problem)
+    }
+}
+
+/// Reads the template, or says everything that is wrong with it.
+pub fn parse(template: &PodTemplate) -> Result<PodTemplateSpec, Vec<FieldError>> {
+    let mut written = Value::Object(template.0.clone());
+    quantities_as_text(&mut written);
+    let typed: PodTemplateSpec = serde_json::from_value(written.clone())
+        .map_err(|error| vec![FieldError::new("podTemplate", format!("is no pod template: {error}"))])?;
+    let understood = serde_json::to_value(&typed)
+        .map_err(|error| vec![FieldError::new("podTemplate", format!("cannot be written back: {error}"))])?;
+
+    let mut errors = Vec::new();
+    unknown_fields("", &written, &understood, &mut errors);
+    reserved_metadata(&typed, &mut errors);
+    if let Some(spec) = &typed.spec {
+        reserved_spec(spec, &mut errors);
+    }
+    if errors.is_empty() { Ok(typed) } else { Err(errors) }
+}
+
+/// Kubernetes reads `cpu: 1` as it reads `cpu: "1"`; the typed API takes text only.
+fn quantities_as_text(value: &mut Value) {
+    match value {
+        Value::Object(fields) => {
+            for (name, field) in fields {
+                match field {
+                    Value::Object(entries) if name == "limits" || name == "requests" => {
+                        entries.values_mut().for_each(number_as_text);
+                    }
+                    _ if name == "sizeLimit" => number_as_text(field),
+                    _ => quantities_as_text(field),
+                }
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(quantities_as_text),
+        _ => {}
+    }
+}
+
+fn number_as_text(value: &mut Value) {
+    if let Value::Number(number) = value {
+        *value = Value::String(number.to_string());
+    }
+}
+
+/// What was written and is missing from what was understood is a field that Kubernetes does not know.
+fn unknown_fields(path: &str, written: &Value, understood: &Value, errors: &mut Vec<FieldError>) {
+    match (written, understood) {
+        (Value::Object(written), Value::Object(understood)) => {
+            for (name, value) in written {
+                let path = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
+                match understood.get(name) {
+                    Some(other) => unknown_fields(&path, value, other, errors),
+                    None if value.is_null() => {}
+                    None => errors
+                        .push(FieldError::new(path, "is no field of a pod template; correct or remove it")),
+                }
+            }
+        }
+        (Value::Array(written), Value::Array(understood)) => {
+            for (index, (value, other)) in written.iter().zip(understood).enumerate() {
+                unknown_fields(&format!("{path}[{index}]"), value, other, errors);
+            }
+        }
+        _ => {}
+    }
+}
+
+fn reserved_metadata(template: &PodTemplateSpec, errors: &mut Vec<FieldError>) {
+    let Some(metadata) = &template.metadata else { return };
+    let mut refuse = |set: bool, field: &str| {
+        if set {
+            let problem = "is set by the gateway for every worker; remove it";
+            errors.push(FieldError::new(format!("metadata.{field}"), problem));
+        }
+    };
+    refuse(metadata.name.is_some(), "name");
+    refuse(metadata.generate_name.is_some(), "generateName");
+    refuse(metadata.namespace.is_some(), "namespace");
+    refuse(metadata.finalizers.is_some(), "finalizers");
+    refuse(metadata.owner_references.is_some(), "ownerReferences");
+    for (field, keys) in [("labels", &metadata.labels), ("annotations", &metadata.annotations)] {
+        for key in keys.iter().flat_map(|it| it.keys()).filter(|it| is_ours(it)) {
+            let problem = "keys of this prefix are the gateway's; choose another key";
+            errors.push(FieldError::new(format!("metadata.{field}[{key}]"), problem));
+        }
+    }
+}
+
+fn is_ours(key: &str) -> bool {
+    key.split_once('/').is_some_and(|(prefix, _)| prefix == labels::GROUP) || key == labels::MANAGED_BY
+}
+
+fn reserved_spec(spec: &PodSpec, errors: &mut Vec<FieldError>) {
+    let mut refuse = |broken: bool, field: &str, problem: &str| {
+        if broken {
+            errors.push(FieldError::new(format!("spec.{field}"), problem));
+        }
+    };
+    let account = "workers run under the gateway's own account without grants; remove it";
+    refuse(spec.service_account_name.is_some(), "serviceAccountName", account);
+    refuse(spec.service_account.is_some(), "serviceAccount", account);
+    let token = "workers have no Kubernetes credentials; remove it or set false";
+    refuse(spec.automount_service_account_token == Some(true), "automountServiceAccountToken", token);
+    let host = "workers share no namespace with the node; remove it or set false";
+    refuse(spec.host_network == Some(true), "hostNetwork", host);
+    refuse(spec.host_pid == Some(true), "hostPID", host);
+    refuse(spec.host_ipc == Some(true), "hostIPC", host);
+    let restart = "a job runs once; remove it or set Never";
+    refuse(spec.restart_policy.as_deref().is_some_and(|it| it != "Never"), "restartPolicy", restart);
+    let grace = "the wrapper needs 25 s to end a job; set 30 or more";
+    refuse(
+        spec.termination_grace_period_seconds.is_some_and(|it| it < 30),
+        "terminationGracePeriodSeconds",
+        grace,
+    );
+    let class = "is chosen by priorityTiers; remove it";
+    refuse(spec.priority.is_some(), "priority", class);
+
+    for (index, volume) in spec.volumes.iter().flatten().enumerate() {
+        if volume.name.starts_with("actions-gateway-") {
+            let problem = "volume names of this prefix are the gateway's; choose another name";
+            errors.push(FieldError::new(format!("spec.volumes[{index}].name"), problem));
+        }
+    }
+    let lists = [
+        ("initContainers", spec.init_containers.as_deref().unwrap_or_default()),
+        ("containers", &spec.containers),
+    ];
+    for (list, containers) in lists {
+        for (index, container) in containers.iter().enumerate() {
+            reserved_container(&format!("spec.{list}[{index}]"), container, errors);
+        }
+    }
+}
+
+fn reserved_container(path: &str, container: &Container, errors: &mut Vec<FieldError>) {
+    if container.name == names::INSTALL_CONTAINER {
+        let problem = "this name is the gateway's; choose another name";
+        errors.push(FieldError::new(format!("{path}.name"), problem));
+    }
+    if container.name == names::RUNNER_CONTAINER {
+        let problem = "the runner container runs the gateway's wrapper; remove it";
+        if container.command.is_some() {
+            errors.push(FieldError::new(format!("{path}.command"), problem));
+        }
+        if container.args.is_some() {
+            errors.push(FieldError::new(format!("{path}.args"), problem));
+        }
+    }
+    for (index, EnvVar { name, .. }) in container.env.iter().flatten().enumerate() {
+        if RESERVED_ENV.iter().any(|it| it.eq_ignore_ascii_case(name)) {
+            let problem = format!("{name} is set by the gateway; remove it");
+            errors.push(FieldError::new(format!("{path}.env[{index}]"), problem));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

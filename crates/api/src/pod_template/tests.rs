@@ -1,0 +1,98 @@
+use super::*;
+
+fn template(yaml: &str) -> PodTemplate {
+    serde_yaml::from_str(yaml).unwrap()
+}
+
+#[track_caller]
+fn refused(yaml: &str, paths: &[&str]) {
+    let errors = parse(&template(yaml)).expect_err("must be refused");
+    assert_eq!(errors.iter().map(|it| it.path.as_str()).collect::<Vec<_>>(), paths);
+}
+
+#[test]
+fn an_empty_template_is_taken() {
+    assert_eq!(parse(&PodTemplate::default()).unwrap(), PodTemplateSpec::default());
+}
+
+#[test]
+fn an_ordinary_template_is_taken() {
+    let parsed = parse(&template(
+        "{metadata: {labels: {team: blue}}, spec: {nodeSelector: {disk: ssd}, terminationGracePeriodSeconds: 60,
+          containers: [{name: runner, image: 'example.org/runner:1', resources: {requests: {cpu: 1, memory: 2Gi}, limits: {cpu: 1.5}}}]}}",
+    ))
+    .unwrap();
+    let runner = &parsed.spec.unwrap().containers[0];
+    let requests = runner.resources.as_ref().unwrap().requests.as_ref().unwrap();
+    assert_eq!(requests["cpu"].0, "1", "a number is a quantity too");
+}
+
+#[test]
+fn unknown_fields_are_refused_with_their_path() {
+    refused(
+        "{spec: {containers: [{name: runner, imagee: x}], nodeSelecter: {a: b}}}",
+        &["spec.containers[0].imagee", "spec.nodeSelecter"],
+    );
+    refused("{sepc: {}}", &["sepc"]);
+}
+
+#[test]
+fn a_wrong_type_is_refused() {
+    refused("{spec: {containers: runner}}", &["podTemplate"]);
+}
+
+#[test]
+fn an_explicit_null_is_as_if_absent() {
+    parse(&template("{spec: {containers: [], nodeSelector: null}}")).unwrap();
+}
+
+#[test]
+fn reserved_fields_are_refused_with_their_path() {
+    refused("{metadata: {name: x}}", &["metadata.name"]);
+    refused(
+        "{metadata: {labels: {actions-gateway.github.com/component: agc}}}",
+        &["metadata.labels[actions-gateway.github.com/component]"],
+    );
+    for (field, value) in [
+        ("serviceAccountName", "admin"),
+        ("automountServiceAccountToken", "true"),
+        ("hostNetwork", "true"),
+        ("hostPID", "true"),
+        ("hostIPC", "true"),
+        ("restartPolicy", "Always"),
+        ("terminationGracePeriodSeconds", "10"),
+        ("priority", "5"),
+    ] {
+        refused(&format!("{{spec: {{containers: [], {field}: {value}}}}}"), &[&format!("spec.{field}")]);
+    }
+    refused(
+        "{spec: {containers: [], volumes: [{name: actions-gateway-run, emptyDir: {}}]}}",
+        &["spec.volumes[0].name"],
+    );
+    refused("{spec: {containers: [{name: actions-gateway-install}]}}", &["spec.containers[0].name"]);
+    refused(
+        "{spec: {containers: [{name: runner, command: [sh], args: [x]}]}}",
+        &["spec.containers[0].command", "spec.containers[0].args"],
+    );
+    refused(
+        "{spec: {containers: [{name: side, env: [{name: A, value: b}, {name: Https_Proxy, value: c}]}]}}",
+        &["spec.containers[0].env[1]"],
+    );
+}
+
+#[test]
+fn the_harmless_value_of_a_reserved_field_is_taken() {
+    parse(&template(
+        "{spec: {containers: [], hostNetwork: false, automountServiceAccountToken: false, restartPolicy: Never}}",
+    ))
+    .unwrap();
+}
+
+#[test]
+fn an_error_names_field_rule_and_remedy() {
+    let errors = parse(&template("{spec: {containers: [], hostPID: true}}")).unwrap_err();
+    assert_eq!(
+        errors[0].to_string(),
+        "spec.hostPID: workers share no namespace with the node; remove it or set false"
+    );
+}

@@ -1,0 +1,55 @@
+use super::*;
+
+fn full() -> AgcEnv {
+    AgcEnv {
+        pod_name: "actions-gateway-controller-0".into(),
+        pod_namespace: "team-a".into(),
+        pod_uid: "0b5e7c1e-0000-4000-8000-00000000fa4e".into(),
+        gateway_name: "team-a".into(),
+        github_url: "https://github.example/acme".into(),
+        credentials_dir: CREDENTIALS_DIR.into(),
+        github_ca_file: Some("/etc/actions-gateway/github-ca/ca.crt".into()),
+        github_ca_config_map: Some("github-ca".into()),
+        worker_service_account: "actions-gateway-worker".into(),
+        worker_image: "registry.example/runner:1".into(),
+        wrapper_image: "registry.example/worker:1".into(),
+        security_profile: "restricted".into(),
+        log_level: "debug".into(),
+        runner_version: RUNNER_VERSION.into(),
+        runner_group_id: 7,
+    }
+}
+
+fn with_downward(env: &AgcEnv) -> BTreeMap<String, String> {
+    let mut written = env.to_env();
+    for ((name, _), value) in DOWNWARD.iter().zip([&env.pod_name, &env.pod_namespace, &env.pod_uid]) {
+        assert!(
+            written.insert((*name).to_owned(), value.clone()).is_none(),
+            "{name} comes by the downward API"
+        );
+    }
+    written
+}
+
+#[test]
+fn what_is_written_is_read_back() {
+    assert_eq!(AgcEnv::from_env(&with_downward(&full())), Ok(full()));
+    let bare = AgcEnv { github_ca_file: None, github_ca_config_map: None, ..full() };
+    assert_eq!(AgcEnv::from_env(&with_downward(&bare)), Ok(bare));
+}
+
+#[test]
+fn a_missing_variable_is_named() {
+    let mut env = with_downward(&full());
+    env.insert("GITHUB_URL".into(), String::new());
+    let error = AgcEnv::from_env(&env).unwrap_err();
+    assert_eq!(error.to_string(), "environment variable GITHUB_URL is not set");
+}
+
+#[test]
+fn a_wrong_number_is_named() {
+    let mut env = with_downward(&full());
+    env.insert("GITHUB_RUNNER_GROUP_ID".into(), "one".into());
+    let error = AgcEnv::from_env(&env).unwrap_err();
+    assert_eq!(error.to_string(), "environment variable GITHUB_RUNNER_GROUP_ID: \"one\" is not a number");
+}

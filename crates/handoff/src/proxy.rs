@@ -1,0 +1,69 @@
+//! What the egress proxy is configured by.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use crate::env::{EnvError, Reader, Writer, seconds};
+
+/// The environment of the egress proxy.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ProxyEnv {
+    /// Port of the CONNECT listener.
+    pub port: u16,
+    /// Port of `/metrics`, `/healthz` and `/readyz`.
+    pub health_port: u16,
+    /// How long a connection to a destination may take to open.
+    pub dial_timeout: Duration,
+    /// How long open tunnels may go on after SIGTERM.
+    pub drain_timeout: Duration,
+    /// How long new tunnels are still taken after SIGTERM, while endpoints are being withdrawn.
+    pub linger: Duration,
+    /// Certificate chain of the listener, PEM.
+    pub tls_cert_file: String,
+    /// Its key, PEM.
+    pub tls_key_file: String,
+    /// Host names that may be reached, by suffix: `github.com` admits itself and its subdomains.
+    pub allowed_host_suffixes: Vec<String>,
+    /// Address ranges that may be reached although they are private, or by address.
+    pub allowed_cidrs: Vec<String>,
+    /// `info` or `debug`.
+    pub log_level: String,
+}
+
+impl ProxyEnv {
+    /// The variables to write.
+    pub fn to_env(&self) -> BTreeMap<String, String> {
+        let mut env = Writer::default();
+        env.set("PROXY_PORT", self.port.to_string());
+        env.set("PROXY_HEALTH_PORT", self.health_port.to_string());
+        env.set("PROXY_DIAL_TIMEOUT", seconds(self.dial_timeout));
+        env.set("PROXY_SHUTDOWN_DRAIN_TIMEOUT", seconds(self.drain_timeout));
+        env.set("PROXY_SHUTDOWN_LINGER", seconds(self.linger));
+        env.set("PROXY_TLS_CERT_FILE", &self.tls_cert_file);
+        env.set("PROXY_TLS_KEY_FILE", &self.tls_key_file);
+        env.set("PROXY_ALLOWED_HOST_SUFFIXES", self.allowed_host_suffixes.join(","));
+        env.set("PROXY_ALLOWED_CIDRS", self.allowed_cidrs.join(","));
+        env.set("LOG_LEVEL", &self.log_level);
+        env.0
+    }
+
+    /// Reads what [`Self::to_env`] wrote.
+    pub fn from_env(env: &BTreeMap<String, String>) -> Result<Self, EnvError> {
+        let env = Reader(env);
+        Ok(Self {
+            port: env.parsed("PROXY_PORT", 8080, "a port number")?,
+            health_port: env.parsed("PROXY_HEALTH_PORT", 8081, "a port number")?,
+            dial_timeout: env.seconds("PROXY_DIAL_TIMEOUT", Duration::from_secs(10))?,
+            drain_timeout: env.seconds("PROXY_SHUTDOWN_DRAIN_TIMEOUT", Duration::from_secs(45))?,
+            linger: env.seconds("PROXY_SHUTDOWN_LINGER", Duration::from_secs(10))?,
+            tls_cert_file: env.required("PROXY_TLS_CERT_FILE")?,
+            tls_key_file: env.required("PROXY_TLS_KEY_FILE")?,
+            allowed_host_suffixes: env.list("PROXY_ALLOWED_HOST_SUFFIXES"),
+            allowed_cidrs: env.list("PROXY_ALLOWED_CIDRS"),
+            log_level: env.or("LOG_LEVEL", "info"),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests;
