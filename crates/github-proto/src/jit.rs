@@ -1,0 +1,209 @@
+//! What is inside a JIT configuration (protocol §2.5): base64 of an object that maps file names to
+//! base64 of JSON files.
+
+use std::collections::BTreeMap;
+
+use base64::Engine;
+use base64::alphabet::{STANDARD, URL_SAFE};
+use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+use url::Url;
+use zeroize::Zeroizing;
+
+use crate::any_case::any_case;
+use crate::id::RunnerId;
+use crate::limits::JIT_BLOB;
+use crate::oauth::Credentials;
+use crate::reply::{BodyError, json};
+use crate::rsa::{KeyError, RsaKey, RsaParameters};
+use crate::url::handed_out;
+
+const RUNNER: &str = ".runner";
+const CREDENTIALS: &str = ".credentials";
+const RSA_PARAMETERS: &str = ".credentials_rsaparams";
+
+/// The files a runner needs; what else a blob may hold is not written anywhere.
+pub const FILE_NAMES: [&str; 3] = [RUNNER, CREDENTIALS, RSA_PARAMETERS];
+
+/// Why a blob cannot be used. Never quotes it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum JitError {
+    /// The blob is longer than any blob.
+    #[error("the JIT configuration is longer than {JIT_BLOB} bytes")]
+    TooLong,
+    /// The blob is not base64.
+    #[error("the JIT configuration is not base64")]
+    Encoding,
+    /// The blob is not an object of names and texts.
+    #[error("the JIT configuration is not an object of files: {0}")]
+    Envelope(#[source] BodyError),
+    /// A name that would leave the folder it is written to.
+    #[error("the JIT configuration names a file with a path")]
+    FileName,
+    /// A file is not base64.
+    #[error("{0} is not base64")]
+    FileEncoding(&'static str),
+    /// A file is not there.
+    #[error("{0} is missing")]
+    Missing(&'static str),
+    /// A file is not the JSON it should be.
+    #[error("{file}: {source}")]
+    File {
+        /// The file.
+        file: &'static str,
+        /// What is wrong with it.
+        #[source]
+        source: BodyError,
+    },
+    /// The key of the runner cannot be used.
+    #[error("{RSA_PARAMETERS}: {0}")]
+    Key(#[source] KeyError),
+    /// The server speaks the older pool protocol to this runner.
+    #[error("the server offers this runner the legacy protocol only (UseV2Flow is not true)")]
+    Legacy,
+}
+
+/// The three known files of a blob, by name. Others are left out.
+///
+/// # Errors
+/// When the blob is no JIT configuration, or one of its names holds a path.
+pub fn files(blob: &str) -> Result<BTreeMap<String, Vec<u8>>, JitError> {
+    if blob.len() > JIT_BLOB {
+        return Err(JitError::TooLong);
+    }
+    let envelope = Zeroizing::new(base64(blob.trim()).ok_or(JitError::Encoding)?);
+    let entries: BTreeMap<String, Zeroizing<String>> =
+        json(&envelope, JIT_BLOB).map_err(JitError::Envelope)?;
+    if entries.keys().any(|name| leaves_the_folder(name)) {
+        return Err(JitError::FileName);
+    }
+    let mut files = BTreeMap::new();
+    for name in FILE_NAMES {
+        if let Some(text) = entries.get(name) {
+            let bytes = base64(text.trim()).ok_or(JitError::FileEncoding(name))?;
+            files.insert(name.to_owned(), bytes);
+        }
+    }
+    Ok(files)
+}
+
+fn leaves_the_folder(name: &str) -> bool {
+    name.is_empty() || name == "." || name == ".." || name.contains(['/', '\\', '\0'])
+}
+
+/// A runner, ready to speak to the broker.
+#[derive(Debug)]
+pub struct JitConfig {
+    /// `.runner`.
+    pub runner: RunnerSettings,
+    /// `.credentials`.
+    pub credentials: Credentials,
+    /// `.credentials_rsaparams`.
+    pub key: RsaKey,
+}
+
+/// What of `.runner` a gateway uses.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RunnerSettings {
+    /// The record at GitHub.
+    pub id: RunnerId,
+    /// The runner's name.
+    pub name: String,
+    /// Base of the broker.
+    pub broker: Url,
+    /// One job only; true for every JIT configuration.
+    pub ephemeral: bool,
+    /// An invalid session must not be replaced by a new one.
+    pub skip_session_recover: bool,
+}
+
+any_case! {
+    struct RunnerFile {
+        id: u64 = "AgentId",
+        name: String = "AgentName",
+        broker: String = "ServerUrlV2",
+        v2: bool = "UseV2Flow",
+        ephemeral: bool = "Ephemeral",
+        skip_session_recover: bool = "SkipSessionRecover",
+    }
+}
+
+any_case! {
+    struct CredentialsFile {
+        data: CredentialsData = "data",
+    }
+}
+
+any_case! {
+    struct CredentialsData {
+        client_id: String = "clientId",
+        authorization_url: String = "authorizationUrl",
+        oauth_endpoint_url: String = "oauthEndpointUrl",
+        require_fips: String = "requireFipsCryptography",
+    }
+}
+
+impl JitConfig {
+    /// Decodes a blob down to settings, credentials and key.
+    ///
+    /// # Errors
+    /// Names the file that cannot be used and why.
+    pub fn decode(blob: &str) -> Result<Self, JitError> {
+        let files: BTreeMap<String, Zeroizing<Vec<u8>>> =
+            files(blob)?.into_iter().map(|(name, bytes)| (name, Zeroizing::new(bytes))).collect();
+        let file = |name: &'static str| files.get(name).ok_or(JitError::Missing(name));
+
+        let runner: RunnerFile = parse(RUNNER, file(RUNNER)?)?;
+        let credentials: CredentialsFile = parse(CREDENTIALS, file(CREDENTIALS)?)?;
+        let parameters: RsaParameters = parse(RSA_PARAMETERS, file(RSA_PARAMETERS)?)?;
+        Ok(Self {
+            runner: runner.settings()?,
+            credentials: credentials
+                .credentials()
+                .map_err(|field| JitError::File { file: CREDENTIALS, source: BodyError::Field(field) })?,
+            key: RsaKey::from_parameters(&parameters).map_err(JitError::Key)?,
+        })
+    }
+}
+
+impl RunnerFile {
+    fn settings(self) -> Result<RunnerSettings, JitError> {
+        let missing = |field| JitError::File { file: RUNNER, source: BodyError::Field(field) };
+        if self.v2 != Some(true) {
+            return Err(JitError::Legacy);
+        }
+        let broker = self.broker.and_then(|text| handed_out(&text).ok());
+        Ok(RunnerSettings {
+            id: RunnerId(self.id.filter(|&id| id != 0).ok_or_else(|| missing("AgentId"))?),
+            name: self.name.ok_or_else(|| missing("AgentName"))?,
+            broker: broker.ok_or_else(|| missing("ServerUrlV2"))?,
+            ephemeral: self.ephemeral.unwrap_or(false),
+            skip_session_recover: self.skip_session_recover.unwrap_or(false),
+        })
+    }
+}
+
+impl CredentialsFile {
+    fn credentials(self) -> Result<Credentials, &'static str> {
+        let data = self.data.ok_or("data")?;
+        let audience = data.authorization_url.ok_or("authorizationUrl")?;
+        let endpoint = data.oauth_endpoint_url.filter(|text| !text.is_empty());
+        let endpoint = handed_out(endpoint.as_deref().unwrap_or(&audience));
+        Ok(Credentials {
+            client_id: data.client_id.filter(|id| !id.is_empty()).ok_or("clientId")?,
+            endpoint: endpoint.map_err(|_| "authorizationUrl")?,
+            audience,
+            require_fips: data.require_fips.is_some_and(|text| text.eq_ignore_ascii_case("true")),
+        })
+    }
+}
+
+fn parse<T: serde::de::DeserializeOwned>(file: &'static str, bytes: &[u8]) -> Result<T, JitError> {
+    json(bytes, JIT_BLOB).map_err(|source| JitError::File { file, source })
+}
+
+/// Base64 with or without padding, in the standard or the URL alphabet.
+pub(crate) fn base64(text: &str) -> Option<Vec<u8>> {
+    let lenient = GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent);
+    let alphabet = if text.contains(['-', '_']) { &URL_SAFE } else { &STANDARD };
+    GeneralPurpose::new(alphabet, lenient).decode(text).ok()
+}

@@ -1,0 +1,162 @@
+//! `contextData.github`: a dictionary in the typed encoding of protocol §5.5. Only its few known texts
+//! are kept; the event payload in it may be large.
+
+use std::fmt;
+
+use serde::de::{IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer};
+
+use crate::any_case::any_case;
+use crate::reply::clip;
+use crate::rest::{Attempt, RunId};
+use crate::url::Repository;
+
+/// Which run a job belongs to. Absent or senseless values are `None`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct GitHubContext {
+    /// `owner/name`.
+    pub repository: Option<Repository>,
+    /// The run: a string on the wire.
+    pub run_id: Option<RunId>,
+    /// The attempt: a string on the wire.
+    pub run_attempt: Option<Attempt>,
+    /// The workflow's name.
+    pub workflow: Option<String>,
+    /// The git ref.
+    pub git_ref: Option<String>,
+    /// The commit.
+    pub sha: Option<String>,
+    /// What started the run.
+    pub event_name: Option<String>,
+    /// Who started it.
+    pub actor: Option<String>,
+}
+
+any_case! {
+    pub(super) struct Contexts { github: GitHubContext = "github", }
+}
+
+impl GitHubContext {
+    fn set(&mut self, key: &str, value: String) {
+        match key.to_ascii_lowercase().as_str() {
+            "repository" => self.repository = Repository::parse(&value).ok(),
+            "run_id" => self.run_id = value.parse().ok().map(RunId),
+            "run_attempt" => self.run_attempt = value.parse().ok().map(Attempt),
+            "workflow" => self.workflow = Some(clip(&value)),
+            "ref" => self.git_ref = Some(clip(&value)),
+            "sha" => self.sha = Some(clip(&value)),
+            "event_name" => self.event_name = Some(clip(&value)),
+            "actor" => self.actor = Some(clip(&value)),
+            _ => {}
+        }
+    }
+}
+
+any_case! {
+    struct Dictionary { entries: Entries = "d", }
+}
+
+impl<'de> Deserialize<'de> for GitHubContext {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let dictionary = Dictionary::deserialize(deserializer)?;
+        Ok(dictionary.entries.map(|it| it.0).unwrap_or_default())
+    }
+}
+
+any_case! {
+    struct Entry {
+        key: String = "k",
+        value: Text = "v",
+    }
+}
+
+/// The `d` of a dictionary, folded into the context entry by entry.
+struct Entries(GitHubContext);
+
+impl<'de> Deserialize<'de> for Entries {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Fold;
+        impl<'de> Visitor<'de> for Fold {
+            type Value = GitHubContext;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("the entries of a dictionary")
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut entries: A) -> Result<Self::Value, A::Error> {
+                let mut context = GitHubContext::default();
+                while let Some(entry) = entries.next_element::<Entry>()? {
+                    if let (Some(key), Some(Text(Some(value)))) = (entry.key, entry.value) {
+                        context.set(&key, value);
+                    }
+                }
+                Ok(context)
+            }
+        }
+        deserializer.deserialize_seq(Fold).map(Self)
+    }
+}
+
+/// A value's text: bare, or typed `{"t":0,"s":"…"}` with `t` left out for strings. Anything else is
+/// skipped.
+struct Text(Option<String>);
+
+any_case! {
+    struct Typed {
+        kind: u64 = "t",
+        text: String = "s",
+        number: f64 = "n",
+    }
+}
+
+impl<'de> Deserialize<'de> for Text {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Any;
+        impl<'de> Visitor<'de> for Any {
+            type Value = Option<String>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a value")
+            }
+
+            fn visit_bool<E>(self, value: bool) -> Result<Self::Value, E> {
+                Ok(Some(value.to_string()))
+            }
+
+            fn visit_u64<E>(self, value: u64) -> Result<Self::Value, E> {
+                Ok(Some(value.to_string()))
+            }
+
+            fn visit_i64<E>(self, value: i64) -> Result<Self::Value, E> {
+                Ok(Some(value.to_string()))
+            }
+
+            fn visit_f64<E>(self, value: f64) -> Result<Self::Value, E> {
+                Ok(Some(value.to_string()))
+            }
+
+            fn visit_str<E>(self, value: &str) -> Result<Self::Value, E> {
+                Ok(Some(value.to_owned()))
+            }
+
+            fn visit_unit<E>(self) -> Result<Self::Value, E> {
+                Ok(None)
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Self::Value, A::Error> {
+                while items.next_element::<IgnoredAny>()?.is_some() {}
+                Ok(None)
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
+                let typed = Typed::deserialize(serde::de::value::MapAccessDeserializer::new(map))?;
+                Ok(match typed.kind.unwrap_or(0) {
+                    0 => typed.text,
+                    4 => typed.number.map(|number| number.to_string()),
+                    _ => None,
+                })
+            }
+        }
+        deserializer.deserialize_any(Any).map(Self)
+    }
+}
