@@ -1,1 +1,29 @@
-//! Placeholder.
+//! Decides the life of one job: events and a time in, effects out. Knows no clock, no socket and no cluster.
+//!
+//! [`Job`] is the machine. Around it stand the pure decisions that need the same care: the [`naming`] of everything a
+//! job leaves in the cluster, its [`capacity`] question before the claim, its [`outcome`], its [`trace`] ids and the
+//! pace of repeated attempts ([`backoff`]).
+//!
+//! ```
+//! use job::{Effect, Event, Job, Policy};
+//! let now = jiff::Timestamp::UNIX_EPOCH;
+//! let mut job = Job::offered(Policy::default(), 7, true, now);
+//! let effects = job.handle(Event::Admitted, now);
+//! assert!(effects.contains(&Effect::Record)); // the intent is written before the claim
+//! assert!(!effects.contains(&Effect::Acquire));
+//! ```
+
+pub mod backoff;
+pub mod capacity;
+mod effect;
+mod event;
+mod job;
+pub mod naming;
+pub mod outcome;
+pub mod quantity;
+pub mod trace;
+
+pub use effect::{Effect, Fact, NotAcquired, Step, Timer};
+pub use event::{AgentState, Event, PodRefusal, PodStage, PodView, StartFailure};
+pub use job::{Job, Phase, Policy, Recovered, Summary, Times};
+pub use outcome::{Class, Ending, FailureReason, JobResult, Outcome, StopReason};

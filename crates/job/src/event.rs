@@ -1,0 +1,130 @@
+//! What happens to a job. Events say facts, not steps: one that is repeated or late changes nothing.
+
+use jiff::Timestamp;
+
+use crate::effect::{Step, Timer};
+use crate::outcome::{Disruption, Ending};
+
+/// Something that happened.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Event {
+    /// There is room: the slot is ours.
+    Admitted,
+    /// There is none: the job stays queued at GitHub.
+    Declined,
+    /// W1 is done.
+    Recorded,
+    /// W1 failed; whether an object is there is not known.
+    RecordFailed,
+    /// X1 answered: the job is ours.
+    Acquired {
+        /// End of the lock.
+        locked_until: Timestamp,
+    },
+    /// X1 answered that the job is not ours to have (404, 409, 422).
+    AcquireRefused,
+    /// X1 gave no usable answer.
+    AcquireFailed {
+        /// Whether the request may have reached GitHub, and so may have been granted.
+        sent: bool,
+    },
+    /// R5 answered.
+    AgentSeen(AgentState),
+    /// R5 gave no answer.
+    AgentUnseen,
+    /// W2 is done.
+    PayloadStored,
+    /// W2 failed.
+    PayloadStoreFailed,
+    /// The payload does not fit into a Secret.
+    PayloadTooLarge,
+    /// W3 is done, now or by an earlier try.
+    PodCreated,
+    /// W3 was refused.
+    PodRefused(PodRefusal),
+    /// W3 gave no usable answer.
+    PodCreateFailed,
+    /// X2 answered: the lock is extended.
+    Renewed {
+        /// End of the lock.
+        locked_until: Timestamp,
+    },
+    /// X2 gave no usable answer.
+    RenewFailed,
+    /// X2 answered that GitHub does not know the claim any more (404).
+    LockGone,
+    /// The watch shows the pod.
+    PodSeen(PodView),
+    /// The watch shows that the pod is gone.
+    PodGone,
+    /// GitHub sent a cancellation.
+    Cancelled,
+    /// Somebody deleted the `RunnerJob`.
+    DeletionRequested,
+    /// A step of the settlement is done.
+    Done(Step),
+    /// A timer is due.
+    Due(Timer),
+}
+
+/// What GitHub says of the agent that claimed a job.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AgentState {
+    /// It runs a job: the claim was granted.
+    Busy,
+    /// It runs none, or is not there: the claim was not granted.
+    Free,
+}
+
+/// Why the API server refused the pod.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PodRefusal {
+    /// A pod of that name has another owner: another claim of the same job.
+    Duplicate,
+    /// A ResourceQuota has no room.
+    Quota,
+    /// It would refuse it every time: the template, or a policy of the namespace.
+    Invalid,
+}
+
+/// Why a container does not start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StartFailure {
+    /// The image's name is malformed, or must not be pulled and is not there: no waiting helps.
+    ImageName,
+    /// The registry says that the image is not there or not for us.
+    ImagePull,
+    /// The container's configuration refers to something that is not there.
+    ContainerConfig,
+}
+
+/// How far a pod is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PodStage {
+    /// The `runner` container has not started.
+    Pending(Option<StartFailure>),
+    /// It runs.
+    Running {
+        /// When it started.
+        since: Timestamp,
+    },
+    /// It ended, or it never will start.
+    Ended(Ending),
+}
+
+/// A pod as the watch shows it: the whole of what matters, each time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PodView {
+    /// How far it is.
+    pub stage: PodStage,
+    /// When the API server had it.
+    pub created: Timestamp,
+    /// When a node was found for it.
+    pub scheduled: Option<Timestamp>,
+    /// When a deletion that somebody asked for should be over.
+    pub gone_by: Option<Timestamp>,
+    /// What the cluster does to it.
+    pub disruption: Option<Disruption>,
+    /// Whether it carries our finalizer.
+    pub held: bool,
+}

@@ -1,0 +1,364 @@
+//! The machine of one job.
+//!
+//! ```text
+//! Offered ─▶ Recording ─▶ Acquiring ─▶ Storing ─▶ Creating ─▶ Starting ─▶ Running ─▶ Finished ─▶ Settled
+//!    │           │         │      ▲       │           │           │                    ▲
+//!    └───────────┴─────────┴──────│───────┴───────────┴───────────┴────────────────────┘
+//!          Dropped  ◀── Verifying ┘         lost, refused, cancelled
+//! ```
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::backoff::Backoff;
+use crate::effect::{Effect, Fact, NotAcquired, Step, Timer};
+use crate::event::{AgentState, Event, StartFailure};
+use crate::outcome::{Disruption, FailureReason, JobResult, Outcome, StopReason};
+
+mod claim;
+mod end;
+mod lock;
+mod pod;
+mod recover;
+
+use lock::Lock;
+pub use recover::Recovered;
+
+/// Pause between tries of what stands between the claim and the pod: short, because the job waits.
+const WRITE: Backoff =
+    Backoff { first: SignedDuration::from_secs(1), longest: SignedDuration::from_secs(30) };
+
+/// What a group says of all its jobs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Policy {
+    /// How long a pod may stay pending.
+    pub pending_deadline: SignedDuration,
+    /// How long a worker may live; `None` for ever.
+    pub lifetime: Option<SignedDuration>,
+    /// How often a pod that a quota refused is tried again.
+    pub quota_retries: u32,
+    /// The pause before each.
+    pub quota_delay: SignedDuration,
+}
+
+impl Default for Policy {
+    fn default() -> Self {
+        Self {
+            pending_deadline: SignedDuration::from_mins(10),
+            lifetime: Some(SignedDuration::from_hours(12)),
+            quota_retries: 5,
+            quota_delay: SignedDuration::from_secs(30),
+        }
+    }
+}
+
+/// When a job came to where.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Times {
+    /// The offer arrived.
+    pub offered: Option<Timestamp>,
+    /// X1 answered.
+    pub acquired: Option<Timestamp>,
+    /// The pod was made.
+    pub pod_created: Option<Timestamp>,
+    /// A node was found for it.
+    pub scheduled: Option<Timestamp>,
+    /// The `runner` container started.
+    pub started: Option<Timestamp>,
+    /// The job was over.
+    pub finished: Option<Timestamp>,
+}
+
+/// Where a job stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Phase {
+    /// Nothing is written, nothing is reserved.
+    Offered,
+    /// W1 is under way.
+    Recording,
+    /// X1 is under way, or waits for its next try.
+    Acquiring {
+        /// This try, from 1.
+        attempt: u32,
+        /// Whether an earlier try may have been granted.
+        doubtful: bool,
+    },
+    /// X1 was refused, but may have been granted before: R5 will tell.
+    Verifying {
+        /// Times asked.
+        attempt: u32,
+        /// Since when.
+        since: Timestamp,
+    },
+    /// Claimed; W2 is under way.
+    Storing {
+        /// This try, from 1.
+        attempt: u32,
+    },
+    /// Claimed and stored; W3 is under way.
+    Creating {
+        /// This try, from 1.
+        attempt: u32,
+        /// How often a quota refused the pod.
+        quota_refusals: u32,
+    },
+    /// The pod exists; its `runner` container has not started.
+    Starting,
+    /// The `runner` container runs.
+    Running,
+    /// Over; these steps are left to write, in this order.
+    Finished(Outcome, Vec<Step>),
+    /// Over, and written down.
+    Settled(Outcome),
+    /// Not ours; nothing is left of it.
+    Dropped,
+}
+
+/// [`Phase`] in the words of a `RunnerJob`'s status.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, strum::IntoStaticStr)]
+#[expect(missing_docs, reason = "the words of the API")]
+pub enum Summary {
+    Acquiring,
+    Acquired,
+    Starting,
+    Running,
+    Succeeded,
+    Failed,
+    Cancelled,
+}
+
+/// One job, from its offer until nothing is left to write.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Job {
+    policy: Policy,
+    /// Spreads the pauses of jobs that fail together.
+    seed: u64,
+    acknowledge: bool,
+    phase: Phase,
+    times: Times,
+    lock: Lock,
+    /// The write or question that waits for its next try.
+    retry: Option<Timer>,
+    /// Why we end the worker.
+    stopping: Option<StopReason>,
+    cancelled_by_github: bool,
+    deletion_requested: bool,
+    force_cancelled: bool,
+    start_failure: Option<(StartFailure, Timestamp)>,
+    gone_by: Option<Timestamp>,
+    disruption: Option<Disruption>,
+    running_written: bool,
+}
+
+impl Job {
+    /// A job that GitHub offers. `acknowledge` says whether the offer asks for B3.
+    #[must_use]
+    pub fn offered(policy: Policy, seed: u64, acknowledge: bool, now: Timestamp) -> Self {
+        Self {
+            policy,
+            seed,
+            acknowledge,
+            phase: Phase::Offered,
+            times: Times { offered: Some(now), ..Times::default() },
+            lock: Lock::default(),
+            retry: None,
+            stopping: None,
+            cancelled_by_github: false,
+            deletion_requested: false,
+            force_cancelled: false,
+            start_failure: None,
+            gone_by: None,
+            disruption: None,
+            running_written: false,
+        }
+    }
+
+    /// Where it stands.
+    #[must_use]
+    pub fn phase(&self) -> &Phase {
+        &self.phase
+    }
+
+    /// When it came to where.
+    #[must_use]
+    pub fn times(&self) -> &Times {
+        &self.times
+    }
+
+    /// End of the lock, as GitHub last said; `None` before the claim.
+    #[must_use]
+    pub fn locked_until(&self) -> Option<Timestamp> {
+        self.lock.until()
+    }
+
+    /// How it ended.
+    #[must_use]
+    pub fn outcome(&self) -> Option<&Outcome> {
+        match &self.phase {
+            Phase::Finished(outcome, _) | Phase::Settled(outcome) => Some(outcome),
+            _ => None,
+        }
+    }
+
+    /// Whether nothing is left to do about it.
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        matches!(self.phase, Phase::Settled(_) | Phase::Dropped)
+    }
+
+    /// Whether it is claimed and not over: its lock is ours to renew, its agent is busy.
+    #[must_use]
+    pub fn is_claimed(&self) -> bool {
+        matches!(
+            self.phase,
+            Phase::Storing { .. } | Phase::Creating { .. } | Phase::Starting | Phase::Running
+        )
+    }
+
+    /// The status's word for where it stands.
+    #[must_use]
+    pub fn summary(&self) -> Summary {
+        match &self.phase {
+            Phase::Offered
+            | Phase::Recording
+            | Phase::Acquiring { .. }
+            | Phase::Verifying { .. }
+            | Phase::Dropped => Summary::Acquiring,
+            Phase::Storing { .. } | Phase::Creating { .. } => Summary::Acquired,
+            Phase::Starting => Summary::Starting,
+            Phase::Running => Summary::Running,
+            Phase::Finished(outcome, _) | Phase::Settled(outcome) => match outcome.result {
+                JobResult::Succeeded | JobResult::Skipped => Summary::Succeeded,
+                JobResult::Failed => Summary::Failed,
+                JobResult::Cancelled | JobResult::Duplicate => Summary::Cancelled,
+            },
+        }
+    }
+
+    /// Advances the job and says what must be done about it. Does none of it.
+    pub fn handle(&mut self, event: Event, now: Timestamp) -> Vec<Effect> {
+        if event == Event::DeletionRequested {
+            self.deletion_requested = true;
+        }
+        match (&self.phase, event) {
+            (Phase::Offered, Event::Admitted) => {
+                self.enter(Phase::Recording, [Effect::TakeSlot, Effect::Record])
+            }
+            (Phase::Offered, Event::Declined) => {
+                self.enter(Phase::Dropped, [not_acquired(NotAcquired::Declined)])
+            }
+
+            (Phase::Recording, Event::Recorded) if self.deletion_requested => {
+                self.drop_offer(NotAcquired::Failed)
+            }
+            (Phase::Recording, Event::Recorded) => self.acquire_first(),
+            (Phase::Recording, Event::RecordFailed) => self.drop_offer(NotAcquired::Failed),
+
+            (Phase::Acquiring { .. }, Event::Acquired { locked_until }) => self.acquired(locked_until, now),
+            (Phase::Acquiring { doubtful, .. }, Event::AcquireRefused) => match doubtful {
+                true => self.verify(now),
+                false => self.drop_offer(NotAcquired::Refused),
+            },
+            (&Phase::Acquiring { attempt, doubtful }, Event::AcquireFailed { sent })
+                if self.retry.is_none() =>
+            {
+                self.acquire_again(attempt, doubtful || sent, now)
+            }
+            (Phase::Verifying { .. }, Event::AgentSeen(AgentState::Busy)) => {
+                self.finish_without_pod(Outcome::failed(FailureReason::ClaimLost), now)
+            }
+            (Phase::Verifying { .. }, Event::AgentSeen(AgentState::Free)) => {
+                self.drop_offer(NotAcquired::Refused)
+            }
+            (&Phase::Verifying { attempt, since }, Event::AgentUnseen) if self.retry.is_none() => {
+                self.verify_again(attempt, since, now)
+            }
+
+            (Phase::Storing { .. }, Event::PayloadStored) => self.create_pod(),
+            (&Phase::Storing { attempt }, Event::PayloadStoreFailed) if self.retry.is_none() => {
+                self.phase = Phase::Storing { attempt: attempt + 1 };
+                self.again(Timer::StorePayload, now + WRITE.after(attempt, self.seed))
+            }
+            (Phase::Storing { .. }, Event::PayloadTooLarge) => {
+                self.finish_without_pod(Outcome::failed(FailureReason::PayloadTooLarge), now)
+            }
+
+            (Phase::Creating { .. }, Event::PodCreated) => self.pod_created(now),
+            (Phase::Creating { .. }, Event::PodSeen(view)) => self.pod_adopted(view, now),
+            (&Phase::Creating { attempt, quota_refusals }, Event::PodCreateFailed)
+                if self.retry.is_none() =>
+            {
+                self.phase = Phase::Creating { attempt: attempt + 1, quota_refusals };
+                self.again(Timer::CreatePod, now + WRITE.after(attempt, self.seed))
+            }
+            (&Phase::Creating { quota_refusals, .. }, Event::PodRefused(refusal)) if self.retry.is_none() => {
+                self.pod_refused(refusal, quota_refusals, now)
+            }
+
+            (Phase::Starting | Phase::Running, Event::PodSeen(view)) => self.look_at_pod(view, now),
+            (Phase::Starting | Phase::Running, Event::PodGone) => self.pod_gone(now),
+
+            (_, Event::Cancelled) if self.is_claimed() => {
+                self.cancelled_by_github = true;
+                self.stop(StopReason::Cancelled, now)
+            }
+            (_, Event::DeletionRequested) if self.is_claimed() => self.stop(StopReason::Cancelled, now),
+            (Phase::Settled(_), Event::DeletionRequested) => vec![Effect::ReleaseRecord],
+
+            (_, Event::Renewed { locked_until }) if self.is_claimed() => self.lock.renewed(locked_until, now),
+            (_, Event::RenewFailed) if self.is_claimed() => self.renew_failed(now),
+            (_, Event::LockGone) if self.is_claimed() => self.lock_lost(now),
+
+            (Phase::Finished(..), Event::Done(step)) => self.step_done(step),
+            (_, Event::Due(timer)) => self.due(timer, now),
+            _ => Vec::new(), // a repeat or a straggler
+        }
+    }
+
+    fn enter<const N: usize>(&mut self, phase: Phase, effects: [Effect; N]) -> Vec<Effect> {
+        self.phase = phase;
+        effects.into()
+    }
+
+    fn again(&mut self, timer: Timer, at: Timestamp) -> Vec<Effect> {
+        self.retry = Some(timer);
+        vec![Effect::Wake(timer, at)]
+    }
+
+    fn due(&mut self, timer: Timer, now: Timestamp) -> Vec<Effect> {
+        if self.retry == Some(timer) {
+            self.retry = None;
+            return retried(timer).into_iter().collect();
+        }
+        match (&self.phase, timer) {
+            (_, Timer::Renew) if self.is_claimed() => self.lock.due().into_iter().collect(),
+            (Phase::Running, Timer::MarkRunning) if !self.running_written => {
+                self.running_written = true;
+                vec![Effect::WriteRunning]
+            }
+            (Phase::Starting | Phase::Running, timer) => self.pod_timer_due(timer, now),
+            _ => Vec::new(),
+        }
+    }
+}
+
+fn retried(timer: Timer) -> Option<Effect> {
+    match timer {
+        Timer::Acquire => Some(Effect::Acquire),
+        Timer::CheckAgent => Some(Effect::CheckAgent),
+        Timer::StorePayload => Some(Effect::StorePayload),
+        Timer::CreatePod => Some(Effect::CreatePod),
+        Timer::Renew
+        | Timer::MarkRunning
+        | Timer::Pending
+        | Timer::StartFailure
+        | Timer::Lifetime
+        | Timer::Vanish => None,
+    }
+}
+
+fn not_acquired(why: NotAcquired) -> Effect {
+    Effect::Report(Fact::NotAcquired(why))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,86 @@
+//! The lock on a claimed job: when to renew it, and when it is lost.
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::Job;
+use crate::backoff::between;
+use crate::effect::{Effect, Fact, Timer};
+use crate::event::Event;
+use crate::outcome::StopReason;
+
+/// A minute after each success, as GitHub's own runner does; the lock lasts ten.
+const RENEW_EVERY: SignedDuration = SignedDuration::from_secs(60);
+/// How long past its end a lock may still be granted again, protocol §5.3.
+const GRACE: SignedDuration = SignedDuration::from_mins(5);
+
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Lock {
+    until: Option<Timestamp>,
+    failures: u32,
+    /// Whether a timer stands for the next renewal; otherwise one is under way or none ever will be.
+    waiting: bool,
+}
+
+impl Lock {
+    pub(super) fn until(&self) -> Option<Timestamp> {
+        self.until
+    }
+
+    /// The claim was granted: the first renewal goes out at once.
+    pub(super) fn taken(&mut self, until: Timestamp) -> Effect {
+        self.until = Some(until);
+        Effect::Renew
+    }
+
+    pub(super) fn renewed(&mut self, until: Timestamp, now: Timestamp) -> Vec<Effect> {
+        if self.waiting {
+            return Vec::new(); // nobody asked
+        }
+        *self = Self { until: Some(until), failures: 0, waiting: true };
+        vec![Effect::Wake(Timer::Renew, now + RENEW_EVERY)]
+    }
+
+    pub(super) fn due(&mut self) -> Option<Effect> {
+        std::mem::take(&mut self.waiting).then_some(Effect::Renew)
+    }
+
+    /// Counts a failure and says when to try again; `None` when the lock is past saving.
+    fn failed(&mut self, seed: u64, now: Timestamp) -> Option<Timestamp> {
+        let lost = self.until.is_some_and(|it| now >= it + GRACE);
+        if lost {
+            return None;
+        }
+        self.failures += 1;
+        self.waiting = true;
+        let (shortest, longest) = if self.failures <= 5 { (5, 15) } else { (15, 30) };
+        Some(
+            now + between(
+                SignedDuration::from_secs(shortest),
+                SignedDuration::from_secs(longest),
+                seed,
+                self.failures,
+            ),
+        )
+    }
+}
+
+impl Job {
+    pub(super) fn renew_failed(&mut self, now: Timestamp) -> Vec<Effect> {
+        if self.lock.waiting {
+            return Vec::new(); // nobody asked
+        }
+        let mut effects = match self.lock.failed(self.seed, now) {
+            Some(next) => vec![Effect::Wake(Timer::Renew, next)],
+            None => self.handle(Event::LockGone, now),
+        };
+        effects.push(Effect::Report(Fact::RenewFailed));
+        effects
+    }
+
+    /// The claim is GitHub's again. Whatever the worker still does, nobody will hear of it.
+    pub(super) fn lock_lost(&mut self, now: Timestamp) -> Vec<Effect> {
+        self.lock.waiting = false;
+        self.lock.until = Some(now);
+        self.stop(StopReason::LockLost, now)
+    }
+}

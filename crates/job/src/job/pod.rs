@@ -1,0 +1,176 @@
+//! What a job makes of its pod: from the POST's answer to the pod's end.
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::end::stopped;
+use super::{Job, Phase};
+use crate::effect::{Effect, Fact, Timer};
+use crate::event::{PodRefusal, PodStage, PodView, StartFailure};
+use crate::outcome::{Disruption, Ending, FailureReason, Outcome, StopReason};
+
+/// A job shorter than this goes without the `Running` write.
+const MARK_RUNNING_AFTER: SignedDuration = SignedDuration::from_secs(10);
+/// What the kubelet gets beyond the lifetime that it enforces itself, before we do.
+const LIFETIME_SLACK: SignedDuration = SignedDuration::from_secs(60);
+/// What a deletion gets beyond its grace, before the pod counts as lost with its node.
+const DELETION_SLACK: SignedDuration = SignedDuration::from_secs(30);
+
+impl Job {
+    pub(super) fn create_pod(&mut self) -> Vec<Effect> {
+        self.retry = None;
+        self.enter(Phase::Creating { attempt: 1, quota_refusals: 0 }, [Effect::CreatePod])
+    }
+
+    pub(super) fn pod_refused(
+        &mut self,
+        refusal: PodRefusal,
+        quota_refusals: u32,
+        now: Timestamp,
+    ) -> Vec<Effect> {
+        if let Some(reason) = self.stopping {
+            return self.finish_without_pod(stopped(reason), now);
+        }
+        match refusal {
+            PodRefusal::Duplicate => self.finish_without_pod(Outcome::duplicate(), now),
+            PodRefusal::Invalid => {
+                self.finish_without_pod(Outcome::failed(FailureReason::ContainerConfig), now)
+            }
+            PodRefusal::Quota if quota_refusals >= self.policy.quota_retries => {
+                self.finish_without_pod(Outcome::failed(FailureReason::QuotaRejected), now)
+            }
+            PodRefusal::Quota => {
+                self.phase = Phase::Creating { attempt: 1, quota_refusals: quota_refusals + 1 };
+                let mut effects = self.again(Timer::CreatePod, now + self.policy.quota_delay);
+                effects.push(Effect::Report(Fact::QuotaRefused(quota_refusals + 1)));
+                effects
+            }
+        }
+    }
+
+    pub(super) fn pod_created(&mut self, now: Timestamp) -> Vec<Effect> {
+        self.retry = None;
+        self.times.pod_created = Some(now);
+        self.phase = Phase::Starting;
+        let mut effects =
+            vec![Effect::WriteAcquired, Effect::Wake(Timer::Pending, now + self.policy.pending_deadline)];
+        if let Some(reason) = self.stopping {
+            effects.extend(self.stop_worker(reason));
+        }
+        effects
+    }
+
+    /// The watch was faster than the POST's answer, or the answer was lost.
+    pub(super) fn pod_adopted(&mut self, view: PodView, now: Timestamp) -> Vec<Effect> {
+        let mut effects = self.pod_created(now);
+        effects.extend(self.look_at_pod(view, now));
+        effects
+    }
+
+    pub(super) fn look_at_pod(&mut self, view: PodView, now: Timestamp) -> Vec<Effect> {
+        let mut effects = Vec::new();
+        self.disruption = view.disruption.or(self.disruption);
+        if let Some(scheduled) = view.scheduled
+            && self.times.scheduled.is_none()
+        {
+            self.times.scheduled = Some(scheduled);
+            effects.push(Effect::Report(Fact::Scheduled(self.since_claim(scheduled))));
+        }
+        if let Some(gone_by) = view.gone_by
+            && self.gone_by != view.gone_by
+        {
+            self.gone_by = view.gone_by;
+            effects.push(Effect::Wake(Timer::Vanish, gone_by + DELETION_SLACK));
+        }
+        effects.extend(match view.stage {
+            PodStage::Pending(failure) if self.phase == Phase::Starting => {
+                self.note_start_failure(failure, now)
+            }
+            PodStage::Running { since } if self.phase == Phase::Starting => self.started(since, view.created),
+            PodStage::Ended(ending) => self.ended(ending, now),
+            PodStage::Pending(_) | PodStage::Running { .. } => Vec::new(),
+        });
+        effects
+    }
+
+    fn note_start_failure(&mut self, failure: Option<StartFailure>, now: Timestamp) -> Vec<Effect> {
+        if self.start_failure.map(|it| it.0) == failure {
+            return Vec::new();
+        }
+        self.start_failure = failure.map(|it| (it, now));
+        match failure {
+            Some(failure) if patience(failure).is_zero() => self.stop(stop_reason(failure), now),
+            Some(failure) => vec![Effect::Wake(Timer::StartFailure, now + patience(failure))],
+            None => Vec::new(),
+        }
+    }
+
+    fn started(&mut self, since: Timestamp, created: Timestamp) -> Vec<Effect> {
+        let known = self.times.started.replace(since).is_some();
+        self.phase = Phase::Running;
+        let mut effects = vec![Effect::Wake(Timer::MarkRunning, since + MARK_RUNNING_AFTER)];
+        if let Some(lifetime) = self.policy.lifetime {
+            effects.push(Effect::Wake(Timer::Lifetime, created + lifetime + LIFETIME_SLACK));
+        }
+        if !known {
+            effects.push(Effect::Report(Fact::Started(self.since_claim(since))));
+        }
+        effects
+    }
+
+    fn ended(&mut self, ending: Ending, now: Timestamp) -> Vec<Effect> {
+        if ending.exit_code.is_some() {
+            self.times.started.get_or_insert(ending.at);
+        }
+        let stamp = ending.stamp.or(self.stopping);
+        let disruption = ending.disruption.or(self.disruption);
+        let outcome = Ending { stamp, disruption, ..ending }.conclude();
+        self.finish_with_pod(outcome, now)
+    }
+
+    pub(super) fn pod_gone(&mut self, now: Timestamp) -> Vec<Effect> {
+        let ending = Ending { stamp: self.stopping, disruption: self.disruption, ..Ending::vanished(now) };
+        self.finish_without_pod(ending.conclude(), now)
+    }
+
+    pub(super) fn pod_timer_due(&mut self, timer: Timer, now: Timestamp) -> Vec<Effect> {
+        match timer {
+            Timer::Pending if self.phase == Phase::Starting => self.stop(StopReason::PendingDeadline, now),
+            Timer::StartFailure => match self.start_failure {
+                Some((failure, since))
+                    if now >= since + patience(failure) && self.phase == Phase::Starting =>
+                {
+                    self.stop(stop_reason(failure), now)
+                }
+                _ => Vec::new(),
+            },
+            Timer::Lifetime if self.phase == Phase::Running => self.stop(StopReason::LifetimeExceeded, now),
+            // The kubelet would have said something by now: it is not there any more.
+            Timer::Vanish if self.gone_by.is_some_and(|it| now >= it + DELETION_SLACK) => {
+                let disruption = self.disruption.or(Some(Disruption::NodeLost));
+                self.ended(Ending { disruption, ..Ending::vanished(now) }, now)
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    fn since_claim(&self, at: Timestamp) -> SignedDuration {
+        at.duration_since(self.times.acquired.unwrap_or(at)).max(SignedDuration::ZERO)
+    }
+}
+
+/// How long a container may fail to start for this before it counts as one that never will.
+fn patience(failure: StartFailure) -> SignedDuration {
+    match failure {
+        StartFailure::ImageName => SignedDuration::ZERO,
+        // A tag that is pushed this very moment; a ConfigMap that another tool applies right after us.
+        StartFailure::ImagePull => SignedDuration::from_secs(40),
+        StartFailure::ContainerConfig => SignedDuration::from_secs(30),
+    }
+}
+
+fn stop_reason(failure: StartFailure) -> StopReason {
+    match failure {
+        StartFailure::ImageName | StartFailure::ImagePull => StopReason::ImagePull,
+        StartFailure::ContainerConfig => StopReason::ContainerConfig,
+    }
+}

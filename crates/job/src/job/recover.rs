@@ -1,0 +1,105 @@
+//! A job as a successor finds it: the rows of the crash table.
+
+use jiff::Timestamp;
+
+use super::{Job, Phase, Policy, Times};
+use crate::effect::{Effect, Step, Timer};
+use crate::event::{Event, PodView};
+use crate::outcome::Outcome;
+
+/// What the cluster holds of a job whose controller is gone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Recovered {
+    /// What the `RunnerJob` says of its times.
+    pub times: Times,
+    /// Its `Complete` condition.
+    pub complete: Option<Outcome>,
+    /// Whether W4 named the pod's uid.
+    pub pod_named: bool,
+    /// Whether W5 was done.
+    pub running_written: bool,
+    /// End of the lock as W4 wrote it.
+    pub locked_until: Option<Timestamp>,
+    /// Whether the payload Secret is there: the claim.
+    pub payload_stored: bool,
+    /// The pod that the `RunnerJob` owns.
+    pub pod: Option<PodView>,
+    /// Whether somebody deleted the `RunnerJob`.
+    pub deletion_requested: bool,
+}
+
+impl Job {
+    /// Takes a job up where its predecessor left it.
+    #[must_use]
+    pub fn recover(policy: Policy, seed: u64, found: Recovered, now: Timestamp) -> (Self, Vec<Effect>) {
+        let mut job = Self::offered(policy, seed, false, now);
+        job.times = found.times;
+        job.running_written = found.running_written;
+        if let Some(outcome) = found.complete {
+            job.deletion_requested = found.deletion_requested;
+            let effects = job.settle_rest(outcome, found.pod.is_some_and(|it| it.held));
+            return (job, effects);
+        }
+        let mut effects = vec![Effect::TakeSlot];
+        effects.extend(match found.pod {
+            Some(pod) => job.found_pod(pod, found.pod_named, found.locked_until, now), // C5 to C8
+            None if found.pod_named => job.found_no_pod(now),                          // C12
+            None if found.payload_stored => job.found_payload(found.locked_until, now), // C4
+            None => job.found_intent(),                                                // C2, C3
+        });
+        if found.deletion_requested {
+            effects.extend(job.handle(Event::DeletionRequested, now));
+        }
+        (job, effects)
+    }
+
+    fn settle_rest(&mut self, outcome: Outcome, pod_held: bool) -> Vec<Effect> {
+        if pod_held {
+            self.phase =
+                Phase::Finished(outcome, vec![Step::DeletePayload, Step::ReplaceAgent, Step::ReleasePod]);
+            return vec![Effect::Settle(Step::DeletePayload)]; // C9 to C11
+        }
+        self.phase = Phase::Settled(outcome);
+        self.deletion_requested.then_some(Effect::ReleaseRecord).into_iter().collect()
+    }
+
+    fn found_pod(
+        &mut self,
+        pod: PodView,
+        named: bool,
+        locked_until: Option<Timestamp>,
+        now: Timestamp,
+    ) -> Vec<Effect> {
+        let mut effects = vec![self.reclaim(locked_until, now)];
+        self.times.pod_created = Some(pod.created);
+        self.phase = Phase::Starting;
+        if !named {
+            effects.push(Effect::WriteAcquired);
+        }
+        effects.push(Effect::Wake(Timer::Pending, pod.created + self.policy.pending_deadline));
+        effects.extend(self.look_at_pod(pod, now));
+        effects
+    }
+
+    fn found_no_pod(&mut self, now: Timestamp) -> Vec<Effect> {
+        self.phase = Phase::Starting;
+        self.pod_gone(now)
+    }
+
+    fn found_payload(&mut self, locked_until: Option<Timestamp>, now: Timestamp) -> Vec<Effect> {
+        let renew = self.reclaim(locked_until, now);
+        let mut effects = self.create_pod();
+        effects.push(renew);
+        effects
+    }
+
+    fn found_intent(&mut self) -> Vec<Effect> {
+        self.enter(Phase::Acquiring { attempt: 1, doubtful: true }, [Effect::Acquire])
+    }
+
+    /// The claim is ours still. Without W4 its lock is of unknown age: it counts from now, and X2 tells.
+    fn reclaim(&mut self, locked_until: Option<Timestamp>, now: Timestamp) -> Effect {
+        self.times.acquired.get_or_insert(now);
+        self.lock.taken(locked_until.unwrap_or(now))
+    }
+}

@@ -1,0 +1,391 @@
+use proptest::collection::vec;
+use proptest::prelude::*;
+
+use super::*;
+use crate::event::{PodRefusal, PodStage, PodView};
+use crate::outcome::{Ending, Report};
+
+mod world;
+
+const EPOCH: Timestamp = Timestamp::UNIX_EPOCH;
+
+fn at(seconds: i64) -> Timestamp {
+    EPOCH + SignedDuration::from_secs(seconds)
+}
+
+fn pod(stage: PodStage) -> PodView {
+    PodView { stage, created: EPOCH, scheduled: None, gone_by: None, disruption: None, held: true }
+}
+
+fn succeeded() -> Ending {
+    let report = Report::Concluded { result: JobResult::Succeeded, oom_kills: 0 };
+    Ending { exit_code: Some(0), report, deletion_requested: false, ..Ending::vanished(at(30)) }
+}
+
+/// A job that stands right after these events, all at time zero.
+fn after(events: &[Event]) -> Job {
+    let mut job = Job::offered(Policy::default(), 7, true, EPOCH);
+    for event in events {
+        job.handle(event.clone(), EPOCH);
+    }
+    job
+}
+
+const LOCKED: Event = Event::Acquired { locked_until: Timestamp::UNIX_EPOCH };
+
+fn acquiring() -> Job {
+    after(&[Event::Admitted, Event::Recorded])
+}
+
+fn starting() -> Job {
+    let mut job = acquiring();
+    job.handle(Event::Acquired { locked_until: at(600) }, EPOCH);
+    job.handle(Event::PayloadStored, EPOCH);
+    job.handle(Event::PodCreated, EPOCH);
+    job
+}
+
+fn running() -> Job {
+    let mut job = starting();
+    job.handle(Event::PodSeen(pod(PodStage::Running { since: at(5) })), at(5));
+    job
+}
+
+fn reason(job: &Job) -> Option<FailureReason> {
+    job.outcome().and_then(|it| it.reason)
+}
+
+#[test]
+fn an_ordinary_job_is_written_down_in_the_order_of_the_contract() {
+    let mut job = Job::offered(Policy::default(), 7, true, EPOCH);
+    let mut writes = Vec::new();
+    let events = [
+        (0, Event::Admitted),
+        (0, Event::Recorded),
+        (1, Event::Acquired { locked_until: at(600) }),
+        (1, Event::PayloadStored),
+        (1, Event::PodCreated),
+        (1, Event::Renewed { locked_until: at(601) }),
+        (5, Event::PodSeen(pod(PodStage::Running { since: at(5) }))),
+        (15, Event::Due(Timer::MarkRunning)),
+        (30, Event::PodSeen(pod(PodStage::Ended(succeeded())))),
+        (30, Event::Done(Step::WriteComplete)),
+        (30, Event::Done(Step::DeletePayload)),
+        (30, Event::Done(Step::ReplaceAgent)),
+        (30, Event::Done(Step::ReleasePod)),
+    ];
+    for (second, event) in events {
+        writes.extend(
+            job.handle(event, at(second))
+                .into_iter()
+                .filter(|it| !matches!(it, Effect::Wake(..) | Effect::Report(_))),
+        );
+    }
+    let expected = [
+        Effect::TakeSlot,
+        Effect::Record,
+        Effect::Acknowledge,
+        Effect::Acquire,
+        Effect::StorePayload,
+        Effect::Renew,
+        Effect::CreatePod,
+        Effect::WriteAcquired,
+        Effect::WriteRunning,
+        Effect::Settle(Step::WriteComplete),
+        Effect::ReleaseSlot,
+        Effect::Settle(Step::DeletePayload),
+        Effect::Settle(Step::ReplaceAgent),
+        Effect::Settle(Step::ReleasePod),
+    ];
+    assert_eq!(writes, expected);
+    assert_eq!(
+        job.phase(),
+        &Phase::Settled(Outcome { result: JobResult::Succeeded, reason: None, exit_code: Some(0) })
+    );
+}
+
+#[test]
+fn what_is_declined_is_neither_written_nor_counted() {
+    let mut job = Job::offered(Policy::default(), 7, true, EPOCH);
+    assert_eq!(job.handle(Event::Declined, EPOCH), [not_acquired(NotAcquired::Declined)]);
+    assert!(job.is_over());
+}
+
+#[test]
+fn an_offer_that_was_not_ours_leaves_nothing_behind() {
+    let effects = acquiring().handle(Event::AcquireRefused, EPOCH);
+    assert_eq!(effects, [Effect::DeleteRecord, Effect::ReleaseSlot, not_acquired(NotAcquired::Refused)]);
+}
+
+#[test]
+fn c3_a_refusal_after_an_unanswered_claim_is_settled_by_asking_for_the_agent() {
+    let doubtful = || {
+        let mut job = acquiring();
+        job.handle(Event::AcquireFailed { sent: true }, EPOCH);
+        assert_eq!(job.handle(Event::Due(Timer::Acquire), at(10)), [Effect::Acquire]);
+        assert_eq!(job.handle(Event::AcquireRefused, at(10)), [Effect::CheckAgent]);
+        job
+    };
+    let mut lost = doubtful();
+    lost.handle(Event::AgentSeen(AgentState::Busy), at(11));
+    assert_eq!(reason(&lost), Some(FailureReason::ClaimLost));
+    let mut never = doubtful();
+    never.handle(Event::AgentSeen(AgentState::Free), at(11));
+    assert_eq!(never.phase(), &Phase::Dropped);
+}
+
+#[test]
+fn five_tries_that_never_left_us_give_the_offer_back() {
+    let mut job = acquiring();
+    for _ in 0..4 {
+        assert!(matches!(
+            job.handle(Event::AcquireFailed { sent: false }, EPOCH)[..],
+            [Effect::Wake(Timer::Acquire, _)]
+        ));
+        job.handle(Event::Due(Timer::Acquire), EPOCH);
+    }
+    assert!(job.handle(Event::AcquireFailed { sent: false }, EPOCH).contains(&Effect::DeleteRecord));
+}
+
+#[test]
+fn a_payload_that_cannot_be_stored_is_tried_again_while_the_lock_is_renewed() {
+    let mut job = acquiring();
+    let effects = job.handle(Event::Acquired { locked_until: at(600) }, EPOCH);
+    assert_eq!(effects[..2], [Effect::StorePayload, Effect::Renew]);
+    assert!(matches!(
+        job.handle(Event::PayloadStoreFailed, EPOCH)[..],
+        [Effect::Wake(Timer::StorePayload, _)]
+    ));
+    assert!(matches!(
+        job.handle(Event::Renewed { locked_until: at(600) }, EPOCH)[..],
+        [Effect::Wake(Timer::Renew, _)]
+    ));
+    assert_eq!(job.handle(Event::Due(Timer::StorePayload), at(1)), [Effect::StorePayload]);
+    job.handle(Event::LockGone, at(2));
+    assert_eq!(reason(&job), Some(FailureReason::LockLost));
+}
+
+#[test]
+fn two_claims_of_one_job_meet_at_the_pod_and_the_loser_lets_the_winner_run() {
+    let mut job = after(&[Event::Admitted, Event::Recorded, LOCKED, Event::PayloadStored]);
+    let effects = job.handle(Event::PodRefused(PodRefusal::Duplicate), EPOCH);
+    assert!(!effects.contains(&Effect::ForceCancel), "{effects:?}");
+    assert_eq!(job.outcome().map(|it| it.result), Some(JobResult::Duplicate));
+}
+
+#[test]
+fn a_pod_that_quota_refuses_is_tried_as_often_as_the_group_allows() {
+    let mut job = after(&[Event::Admitted, Event::Recorded, LOCKED, Event::PayloadStored]);
+    for n in 1..=5 {
+        let effects = job.handle(Event::PodRefused(PodRefusal::Quota), EPOCH);
+        assert_eq!(effects, [Effect::Wake(Timer::CreatePod, at(30)), Effect::Report(Fact::QuotaRefused(n))]);
+        assert_eq!(job.handle(Event::Due(Timer::CreatePod), at(30)), [Effect::CreatePod]);
+    }
+    let effects = job.handle(Event::PodRefused(PodRefusal::Quota), EPOCH);
+    assert_eq!(reason(&job), Some(FailureReason::QuotaRejected));
+    assert!(effects.contains(&Effect::ForceCancel), "nothing of it will ever start: {effects:?}");
+}
+
+#[test]
+fn a_lost_lock_stops_the_worker_and_its_report_decides() {
+    let mut job = running();
+    let effects = job.handle(Event::LockGone, at(20));
+    assert_eq!(effects[0], Effect::StopWorker(StopReason::LockLost));
+    let mut finished_in_time = job.clone();
+    finished_in_time.handle(Event::PodSeen(pod(PodStage::Ended(succeeded()))), at(21));
+    assert_eq!(reason(&finished_in_time), None);
+    let cut_off = Ending { exit_code: Some(143), ..Ending::vanished(at(21)) };
+    job.handle(Event::PodSeen(pod(PodStage::Ended(cut_off))), at(21));
+    assert_eq!(reason(&job), Some(FailureReason::LockLost));
+}
+
+#[test]
+fn a_renewal_is_tried_until_five_minutes_past_the_lock() {
+    let mut job = running();
+    let mut now = at(0);
+    let mut tries = 0;
+    while !job.handle(Event::RenewFailed, now).contains(&Effect::StopWorker(StopReason::LockLost)) {
+        now += SignedDuration::from_secs(30);
+        assert_eq!(job.handle(Event::Due(Timer::Renew), now), [Effect::Renew]);
+        tries += 1;
+    }
+    assert_eq!(now, at(900));
+    assert_eq!(tries, 30);
+}
+
+#[test]
+fn a_cancellation_ends_the_worker_once() {
+    let mut job = running();
+    assert_eq!(
+        job.handle(Event::Cancelled, at(20)),
+        [Effect::StopWorker(StopReason::Cancelled), Effect::Report(Fact::Stopping(StopReason::Cancelled))]
+    );
+    assert_eq!(job.handle(Event::Cancelled, at(21)), []);
+    assert_eq!(job.handle(Event::DeletionRequested, at(21)), []);
+}
+
+#[test]
+fn a_cancellation_while_the_pod_is_being_made_stops_that_pod() {
+    let mut job = after(&[Event::Admitted, Event::Recorded, LOCKED, Event::PayloadStored, Event::Cancelled]);
+    let effects = job.handle(Event::PodCreated, EPOCH);
+    assert!(effects.contains(&Effect::StopWorker(StopReason::Cancelled)), "{effects:?}");
+}
+
+#[test]
+fn a_deleted_runner_job_cancels_its_job_and_is_let_go_at_the_end() {
+    let mut job = running();
+    job.handle(Event::DeletionRequested, at(20));
+    job.handle(Event::PodSeen(pod(PodStage::Ended(Ending::vanished(at(25))))), at(25));
+    let mut effects = Vec::new();
+    for step in [Step::WriteComplete, Step::DeletePayload, Step::ReplaceAgent, Step::ReleasePod] {
+        effects = job.handle(Event::Done(step), at(25));
+    }
+    assert_eq!(effects, [Effect::Report(Fact::Settled), Effect::ReleaseRecord]);
+    assert_eq!(job.outcome().map(|it| it.result), Some(JobResult::Cancelled));
+}
+
+#[test]
+fn a_container_that_never_will_start_ends_the_job_within_a_minute_and_frees_the_run() {
+    for (failure, patience, expected) in [
+        (StartFailure::ImageName, 0, FailureReason::ImagePull),
+        (StartFailure::ImagePull, 40, FailureReason::ImagePull),
+        (StartFailure::ContainerConfig, 30, FailureReason::ContainerConfig),
+    ] {
+        let mut job = starting();
+        let mut effects = job.handle(Event::PodSeen(pod(PodStage::Pending(Some(failure)))), EPOCH);
+        if patience > 0 {
+            assert_eq!(effects, [Effect::Wake(Timer::StartFailure, at(patience))]);
+            assert_eq!(job.handle(Event::Due(Timer::StartFailure), at(patience - 1)), []);
+            effects = job.handle(Event::Due(Timer::StartFailure), at(patience));
+        }
+        assert!(effects.contains(&Effect::ForceCancel), "{failure:?}: {effects:?}");
+        let effects = job.handle(Event::PodSeen(pod(PodStage::Ended(Ending::vanished(at(60))))), at(60));
+        assert!(!effects.contains(&Effect::ForceCancel), "once is enough");
+        assert_eq!(reason(&job), Some(expected));
+    }
+}
+
+#[test]
+fn a_container_that_starts_after_all_is_left_alone() {
+    let mut job = starting();
+    job.handle(Event::PodSeen(pod(PodStage::Pending(Some(StartFailure::ContainerConfig)))), EPOCH);
+    job.handle(Event::PodSeen(pod(PodStage::Pending(None))), at(10));
+    assert_eq!(job.handle(Event::Due(Timer::StartFailure), at(30)), []);
+    job.handle(Event::PodSeen(pod(PodStage::Running { since: at(31) })), at(31));
+    assert_eq!(job.handle(Event::Due(Timer::Pending), at(600)), []);
+}
+
+#[test]
+fn a_pod_whose_node_is_gone_does_not_hold_its_job_for_ever() {
+    let mut job = running();
+    let deleting = PodView { gone_by: Some(at(60)), ..pod(PodStage::Running { since: at(5) }) };
+    assert_eq!(job.handle(Event::PodSeen(deleting), at(30)), [Effect::Wake(Timer::Vanish, at(90))]);
+    job.handle(Event::Due(Timer::Vanish), at(90));
+    assert_eq!(reason(&job), Some(FailureReason::NodeLost));
+}
+
+#[test]
+fn a_worker_that_outlives_the_kubelets_deadline_is_stopped_by_us() {
+    let mut job = running();
+    let day = 24 * 3600;
+    assert_eq!(
+        job.handle(Event::Due(Timer::Lifetime), at(day))[0],
+        Effect::StopWorker(StopReason::LifetimeExceeded)
+    );
+}
+
+fn any_event() -> impl Strategy<Value = Event> {
+    let timers = prop_oneof![
+        Just(Timer::Acquire),
+        Just(Timer::CheckAgent),
+        Just(Timer::StorePayload),
+        Just(Timer::CreatePod),
+        Just(Timer::Renew),
+        Just(Timer::MarkRunning),
+        Just(Timer::Pending),
+        Just(Timer::StartFailure),
+        Just(Timer::Lifetime),
+        Just(Timer::Vanish)
+    ];
+    let steps = prop_oneof![
+        Just(Step::WriteComplete),
+        Just(Step::DeletePayload),
+        Just(Step::ReplaceAgent),
+        Just(Step::ReleasePod)
+    ];
+    let stages = prop_oneof![
+        Just(PodStage::Pending(None)),
+        Just(PodStage::Pending(Some(StartFailure::ImageName))),
+        Just(PodStage::Pending(Some(StartFailure::ImagePull))),
+        Just(PodStage::Running { since: at(5) }),
+        Just(PodStage::Ended(succeeded())),
+        Just(PodStage::Ended(Ending::vanished(at(9))))
+    ];
+    let refusals =
+        prop_oneof![Just(PodRefusal::Duplicate), Just(PodRefusal::Quota), Just(PodRefusal::Invalid)];
+    prop_oneof![
+        4 => Just(Event::Admitted),
+        4 => Just(Event::Recorded),
+        4 => Just(Event::Acquired { locked_until: at(600) }),
+        4 => Just(Event::PayloadStored),
+        4 => Just(Event::PodCreated),
+        1 => Just(Event::Declined),
+        1 => Just(Event::RecordFailed),
+        1 => Just(Event::AcquireRefused),
+        1 => any::<bool>().prop_map(|sent| Event::AcquireFailed { sent }),
+        1 => Just(Event::AgentSeen(AgentState::Busy)),
+        1 => Just(Event::AgentSeen(AgentState::Free)),
+        1 => Just(Event::AgentUnseen),
+        1 => Just(Event::PayloadStoreFailed),
+        1 => Just(Event::PayloadTooLarge),
+        1 => refusals.prop_map(Event::PodRefused),
+        1 => Just(Event::PodCreateFailed),
+        2 => Just(Event::Renewed { locked_until: at(1200) }),
+        1 => Just(Event::RenewFailed),
+        1 => Just(Event::LockGone),
+        6 => (stages, any::<bool>(), any::<bool>()).prop_map(|(stage, deleting, held)| {
+            Event::PodSeen(PodView { gone_by: deleting.then(|| at(60)), held, ..pod(stage) })
+        }),
+        1 => Just(Event::PodGone),
+        1 => Just(Event::Cancelled),
+        1 => Just(Event::DeletionRequested),
+        8 => steps.prop_map(Event::Done),
+        8 => timers.prop_map(Event::Due),
+    ]
+}
+
+fn count(effects: &[Effect], matches: impl Fn(&Effect) -> bool) -> usize {
+    effects.iter().filter(|it| matches(it)).count()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 1000, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn whatever_happens_in_whatever_order(events in vec((any_event(), 0i64..2000), 0..60)) {
+        let mut job = Job::offered(Policy::default(), 3, true, EPOCH);
+        let mut effects = Vec::new();
+        let mut over = None;
+        let mut pod_exists = false;
+        for (event, second) in events {
+            pod_exists |= matches!(job.phase(), Phase::Starting | Phase::Running);
+            let new = job.handle(event, at(second));
+            prop_assert!(!pod_exists || !new.contains(&Effect::CreatePod), "a second pod");
+            effects.extend(new);
+            match &over {
+                Some(outcome) => prop_assert_eq!(job.outcome(), Some(outcome), "what is over stays as it is"),
+                None => over = job.outcome().cloned(),
+            }
+        }
+        let taken = count(&effects, |it| *it == Effect::TakeSlot);
+        let given = count(&effects, |it| *it == Effect::ReleaseSlot);
+        let ended = job.outcome().is_some() || *job.phase() == Phase::Dropped;
+        prop_assert!(if ended { taken == given } else { given == 0 }, "{taken} slots taken, {given} given back");
+        prop_assert!(taken <= 1);
+        prop_assert!(count(&effects, |it| *it == Effect::Acknowledge) <= 1);
+        prop_assert!(count(&effects, |it| *it == Effect::WriteRunning) <= 1);
+        prop_assert!(count(&effects, |it| *it == Effect::ForceCancel) <= 1);
+        prop_assert!(count(&effects, |it| matches!(it, Effect::StopWorker(_))) <= 1);
+        prop_assert!(count(&effects, |it| matches!(it, Effect::Report(Fact::Finished(..)))) <= 1);
+    }
+}

@@ -1,0 +1,326 @@
+//! The machine against a small model of GitHub and the cluster, killed after every single step.
+
+use std::collections::VecDeque;
+
+use super::*;
+
+/// How GitHub and the cluster treat the job.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Story {
+    Succeeds,
+    Fails,
+    IsEvicted,
+    HasABadImage,
+    QuotaRefuses,
+    IsCancelled,
+    IsTooLarge,
+}
+
+/// What GitHub answers when a granted claim is repeated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Repeat {
+    Granted,
+    Refused,
+}
+
+#[derive(Debug, Clone)]
+struct Record {
+    pod_named: bool,
+    complete: Option<Outcome>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Worker {
+    Pending,
+    Running,
+    Stopped(StopReason),
+    Ended,
+}
+
+/// All that outlives a controller.
+#[derive(Debug, Clone)]
+struct World {
+    story: Story,
+    repeat: Repeat,
+    claimed: bool,
+    agent_replaced: bool,
+    record: Option<Record>,
+    payload: bool,
+    worker: Option<Worker>,
+    pods_made: usize,
+    held: bool,
+    force_cancelled: bool,
+}
+
+impl World {
+    fn new(story: Story, repeat: Repeat) -> Self {
+        Self {
+            story,
+            repeat,
+            claimed: false,
+            agent_replaced: false,
+            record: None,
+            payload: false,
+            worker: None,
+            pods_made: 0,
+            held: false,
+            force_cancelled: false,
+        }
+    }
+
+    /// Does what an effect asks, and answers.
+    fn perform(&mut self, effect: &Effect, outcome: Option<&Outcome>) -> Option<Event> {
+        match effect {
+            Effect::Record => {
+                self.record = Some(Record { pod_named: false, complete: None });
+                Some(Event::Recorded)
+            }
+            Effect::Acquire => match (self.claimed, self.repeat) {
+                (true, Repeat::Refused) => Some(Event::AcquireRefused),
+                _ => {
+                    self.claimed = true;
+                    Some(Event::Acquired { locked_until: at(600) })
+                }
+            },
+            Effect::CheckAgent => {
+                Some(Event::AgentSeen(if self.claimed { AgentState::Busy } else { AgentState::Free }))
+            }
+            Effect::StorePayload if self.story == Story::IsTooLarge => Some(Event::PayloadTooLarge),
+            Effect::StorePayload => {
+                self.payload = true;
+                Some(Event::PayloadStored)
+            }
+            Effect::Renew => Some(Event::Renewed { locked_until: at(600) }),
+            Effect::CreatePod if self.story == Story::QuotaRefuses => {
+                Some(Event::PodRefused(PodRefusal::Quota))
+            }
+            Effect::CreatePod => {
+                if self.worker.is_none() {
+                    self.pods_made += 1;
+                    self.worker = Some(Worker::Pending);
+                    self.held = true;
+                }
+                Some(Event::PodCreated)
+            }
+            Effect::WriteAcquired => {
+                self.record.as_mut().unwrap().pod_named = true;
+                None
+            }
+            Effect::StopWorker(reason) => {
+                self.worker = Some(Worker::Stopped(*reason));
+                None
+            }
+            Effect::ForceCancel => {
+                self.force_cancelled = true;
+                None
+            }
+            Effect::DeleteRecord => {
+                self.record = None;
+                None
+            }
+            Effect::Settle(step) => {
+                match step {
+                    Step::WriteComplete => self.record.as_mut().unwrap().complete = outcome.cloned(),
+                    Step::DeletePayload => self.payload = false,
+                    Step::ReplaceAgent => self.agent_replaced = true,
+                    Step::ReleasePod => self.held = false,
+                }
+                Some(Event::Done(*step))
+            }
+            Effect::Wake(Timer::CreatePod, _) => Some(Event::Due(Timer::CreatePod)),
+            Effect::Wake(Timer::StartFailure, _) if self.worker == Some(Worker::Pending) => {
+                Some(Event::Due(Timer::StartFailure))
+            }
+            _ => None,
+        }
+    }
+
+    /// Goes on by itself when nothing is asked of it.
+    fn tick(&mut self, now: Timestamp) -> Option<Event> {
+        let (next, event) = match (&self.worker, self.story) {
+            (Some(Worker::Pending), Story::HasABadImage) => {
+                (Worker::Pending, Event::PodSeen(self.view(now)?))
+            }
+            (Some(Worker::Pending), _) => (Worker::Running, Event::PodSeen(self.view(now)?)),
+            (Some(Worker::Running), Story::IsCancelled) => (Worker::Running, Event::Cancelled),
+            (Some(Worker::Running | Worker::Stopped(_)), _) => {
+                let event =
+                    Event::PodSeen(PodView { stage: PodStage::Ended(self.ending()), ..self.view(now)? });
+                (
+                    if matches!(self.worker, Some(Worker::Stopped(_))) {
+                        self.worker.clone()?
+                    } else {
+                        Worker::Ended
+                    },
+                    event,
+                )
+            }
+            (Some(Worker::Ended) | None, _) => return None,
+        };
+        self.worker = Some(next);
+        Some(event)
+    }
+
+    fn ending(&self) -> Ending {
+        let concluded = |result| Ending { report: Report::Concluded { result, oom_kills: 0 }, ..succeeded() };
+        match (&self.worker, self.story) {
+            (Some(Worker::Stopped(reason)), _) => Ending { stamp: Some(*reason), ..Ending::vanished(at(30)) },
+            (_, Story::Fails) => Ending { exit_code: Some(1), ..concluded(JobResult::Failed) },
+            (_, Story::IsEvicted) => {
+                Ending { disruption: Some(Disruption::EvictedMemory), ..Ending::vanished(at(30)) }
+            }
+            _ => concluded(JobResult::Succeeded),
+        }
+    }
+
+    fn view(&self, _now: Timestamp) -> Option<PodView> {
+        let stage = match (self.worker.as_ref()?, self.story) {
+            (Worker::Pending, Story::HasABadImage) => PodStage::Pending(Some(StartFailure::ImagePull)),
+            (Worker::Pending, _) => PodStage::Pending(None),
+            (Worker::Running, _) => PodStage::Running { since: at(5) },
+            (Worker::Stopped(_) | Worker::Ended, _) => PodStage::Ended(self.ending()),
+        };
+        Some(PodView { held: self.held, ..pod(stage) })
+    }
+
+    /// What a new controller makes of it; `None` when there is nothing to see and nothing is offered.
+    fn successor(&self) -> Option<(Job, Vec<Effect>)> {
+        let Some(record) = &self.record else {
+            let mut job = Job::offered(Policy::default(), 7, true, EPOCH);
+            let effects = job.handle(Event::Admitted, EPOCH);
+            return (!self.claimed).then_some((job, effects));
+        };
+        let found = Recovered {
+            times: Times {
+                offered: Some(EPOCH),
+                acquired: record.pod_named.then_some(EPOCH),
+                ..Times::default()
+            },
+            complete: record.complete.clone(),
+            pod_named: record.pod_named,
+            running_written: false,
+            locked_until: None,
+            payload_stored: self.payload,
+            pod: self.held.then(|| self.view(EPOCH)).flatten(),
+            deletion_requested: false,
+        };
+        Some(Job::recover(Policy::default(), 7, found, EPOCH))
+    }
+
+    fn is_clean(&self) -> bool {
+        let said = self.record.as_ref().is_none_or(|it| it.complete.is_some());
+        said && !self.payload && !self.held && (self.agent_replaced || !self.claimed)
+    }
+
+    fn outcome(&self) -> Option<Outcome> {
+        self.record.as_ref().and_then(|it| it.complete.clone())
+    }
+}
+
+/// Runs until nothing moves. Each number is a count of effects after which the controller is killed; where
+/// `answered` is false the last effect is done, but nobody hears of it.
+fn run(world: &mut World, kills: &[usize], answered: bool) -> usize {
+    let mut total = 0;
+    let mut kills = kills.iter().copied().chain(std::iter::repeat(usize::MAX));
+    let mut budget = kills.next().unwrap();
+    let Some((mut job, effects)) = world.successor() else { return 0 };
+    let mut queue: VecDeque<Effect> = effects.into();
+    let mut second = 0;
+    loop {
+        second += 50;
+        assert!(second < 50_000, "no end: {job:?} in {world:?}");
+        let event = match queue.pop_front() {
+            Some(effect) => {
+                let event = world.perform(&effect, job.outcome());
+                total += 1;
+                budget -= 1;
+                if budget == 0 {
+                    if answered && let Some(event) = event {
+                        job.handle(event, at(second));
+                    }
+                    budget = kills.next().unwrap();
+                    let Some((successor, effects)) = world.successor() else { return total };
+                    job = successor;
+                    queue = effects.into();
+                    continue;
+                }
+                event
+            }
+            None if job.is_over() => return total,
+            None => world.tick(at(second)),
+        };
+        let Some(event) = event else { continue };
+        queue.extend(job.handle(event, at(second)));
+    }
+}
+
+const STORIES: [Story; 7] = [
+    Story::Succeeds,
+    Story::Fails,
+    Story::IsEvicted,
+    Story::HasABadImage,
+    Story::QuotaRefuses,
+    Story::IsCancelled,
+    Story::IsTooLarge,
+];
+
+#[track_caller]
+fn check(story: Story, repeat: Repeat, kills: &[usize], answered: bool, expected: Option<&Outcome>) {
+    let mut world = World::new(story, repeat);
+    run(&mut world, kills, answered);
+    let context =
+        format!("{story:?}, repeat {repeat:?}, killed after {kills:?}, answered {answered}: {world:?}");
+    assert!(world.is_clean(), "something is left: {context}");
+    assert!(world.pods_made <= 1, "{context}");
+    let outcome = world.outcome();
+    let lost = outcome.as_ref().is_some_and(|it| it.reason == Some(FailureReason::ClaimLost));
+    let may_be_lost = repeat == Repeat::Refused && world.pods_made == 0;
+    assert!(outcome.as_ref() == expected || (lost && may_be_lost), "ended otherwise: {context}");
+}
+
+fn undisturbed(story: Story) -> (usize, Option<Outcome>) {
+    let mut world = World::new(story, Repeat::Granted);
+    let effects = run(&mut world, &[], true);
+    assert!(world.is_clean(), "{world:?}");
+    (effects, world.outcome())
+}
+
+#[test]
+fn every_story_ends_as_it_should() {
+    let outcomes: Vec<_> =
+        STORIES.iter().map(|it| (*it, undisturbed(*it).1.unwrap().condition_reason())).collect();
+    let expected = [
+        (Story::Succeeds, "Succeeded"),
+        (Story::Fails, "Failed"),
+        (Story::IsEvicted, "EvictedMemory"),
+        (Story::HasABadImage, "ImagePull"),
+        (Story::QuotaRefuses, "QuotaRejected"),
+        (Story::IsCancelled, "Cancelled"),
+        (Story::IsTooLarge, "PayloadTooLarge"),
+    ];
+    assert_eq!(outcomes, expected.map(|(story, reason)| (story, reason.to_owned())));
+}
+
+#[test]
+fn c1_to_c12_a_kill_after_any_step_changes_nothing() {
+    for story in STORIES {
+        let (effects, expected) = undisturbed(story);
+        for kill in 1..=effects {
+            for answered in [true, false] {
+                for repeat in [Repeat::Granted, Repeat::Refused] {
+                    check(story, repeat, &[kill], answered, expected.as_ref());
+                }
+            }
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn nor_do_several_kills(story in prop::sample::select(STORIES.to_vec()), kills in vec(1usize..40, 1..4), granted: bool, answered: bool) {
+        let repeat = if granted { Repeat::Granted } else { Repeat::Refused };
+        check(story, repeat, &kills, answered, undisturbed(story).1.as_ref());
+    }
+}

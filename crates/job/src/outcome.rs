@@ -1,0 +1,379 @@
+//! How a job ended, and whose fault it was: from the worker's report, the container's state and what the cluster did.
+
+use jiff::Timestamp;
+use strum::{EnumIter, EnumString, IntoStaticStr};
+
+/// What came of a job.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EnumIter, EnumString, IntoStaticStr)]
+#[strum(serialize_all = "snake_case")]
+pub enum JobResult {
+    /// The job did what it should, with or without issues.
+    Succeeded,
+    /// The job failed, by itself or by what `Outcome::reason` names.
+    Failed,
+    /// A person or GitHub ended it.
+    Cancelled,
+    /// GitHub's runner skipped it.
+    Skipped,
+    /// Another claim of the same job runs it.
+    Duplicate,
+}
+
+impl JobResult {
+    /// The word that stands in status, metric and log.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        self.into()
+    }
+}
+
+/// Why a job failed that did not fail by its own doing. A closed set: a plain test failure has none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, EnumIter, EnumString, IntoStaticStr)]
+#[strum(serialize_all = "snake_case")]
+#[expect(missing_docs, reason = "docs/reference/failure-reasons.md says what each word means and what to do")]
+pub enum FailureReason {
+    OomKilled,
+    OomSubprocess,
+    EvictedMemory,
+    EvictedDisk,
+    EvictedOther,
+    Preempted,
+    NodeLost,
+    Drained,
+    PodDeleted,
+    Unschedulable,
+    ImagePull,
+    ContainerConfig,
+    QuotaRejected,
+    Ceiling,
+    QueueTimeout,
+    PendingDeadline,
+    LifetimeExceeded,
+    JobTimeout,
+    LockLost,
+    RunnerVersion,
+    Credential,
+    RateLimited,
+    EgressDenied,
+    WrapperError,
+    RunnerError,
+    Cancelled,
+    ClaimLost,
+    PayloadTooLarge,
+    Unknown,
+}
+
+/// Who can mend it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EnumIter, EnumString, IntoStaticStr)]
+#[strum(serialize_all = "snake_case")]
+pub enum Class {
+    /// The workflow's author or the tenant.
+    User,
+    /// Whoever runs the cluster or the gateway.
+    Infra,
+}
+
+impl Class {
+    /// The word that stands in status, metric and log.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        self.into()
+    }
+}
+
+impl FailureReason {
+    /// The word that stands in status, annotation, metric, Event, log and span.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        self.into()
+    }
+
+    /// The word in the form that condition and Event reasons have.
+    #[must_use]
+    pub fn pascal_case(self) -> String {
+        pascal_case(self.as_str())
+    }
+
+    /// Who can mend it.
+    #[must_use]
+    pub fn class(self) -> Class {
+        match self {
+            Self::OomKilled
+            | Self::OomSubprocess
+            | Self::ImagePull
+            | Self::ContainerConfig
+            | Self::LifetimeExceeded
+            | Self::JobTimeout
+            | Self::Cancelled
+            | Self::PayloadTooLarge => Class::User,
+            Self::EvictedMemory
+            | Self::EvictedDisk
+            | Self::EvictedOther
+            | Self::Preempted
+            | Self::NodeLost
+            | Self::Drained
+            | Self::PodDeleted
+            | Self::Unschedulable
+            | Self::QuotaRejected
+            | Self::Ceiling
+            | Self::QueueTimeout
+            | Self::PendingDeadline
+            | Self::LockLost
+            | Self::RunnerVersion
+            | Self::Credential
+            | Self::RateLimited
+            | Self::EgressDenied
+            | Self::WrapperError
+            | Self::RunnerError
+            | Self::ClaimLost
+            | Self::Unknown => Class::Infra,
+        }
+    }
+}
+
+/// Why we ended or removed a worker pod: stamped on it before the deletion, so that a deletion without a stamp is
+/// somebody else's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EnumIter, EnumString, IntoStaticStr)]
+#[strum(serialize_all = "snake_case")]
+pub enum StopReason {
+    /// GitHub sent a cancellation, or somebody deleted the `RunnerJob`.
+    Cancelled,
+    /// GitHub no longer knows our claim.
+    LockLost,
+    /// The image cannot be pulled, for good.
+    ImagePull,
+    /// The container cannot be configured, for good.
+    ContainerConfig,
+    /// It did not start within the group's `pendingPodDeadline`.
+    PendingDeadline,
+    /// It outlived the group's `maxWorkerLifetime`.
+    LifetimeExceeded,
+    /// It ended, and its time on show is over.
+    CompletedTtl,
+    /// No job stands behind it.
+    Orphaned,
+    /// The gateway is being deleted.
+    GatewayDeleted,
+}
+
+impl StopReason {
+    /// The word that stands on the pod and in the metric of reaped pods.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        self.into()
+    }
+
+    /// What a job that was stopped for this comes to, when its worker did not get to say more.
+    pub(crate) fn outcome(self) -> (JobResult, Option<FailureReason>) {
+        match self {
+            Self::Cancelled | Self::GatewayDeleted => (JobResult::Cancelled, Some(FailureReason::Cancelled)),
+            Self::LockLost => (JobResult::Failed, Some(FailureReason::LockLost)),
+            Self::ImagePull => (JobResult::Failed, Some(FailureReason::ImagePull)),
+            Self::ContainerConfig => (JobResult::Failed, Some(FailureReason::ContainerConfig)),
+            Self::PendingDeadline => (JobResult::Failed, Some(FailureReason::PendingDeadline)),
+            Self::LifetimeExceeded => (JobResult::Failed, Some(FailureReason::LifetimeExceeded)),
+            Self::CompletedTtl | Self::Orphaned => (JobResult::Failed, Some(FailureReason::PodDeleted)),
+        }
+    }
+}
+
+/// The end of a job: what a `RunnerJob`'s `Complete` condition says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Outcome {
+    /// What came of it.
+    pub result: JobResult,
+    /// Why, when it did not fail by its own doing.
+    pub reason: Option<FailureReason>,
+    /// Exit code of the `runner` container, when one ran.
+    pub exit_code: Option<i32>,
+}
+
+impl Outcome {
+    /// A failure of the platform's or the tenant's making.
+    #[must_use]
+    pub fn failed(reason: FailureReason) -> Self {
+        Self { result: JobResult::Failed, reason: Some(reason), exit_code: None }
+    }
+
+    /// Ended on request before anything ran.
+    #[must_use]
+    pub fn cancelled() -> Self {
+        Self { result: JobResult::Cancelled, reason: Some(FailureReason::Cancelled), exit_code: None }
+    }
+
+    /// Another claim of the same job runs it.
+    #[must_use]
+    pub fn duplicate() -> Self {
+        Self { result: JobResult::Duplicate, reason: None, exit_code: None }
+    }
+
+    /// Who can mend it; `None` when there is nothing to mend outside the job.
+    #[must_use]
+    pub fn class(&self) -> Option<Class> {
+        self.reason.map(FailureReason::class)
+    }
+
+    /// The reason of the `Complete` condition: the failure reason, else the result.
+    #[must_use]
+    pub fn condition_reason(&self) -> String {
+        match (self.result, self.reason) {
+            (JobResult::Failed, Some(reason)) => reason.pascal_case(),
+            (result, _) => pascal_case(result.as_str()),
+        }
+    }
+}
+
+/// What the worker's termination report says, as far as the outcome needs it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Report {
+    /// The runner carried the job to its end and told GitHub so.
+    Concluded {
+        /// What the runner told.
+        result: JobResult,
+        /// Processes of the container that the kernel killed for memory.
+        oom_kills: u64,
+    },
+    /// The runner died or gave no result.
+    RunnerDied {
+        /// Processes of the container that the kernel killed for memory.
+        oom_kills: u64,
+    },
+    /// The wrapper could not hand the job over.
+    WrapperFailed,
+    /// There is none, or it cannot be read.
+    Missing,
+}
+
+/// Why the cluster ends a pod, as its `DisruptionTarget` condition or its status says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Disruption {
+    /// A more important pod needs the room.
+    Preempted,
+    /// The eviction API: a drain.
+    Drained,
+    /// The node is lost or tainted.
+    NodeLost,
+    /// The kubelet: memory pressure.
+    EvictedMemory,
+    /// The kubelet: disk pressure.
+    EvictedDisk,
+    /// The kubelet: another pressure, or a node that shuts down.
+    EvictedOther,
+}
+
+impl From<Disruption> for FailureReason {
+    fn from(it: Disruption) -> Self {
+        match it {
+            Disruption::Preempted => Self::Preempted,
+            Disruption::Drained => Self::Drained,
+            Disruption::NodeLost => Self::NodeLost,
+            Disruption::EvictedMemory => Self::EvictedMemory,
+            Disruption::EvictedDisk => Self::EvictedDisk,
+            Disruption::EvictedOther => Self::EvictedOther,
+        }
+    }
+}
+
+/// Everything a pod's end says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ending {
+    /// When the `runner` container ended, or when the end was seen.
+    pub at: Timestamp,
+    /// Exit code of the `runner` container.
+    pub exit_code: Option<i32>,
+    /// Whether the kernel killed the container's first process for memory.
+    pub oom_killed: bool,
+    /// Whether the init container failed, so that the runner never had its wrapper.
+    pub init_failed: bool,
+    /// Whether the kubelet ended the pod for its `activeDeadlineSeconds`.
+    pub deadline_exceeded: bool,
+    /// The worker's own report.
+    pub report: Report,
+    /// What the cluster did to the pod.
+    pub disruption: Option<Disruption>,
+    /// Whether a deletion was asked for before the container ended.
+    pub deletion_requested: bool,
+    /// Our stamp, when the deletion was ours.
+    pub stamp: Option<StopReason>,
+}
+
+impl Ending {
+    /// A pod that is gone, or will never say more.
+    #[must_use]
+    pub fn vanished(at: Timestamp) -> Self {
+        Self {
+            at,
+            exit_code: None,
+            oom_killed: false,
+            init_failed: false,
+            deadline_exceeded: false,
+            report: Report::Missing,
+            disruption: None,
+            deletion_requested: true,
+            stamp: None,
+        }
+    }
+
+    /// Judges the end. What the runner concluded counts first, because GitHub has heard the same; then our own stamp,
+    /// then the cluster, then what the container's remains tell.
+    #[must_use]
+    pub fn conclude(&self) -> Outcome {
+        let (result, reason) = self.verdict();
+        Outcome { result, reason, exit_code: self.exit_code }
+    }
+
+    fn verdict(&self) -> (JobResult, Option<FailureReason>) {
+        match self.report {
+            Report::Concluded { result: JobResult::Cancelled, .. } => {
+                self.interruption().unwrap_or_else(|| StopReason::Cancelled.outcome())
+            }
+            Report::Concluded { result: JobResult::Failed, oom_kills: 1.. } => {
+                failed(FailureReason::OomSubprocess)
+            }
+            Report::Concluded { result, .. } => (result, None),
+            _ if self.oom_killed => failed(FailureReason::OomKilled),
+            Report::RunnerDied { oom_kills: 1.. } => failed(FailureReason::OomSubprocess),
+            report => self.interruption().unwrap_or_else(|| failed(self.fault(report))),
+        }
+    }
+
+    /// What ended the pod from outside, if anything did.
+    fn interruption(&self) -> Option<(JobResult, Option<FailureReason>)> {
+        if let Some(stamp) = self.stamp {
+            return Some(stamp.outcome());
+        }
+        if self.deadline_exceeded {
+            return Some(failed(FailureReason::LifetimeExceeded));
+        }
+        if let Some(disruption) = self.disruption {
+            return Some(failed(disruption.into()));
+        }
+        self.deletion_requested.then(|| failed(FailureReason::PodDeleted))
+    }
+
+    /// What broke when nothing outside the pod did it.
+    fn fault(&self, report: Report) -> FailureReason {
+        match report {
+            Report::RunnerDied { .. } => FailureReason::RunnerError,
+            _ if self.init_failed || self.exit_code.is_some() => FailureReason::WrapperError,
+            Report::WrapperFailed => FailureReason::WrapperError,
+            _ => FailureReason::Unknown,
+        }
+    }
+}
+
+fn failed(reason: FailureReason) -> (JobResult, Option<FailureReason>) {
+    (JobResult::Failed, Some(reason))
+}
+
+fn pascal_case(snake_case: &str) -> String {
+    snake_case.split('_').map(capitalised).collect()
+}
+
+fn capitalised(word: &str) -> String {
+    let mut rest = word.chars();
+    rest.next().map_or_else(String::new, |first| first.to_ascii_uppercase().to_string() + rest.as_str())
+}
+
+#[cfg(test)]
+mod tests;
