@@ -120,13 +120,13 @@ impl Shutdown {
     }
 
     /// Waits until the drain is asked for, then up to `patience` for the work, then cancels
-    /// [`Shutdown::aborted`] and gives the services a second.
+    /// [`Shutdown::aborted`] and gives the services a little time.
     ///
     /// # Errors
     /// [`Unfinished`] names who would not end.
     pub async fn drain(&self, patience: Duration) -> Result<(), Unfinished> {
-        /// Services have nothing to finish but the answers in hand.
-        const LAST_WORDS: Duration = Duration::from_secs(1);
+        /// Services have nothing to finish but the answers in hand and a lease to give back.
+        const LAST_WORDS: Duration = Duration::from_secs(3);
         self.0.requested.cancelled().await;
         self.0.work.close();
         self.0.services.close();

@@ -118,6 +118,16 @@ impl Heartbeat {
         }
     }
 
+    /// Beats by itself until `stop`: shows that the runtime still schedules its tasks.
+    pub async fn of_event_loop(health: Health, stop: tokio_util::sync::CancellationToken) {
+        const PERIOD: Duration = Duration::from_secs(5);
+        let heartbeat = health.heartbeat("event-loop", PERIOD);
+        while tokio::time::timeout(PERIOD, stop.cancelled()).await.is_err() {
+            heartbeat.beat();
+        }
+        heartbeat.retire();
+    }
+
     /// The loop ends on purpose.
     pub fn retire(self) {
         self.health.facts().beats.remove(&self.name);

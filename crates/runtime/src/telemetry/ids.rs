@@ -30,6 +30,11 @@ pub fn root_span(ids: SpanIds, make: impl FnOnce() -> tracing::Span) -> tracing:
     span
 }
 
+/// Marks the span as failed, with the error and its sources as its status.
+pub fn fail_span(span: &tracing::Span, error: &(dyn std::error::Error + 'static)) {
+    span.set_status(opentelemetry::trace::Status::error(super::chain(error).to_string()));
+}
+
 thread_local! {
     static CHOSEN_TRACE: Cell<Option<[u8; 16]>> = const { Cell::new(None) };
     static CHOSEN_SPAN: Cell<Option<[u8; 8]>> = const { Cell::new(None) };

@@ -1,0 +1,188 @@
+//! One kube controller, with what every controller of ours has around its reconcile: a span of its own, a
+//! timer, one log line for a failure, a backoff for each object, and readiness once its watch has delivered.
+
+use std::{fmt::Debug, future::Future, sync::Arc, time::Duration};
+
+use futures::StreamExt as _;
+use kube::{
+    Resource, ResourceExt,
+    core::DeserializeGuard,
+    runtime::{
+        Controller,
+        controller::{self, Action},
+        reflector::ObjectRef,
+    },
+};
+use runtime::{admin::Check, telemetry};
+use serde::de::DeserializeOwned;
+use tokio_util::sync::CancellationToken;
+use tracing::Instrument as _;
+
+use crate::{
+    metrics::{ControllerMetrics, ReconcileResult},
+    requeue::Backoff,
+};
+
+/// What one kind's controller does.
+pub trait Reconciler: Send + Sync + 'static {
+    /// The kind.
+    type Object: Resource<DynamicType = ()> + Clone + DeserializeOwned + Debug + Send + Sync + 'static;
+    /// Why a pass failed.
+    type Error: std::error::Error + Send + Sync + 'static;
+    /// The `controller` label of the metrics and field of the log lines, as in `runnergroup`.
+    const NAME: &'static str;
+
+    /// One pass: from the top, whatever was the occasion.
+    fn reconcile(
+        &self,
+        object: Arc<Self::Object>,
+    ) -> impl Future<Output = Result<Action, Self::Error>> + Send;
+
+    /// The root span of a pass, with `parent: None`.
+    fn span(&self, object: &Self::Object) -> tracing::Span;
+
+    /// The finite word for the error, as in conditions and Events.
+    fn reason(&self, error: &Self::Error) -> &'static str;
+
+    /// What is to be done about it.
+    fn retry(&self, _error: &Self::Error) -> Retry {
+        Retry::Backoff
+    }
+}
+
+/// When a failed object is looked at again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Retry {
+    /// Soon, then less and less often.
+    Backoff,
+    /// At a known time.
+    After(Duration),
+    /// Only a change can help.
+    OnChange,
+}
+
+/// Runs until `stop`, then finishes the passes under way.
+///
+/// `controller` comes with its watches and its concurrency set (kube sets no bound of its own); its own kind is
+/// watched through [`DeserializeGuard`], so that one malformed object stops none but itself. `ready` passes when
+/// the first list of it has arrived.
+pub async fn run<R: Reconciler>(
+    controller: Controller<Guarded<R>>,
+    reconciler: Arc<R>,
+    metrics: ControllerMetrics,
+    ready: Check,
+    stop: CancellationToken,
+) {
+    let store = controller.store();
+    let first_list = async move {
+        if store.wait_until_ready().await.is_ok() {
+            ready.pass();
+        }
+        std::future::pending::<()>().await;
+    };
+    let house = Arc::new(House { reconciler, metrics, backoff: Backoff::new() });
+    let passes = controller
+        .graceful_shutdown_on(stop.cancelled_owned())
+        .run(
+            |object, house| async move { house.pass(object).await },
+            |_, never, _| match *never {},
+            house.clone(),
+        )
+        .for_each(|result| {
+            house.note(result);
+            std::future::ready(())
+        });
+    tokio::select! {
+        () = passes => {}
+        () = first_list => {}
+    }
+}
+
+/// What stands around the passes of one controller.
+struct House<R: Reconciler> {
+    reconciler: Arc<R>,
+    metrics: ControllerMetrics,
+    backoff: Backoff<String>,
+}
+
+/// Failures end in [`House::pass`], which knows the object.
+type Never = std::convert::Infallible;
+
+type Guarded<R> = DeserializeGuard<<R as Reconciler>::Object>;
+type MachineryError = controller::Error<Never, kube::runtime::watcher::Error>;
+
+impl<R: Reconciler> House<R> {
+    async fn pass(&self, object: Arc<Guarded<R>>) -> Result<Action, Never> {
+        let resource = resource(object.meta().namespace.as_deref(), &object.name_any());
+        let object = match &object.0 {
+            Ok(object) => Arc::new(object.clone()),
+            Err(invalid) => {
+                self.metrics.failed(R::NAME, &resource);
+                tracing::warn!(controller = R::NAME, resource, error = %invalid, "an object cannot be understood");
+                return Ok(Action::await_change());
+            }
+        };
+        let span = self.reconciler.span(&object);
+        let timer = self.metrics.start(R::NAME);
+        let outcome = self.reconciler.reconcile(object).instrument(span.clone()).await;
+        match outcome {
+            Ok(action) => {
+                self.backoff.forget(&resource);
+                let result = if action == Action::await_change() {
+                    ReconcileResult::Success
+                } else {
+                    ReconcileResult::RequeueAfter
+                };
+                timer.finish(result);
+                Ok(action)
+            }
+            Err(error) => {
+                timer.finish(ReconcileResult::Error);
+                self.metrics.failed(R::NAME, &resource);
+                telemetry::fail_span(&span, &error);
+                Ok(span.in_scope(|| self.next_try(&resource, &error)))
+            }
+        }
+    }
+
+    fn next_try(&self, resource: &str, error: &R::Error) -> Action {
+        let retry = self.reconciler.retry(error);
+        let after = match retry {
+            Retry::Backoff => Some(self.backoff.failed(resource.to_owned())),
+            Retry::After(delay) => Some(delay),
+            Retry::OnChange => None,
+        };
+        tracing::warn!(
+            controller = R::NAME,
+            resource,
+            reason = self.reconciler.reason(error),
+            error = %telemetry::chain(error),
+            retry_seconds = after.map(|it| it.as_secs_f64()),
+            "reconcile failed"
+        );
+        after.map_or_else(Action::await_change, Action::requeue)
+    }
+
+    /// What the controller's own machinery says.
+    fn note(&self, result: Result<(ObjectRef<Guarded<R>>, Action), MachineryError>) {
+        match result {
+            Ok(_) => {}
+            // Queued once more when it was already deleted.
+            Err(controller::Error::ObjectNotFound(object)) => {
+                let resource = resource(object.namespace.as_deref(), &object.name);
+                self.backoff.forget(&resource);
+                self.metrics.forget(R::NAME, &resource);
+            }
+            Err(error) => {
+                tracing::warn!(controller = R::NAME, error = %telemetry::chain(&error), "a watch failed")
+            }
+        }
+    }
+}
+
+fn resource(namespace: Option<&str>, name: &str) -> String {
+    namespace.map_or_else(|| name.to_owned(), |namespace| format!("{namespace}/{name}"))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,217 @@
+//! Kubernetes Events. Saying something never fails and never waits: a bounded queue leads to one publisher.
+//!
+//! What is said again within minutes raises the count of the Event that stands; an object about which very much
+//! is said is heard at a bounded rate.
+
+mod ledger;
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use k8s_openapi::{
+    api::{
+        core::v1::ObjectReference,
+        events::v1::{Event, EventSeries},
+    },
+    apimachinery::pkg::apis::meta::v1::MicroTime,
+};
+use kube::{
+    Api, Client, Resource,
+    api::{Patch, PatchParams, PostParams},
+    core::ObjectMeta,
+};
+use serde_json::json;
+use tokio::{sync::mpsc, time::Instant};
+use tokio_util::sync::CancellationToken;
+
+use ledger::{Ledger, Verdict};
+
+/// A storm of a hundred jobs says a few things each; what is beyond that is dropped and logged.
+const QUEUE: usize = 512;
+
+/// What one publication may take.
+const PUBLISH_DEADLINE: Duration = Duration::from_secs(5);
+
+/// What is left at the end may take so long altogether.
+const FLUSH_DEADLINE: Duration = Duration::from_secs(2);
+
+/// The API's bound on `note`, in bytes.
+const NOTE_BYTES: usize = 1024;
+
+/// Says things about objects. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Events {
+    queue: mpsc::Sender<Said>,
+}
+
+/// Sends what was said. Exactly one task runs it.
+pub struct Publisher {
+    client: Client,
+    controller: &'static str,
+    instance: String,
+    queue: mpsc::Receiver<Said>,
+    ledger: Ledger,
+}
+
+/// How an Event is meant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Severity {
+    /// As it should be.
+    Normal,
+    /// Somebody should know.
+    Warning,
+}
+
+#[derive(Debug, Clone)]
+struct Said {
+    regarding: ObjectReference,
+    severity: Severity,
+    reason: &'static str,
+    action: &'static str,
+    note: String,
+}
+
+impl Events {
+    /// `controller` is the reporting controller (`actions-gateway.github.com/agc`), `instance` its pod.
+    pub fn new(client: Client, controller: &'static str, instance: String) -> (Self, Publisher) {
+        let (sender, queue) = mpsc::channel(QUEUE);
+        (
+            Events { queue: sender },
+            Publisher { client, controller, instance, queue, ledger: Ledger::default() },
+        )
+    }
+
+    /// Says it about `object`. `reason` and `action` are words in PascalCase; `note` is for people, never
+    /// a secret.
+    pub fn say<K>(
+        &self,
+        object: &K,
+        severity: Severity,
+        reason: &'static str,
+        action: &'static str,
+        note: String,
+    ) where
+        K: Resource<DynamicType = ()>,
+    {
+        self.say_about(object.object_ref(&()), severity, reason, action, note);
+    }
+
+    /// As [`Events::say`], about an object of which only the reference is at hand.
+    pub fn say_about(
+        &self,
+        regarding: ObjectReference,
+        severity: Severity,
+        reason: &'static str,
+        action: &'static str,
+        note: String,
+    ) {
+        let said = Said { regarding, severity, reason, action, note: cut(note, NOTE_BYTES) };
+        if self.queue.try_send(said).is_err() {
+            tracing::warn!(reason, "an Event was dropped: too many are waiting, or the publisher has ended");
+        }
+    }
+}
+
+impl Publisher {
+    /// Publishes until `stop`, then what is left, briefly.
+    pub async fn run(mut self, stop: CancellationToken) {
+        loop {
+            let said = tokio::select! {
+                () = stop.cancelled() => break,
+                said = self.queue.recv() => said,
+            };
+            let Some(said) = said else { return };
+            self.publish(said).await;
+        }
+        self.queue.close();
+        let rest = async {
+            while let Some(said) = self.queue.recv().await {
+                self.publish(said).await;
+            }
+        };
+        let _ = tokio::time::timeout(FLUSH_DEADLINE, rest).await;
+    }
+
+    async fn publish(&mut self, said: Said) {
+        let verdict = self.ledger.hear(&said, Instant::now());
+        let sent = match &verdict {
+            Verdict::Ignore => return,
+            Verdict::Create => self.create(&said).await,
+            Verdict::Count { event, count } => self.count(&said, event, *count).await,
+        };
+        if let Err(error) = sent {
+            let error = runtime::telemetry::chain(&error);
+            tracing::warn!(reason = said.reason, %error, "an Event could not be published");
+        }
+    }
+
+    async fn create(&mut self, said: &Said) -> Result<(), kube::Error> {
+        let event = self.event(said, Timestamp::now());
+        let name = event.metadata.name.clone().unwrap_or_default();
+        bounded(self.api(said).create(&PostParams::default(), &event)).await?;
+        self.ledger.published(said, name);
+        Ok(())
+    }
+
+    async fn count(&mut self, said: &Said, event: &str, count: i32) -> Result<(), kube::Error> {
+        let series = EventSeries { count, last_observed_time: MicroTime(Timestamp::now()) };
+        let patch = Patch::Merge(json!({ "series": series }));
+        match bounded(self.api(said).patch(event, &PatchParams::default(), &patch)).await {
+            // The API server keeps Events for an hour; ours may have gone.
+            Err(kube::Error::Api(status)) if status.code == 404 => self.create(said).await,
+            result => result.map(drop),
+        }
+    }
+
+    fn api(&self, said: &Said) -> Api<Event> {
+        // Events about cluster-wide objects stand in `default`.
+        let namespace = said.regarding.namespace.as_deref().unwrap_or("default");
+        Api::namespaced(self.client.clone(), namespace)
+    }
+
+    fn event(&self, said: &Said, now: Timestamp) -> Event {
+        let regarding = said.regarding.name.clone().unwrap_or_default();
+        Event {
+            metadata: ObjectMeta {
+                namespace: Some(said.regarding.namespace.clone().unwrap_or_else(|| "default".to_owned())),
+                name: Some(format!("{}.{:x}", cut(regarding, 200), now.as_nanosecond())),
+                ..ObjectMeta::default()
+            },
+            action: Some(said.action.to_owned()),
+            event_time: Some(MicroTime(now)),
+            note: Some(said.note.clone()),
+            reason: Some(said.reason.to_owned()),
+            regarding: Some(said.regarding.clone()),
+            reporting_controller: Some(self.controller.to_owned()),
+            reporting_instance: Some(self.instance.clone()),
+            type_: Some(said.severity.as_str().to_owned()),
+            ..Event::default()
+        }
+    }
+}
+
+impl Severity {
+    /// The word in the object.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Severity::Normal => "Normal",
+            Severity::Warning => "Warning",
+        }
+    }
+}
+
+async fn bounded<T>(call: impl Future<Output = Result<T, kube::Error>>) -> Result<T, kube::Error> {
+    crate::client::bounded(PUBLISH_DEADLINE, call).await
+}
+
+/// At most so many bytes, at a character's edge.
+fn cut(mut text: String, bytes: usize) -> String {
+    if text.len() > bytes {
+        let end = (0..=bytes).rev().find(|it| text.is_char_boundary(*it)).unwrap_or_default();
+        text.truncate(end);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests;
