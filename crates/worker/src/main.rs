@@ -1,2 +1,7 @@
-//! Placeholder.
-fn main() {}
+//! The wrapper's program: arguments and environment go in, an exit code comes out.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    worker::main(std::env::args().skip(1), |name| std::env::var(name).ok())
+}
