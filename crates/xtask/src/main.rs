@@ -1,2 +1,77 @@
-//! Placeholder.
-fn main() {}
+//! What `make` does when it takes more than a line: building, testing, the demo.
+
+mod cluster;
+mod demo;
+mod images;
+mod machine;
+mod progress;
+mod run;
+mod suite;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+
+use crate::cluster::Cluster;
+
+/// Builds, tests and shows Actions Gateway. Run it through `make`.
+#[derive(Parser)]
+struct Args {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Subcommand)]
+enum Verb {
+    /// Formatting, lints and every test that needs no cluster.
+    Check,
+    /// Everything that `check` does, and the suite on a real cluster.
+    Test,
+    /// The suite on a real cluster alone.
+    E2e {
+        /// Arguments for the test program, as in `-- --nocapture NAME`.
+        #[arg(last = true)]
+        args: Vec<String>,
+    },
+    /// Rewrites generated files.
+    Generate,
+    /// Builds the container images as OCI archives.
+    Images,
+    /// Shows the product on a cluster of its own.
+    Demo,
+    /// Removes the demo's cluster.
+    DemoDown,
+    /// Starts a cluster to work with.
+    ClusterUp {
+        /// The cluster's name.
+        name: String,
+        /// How many nodes.
+        #[arg(long, default_value_t = 1)]
+        nodes: u32,
+    },
+    /// Opens a shell in a cluster.
+    ClusterShell {
+        /// The cluster's name.
+        name: String,
+    },
+    /// Removes a cluster.
+    ClusterDown {
+        /// The cluster's name.
+        name: String,
+    },
+}
+
+fn main() -> Result<()> {
+    std::env::set_current_dir(run::root()?)?;
+    match Args::parse().verb {
+        Verb::Check => suite::check(),
+        Verb::Test => suite::test(),
+        Verb::E2e { args } => suite::e2e(&args),
+        Verb::Generate => suite::generate(),
+        Verb::Images => images::build().map(|it| it.print()),
+        Verb::Demo => demo::up(),
+        Verb::DemoDown => demo::down(),
+        Verb::ClusterUp { name, nodes } => Cluster::open(&name)?.up(nodes),
+        Verb::ClusterShell { name } => Cluster::open(&name)?.shell(),
+        Verb::ClusterDown { name } => Cluster::open(&name)?.down(),
+    }
+}

@@ -1,0 +1,128 @@
+//! Container images: release binaries without a C library beside them, packed from scratch as OCI archives.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result};
+use sha2::{Digest, Sha256};
+
+use crate::cluster::Program;
+use crate::machine;
+use crate::progress::{say, step};
+use crate::run;
+
+/// Where local images seem to come from; nothing is ever pulled from it.
+pub(crate) const REGISTRY: &str = "localhost/actions-gateway";
+
+/// Programs that are an image of their own: the binary, at the image's root.
+const PROGRAMS: [&str; 5] = ["gmc", "agc", "proxy", "worker", "fakegithub"];
+/// The stand-in runner's binary.
+const RUNNER: &str = "Runner.Worker";
+/// Shell commands that workflow steps of tests and demo use.
+const APPLETS: [&str; 22] = [
+    "sh", "cat", "chmod", "date", "dd", "echo", "env", "false", "find", "grep", "head", "id", "ls", "mkdir",
+    "printf", "rm", "sed", "sleep", "test", "tr", "true", "wc",
+];
+
+/// What was built.
+pub(crate) struct Images {
+    /// Digest of the binaries: a tag that never moves.
+    pub(crate) tag: String,
+    /// One archive an image.
+    pub(crate) archives: Vec<PathBuf>,
+}
+
+impl Images {
+    /// Says what was built.
+    pub(crate) fn print(&self) {
+        say(format!("tag: {}", self.tag));
+        for archive in &self.archives {
+            let size = fs::metadata(archive).map_or(0, |it| it.len());
+            say(format!("{:>6.1} MiB  {}", size as f64 / f64::from(1 << 20), archive.display()));
+        }
+    }
+}
+
+/// Builds the programs and packs every image.
+pub(crate) fn build() -> Result<Images> {
+    machine::install_packages()?;
+    let binaries = compile()?;
+    pack(&binaries, &Program::build()?)
+}
+
+/// Compiles the programs for images; returns the folder that they are in.
+pub(crate) fn compile() -> Result<PathBuf> {
+    machine::require(&[
+        ("cargo", "Rust 1.95 or newer: https://rustup.rs"),
+        ("cc", "a C compiler, for the TLS library: sudo apt-get install gcc libc6-dev"),
+    ])?;
+    let target = host_target()?;
+    step("building the programs for the images", "7 min cold, 30 s warm", || {
+        let mut command = Command::new("cargo");
+        command.env("RUSTFLAGS", "-C target-feature=+crt-static").args([
+            "build",
+            "--release",
+            "--target",
+            &target,
+        ]);
+        for program in PROGRAMS {
+            command.args(["--package", program]);
+        }
+        run::logged("cargo-release", command.args(["--package", "standin-runner"]))
+    })?;
+    Ok(Path::new("target").join(target).join("release"))
+}
+
+/// Packs the images.
+pub(crate) fn pack(binaries: &Path, program: &Program) -> Result<Images> {
+    let tag = tag(binaries)?;
+    let folder = run::output_dir()?.join("images");
+    fs::create_dir_all(&folder)?;
+    let mut archives = Vec::new();
+    for name in PROGRAMS {
+        let archive = folder.join(format!("{name}.tar"));
+        let mut command = start(program, name, &tag, &archive);
+        command.args(["--entrypoint", &format!("/{name}"), "--user", "65532:65532"]);
+        command.arg("--file").arg(format!("{}:/{name}:0755", binaries.join(name).display()));
+        run::logged("image-pack", &mut command)?;
+        archives.push(archive);
+    }
+    let archive = folder.join("runner.tar");
+    run::logged("image-pack", &mut runner(start(program, "runner", &tag, &archive), binaries))?;
+    archives.push(archive);
+    Ok(Images { tag, archives })
+}
+
+fn start(program: &Program, name: &str, tag: &str, archive: &Path) -> Command {
+    let mut command = program.command();
+    command.args(["image", "pack", "--name", &format!("{REGISTRY}/{name}:{tag}"), "-o"]).arg(archive);
+    command
+}
+
+/// The stock runner image's layout, with the stand-in for its `Runner.Worker` and a shell.
+fn runner(mut command: Command, binaries: &Path) -> Command {
+    command.args(["--user", "1001:1001", "--workdir", "/home/runner", "--env", "HOME=/home/runner"]);
+    command.args(["--env", "PATH=/bin", "--dir", "/tmp:1777", "--dir", "/home/runner:0755:1001"]);
+    command.args(["--dir", "/home/runner/bin:0755:1001", "--file", "/bin/busybox:/bin/busybox:0755"]);
+    command.arg("--file").arg(format!("{}:/home/runner/bin/{RUNNER}:0755", binaries.join(RUNNER).display()));
+    for applet in APPLETS {
+        command.args(["--link", &format!("/bin/{applet}:busybox")]);
+    }
+    command
+}
+
+fn tag(binaries: &Path) -> Result<String> {
+    let mut hash = Sha256::new();
+    for name in PROGRAMS.iter().chain([&RUNNER]) {
+        let path = binaries.join(name);
+        hash.update(fs::read(&path).with_context(|| path.display().to_string())?);
+    }
+    Ok(hex::encode(&hash.finalize()[..6]))
+}
+
+fn host_target() -> Result<String> {
+    let text = run::output(Command::new("rustc").arg("-vV"))?;
+    let line = text.lines().find_map(|it| it.strip_prefix("host: "));
+    Ok(line.context("rustc does not say what it builds for")?.to_owned())
+}

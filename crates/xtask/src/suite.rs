@@ -1,0 +1,129 @@
+//! `make check`, `make test`, `make e2e`, `make generate`.
+
+use std::fs::{self, File};
+use std::process::Command;
+use std::thread;
+
+use anyhow::{Context, Result, anyhow, bail};
+
+use crate::cluster::{Cluster, Program};
+use crate::images::{self, Images};
+use crate::machine::{self, Provider};
+use crate::progress::{heading, say, step};
+use crate::run;
+
+/// The cluster that the suite makes, and removes when it is done.
+const CLUSTER: &str = "test";
+
+/// Tests that write the files they check, by package.
+const GENERATING: [(&str, &str); 3] =
+    [("api", "the_committed_crds_are_current"), ("job", "reference"), ("gmc", "chart")];
+
+/// Formatting, lints and every test that needs no cluster.
+pub(crate) fn check() -> Result<()> {
+    heading("Formatting, lints, tests without a cluster");
+    run::shown(cargo().args(["fmt", "--all", "--check"])).context("run `make fmt`")?;
+    step("lints", "4 min cold, 20 s warm", || {
+        let lints = ["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"];
+        run::logged("clippy", cargo().args(lints))
+    })?;
+    step("compiling the tests", "5 min cold, 30 s warm", || {
+        run::logged("test-build", cargo().args(["test", "--workspace", "--no-run"]))
+    })?;
+    run::shown(cargo().args(["test", "--workspace", "--exclude", "e2e", "--quiet"]))
+}
+
+/// Everything.
+pub(crate) fn test() -> Result<()> {
+    Provider::choose()?;
+    machine::install_packages()?;
+    // The Go compiler and rustc leave each other room on two cores, so the long build runs beside the short ones.
+    let (program, checked) = thread::scope(|scope| {
+        let program = scope.spawn(|| {
+            if Provider::choose()? == Provider::Netns { Program::build().map(Some) } else { Ok(None) }
+        });
+        let checked = check().and_then(|()| images::compile());
+        (program.join(), checked)
+    });
+    program.map_err(|_| anyhow!("the thread that built the cluster program panicked"))??;
+    checked?;
+    e2e(&[])
+}
+
+/// The suite on a real cluster.
+pub(crate) fn e2e(args: &[String]) -> Result<()> {
+    heading("The suite on a real cluster");
+    let _lock = lock()?;
+    let images = images::build()?;
+    let cluster = Cluster::open(CLUSTER)?;
+    if Provider::choose()? == Provider::Netns {
+        go_checks()?;
+    }
+    cluster.down()?;
+    let outcome = cluster.up(1).and_then(|()| suite(&cluster, &images, args));
+    if outcome.is_err() {
+        let folder = run::output_dir()?.join("e2e-logs");
+        fs::create_dir_all(&folder)?;
+        // The suite's own failure is the one to report; without logs it is harder to read, no more.
+        match cluster.logs(&folder) {
+            Ok(()) => say(format!("logs of every component: {}", folder.display())),
+            Err(error) => say(format!("the logs could not be saved: {error:#}")),
+        }
+    }
+    if std::env::var_os("E2E_KEEP").is_some() {
+        say(format!("E2E_KEEP is set: the cluster {CLUSTER} stays"));
+        return outcome;
+    }
+    outcome.and(cluster.down())
+}
+
+/// Rewrites generated files by running the tests that keep them current.
+pub(crate) fn generate() -> Result<()> {
+    for (package, test) in GENERATING {
+        // The first run rewrites and fails, if there is anything to rewrite; only the second one is judged.
+        let run = || run::logged("generate", cargo().args(["test", "--package", package, test]));
+        if run().is_err() {
+            run()?;
+        }
+    }
+    Ok(())
+}
+
+fn suite(cluster: &Cluster, images: &Images, args: &[String]) -> Result<()> {
+    step("loading the images", "5 s", || cluster.load(&images.archives))?;
+    let mut command = cargo();
+    command.args(["test", "--package", "e2e", "--", "--test-threads", "4"]).args(args);
+    command.env("E2E_IMAGE_REGISTRY", images::REGISTRY).env("E2E_IMAGE_TAG", &images.tag);
+    cluster.environment(&mut command)?;
+    run::shown(&mut command)
+}
+
+fn go_checks() -> Result<()> {
+    step("tests of the cluster program", "1 min cold, 5 s warm", || {
+        let go = || {
+            let mut command = Command::new("go");
+            command.current_dir("tests/e2e/cluster").env("GOTOOLCHAIN", "local").env("CGO_ENABLED", "0");
+            command
+        };
+        let unformatted = run::output(Command::new("gofmt").args(["-l", "tests/e2e/cluster"]))?;
+        if !unformatted.is_empty() {
+            bail!("gofmt would change:\n{unformatted}");
+        }
+        run::logged("go-vet", go().args(["vet", "-trimpath", "./..."]))?;
+        run::logged("go-test", go().args(["test", "-trimpath", "./..."]))
+    })
+}
+
+/// Two suites at a time would take each other's cluster away.
+fn lock() -> Result<File> {
+    let path = run::cache_dir()?.join(format!("{CLUSTER}.lock"));
+    fs::create_dir_all(path.parent().context("the lock has a folder")?)?;
+    let file = File::create(&path)?;
+    file.try_lock()
+        .map_err(|_| anyhow!("another run of the suite holds {}: wait for it, or end it", path.display()))?;
+    Ok(file)
+}
+
+fn cargo() -> Command {
+    Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
+}
