@@ -75,15 +75,20 @@ func (a *ascent) run(ctx context.Context) error {
 		return err
 	}
 	// containerd needs no API server: nodes boot and take their images while that starts
-	if err := a.bootNodes(); err != nil {
-		return err
-	}
-	a.say("%d node(s) booted, images loaded", a.topology.Size)
+	booted := make(chan error, 1)
+	go func() { booted <- a.bootNodes() }()
 	if err := a.await(ctx, "the API server", func() bool { return ready(ctx, a.client) }); err != nil {
 		return err
 	}
 	a.say("API server ready")
-	if err := a.startClients(); err != nil {
+	if err := a.startControllers(); err != nil {
+		return err
+	}
+	if err := <-booted; err != nil {
+		return err
+	}
+	a.say("%d node(s) booted, images loaded", a.topology.Size)
+	if err := a.applyAddons(); err != nil {
 		return err
 	}
 	if err := a.await(ctx, "the nodes", func() bool {
@@ -171,13 +176,17 @@ func (a *ascent) bootNodes() error {
 	return image.Load(a.containerds(a.topology), archives...)
 }
 
-// startClients starts what only makes sense with an API server that answers.
-func (a *ascent) startClients() error {
+// startControllers starts what only makes sense with an API server that answers.
+func (a *ascent) startControllers() error {
 	for _, it := range []controlplane.Component{controlplane.ControllerManager, controlplane.Scheduler} {
 		if err := it.Start(a.Dir, a.topology); err != nil {
 			return err
 		}
 	}
+	return nil
+}
+
+func (a *ascent) applyAddons() error {
 	manifests, err := addons.Manifests(a.topology.Size)
 	if err != nil {
 		return err

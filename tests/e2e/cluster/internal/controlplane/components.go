@@ -118,8 +118,12 @@ func controllerManagerArgs(dir state.Dir) []string {
 		"--cluster-signing-key-file="+file("ca.key"),
 		"--requestheader-client-ca-file="+file("front-proxy-ca.crt"),
 		"--controllers=*,-nodeipam",
-		"--node-monitor-grace-period=16s", // four of the kubelet's status updates
+		"--node-monitor-grace-period=16s",                      // four of the kubelet's status updates
+		"--flex-volume-plugin-dir="+dir.Path("volume-plugins"), // the default is a folder of the machine's
 		"--enable-hostpath-provisioner",
+		// it makes a hundred requests before any controller starts: at the default of 20 a second, 5 s of waiting
+		"--kube-api-qps=200",
+		"--kube-api-burst=400",
 	)
 }
 
