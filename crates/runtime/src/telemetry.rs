@@ -48,6 +48,7 @@ pub enum Error {
 #[must_use = "spans are lost unless the guard is flushed"]
 pub struct Guard {
     provider: Option<SdkTracerProvider>,
+    budget: Duration,
 }
 
 /// Installs the subscriber and the panic hook. Call it inside the tokio runtime, once.
@@ -72,7 +73,7 @@ pub fn init(config: Config) -> Result<Guard, Error> {
     if let Some(error) = failure {
         tracing::warn!(error = %chain(&error), "traces are off: the exporter cannot be built");
     }
-    Ok(Guard { provider })
+    Ok(Guard { provider, budget: FLUSH_BUDGET })
 }
 
 fn lines<S>(component: &'static str, log: LogOptions) -> Box<dyn Layer<S> + Send + Sync>
@@ -114,9 +115,9 @@ fn line_filter(level: Level) -> Targets {
 impl Guard {
     /// Sends what is buffered, for at most five seconds, without blocking the runtime's threads.
     pub async fn flush(self) {
-        let Some(provider) = self.provider else { return };
-        let flushed = tokio::task::spawn_blocking(move || provider.shutdown_with_timeout(FLUSH_BUDGET));
-        match tokio::time::timeout(FLUSH_BUDGET, flushed).await {
+        let Guard { provider: Some(provider), budget } = self else { return };
+        let flushed = tokio::task::spawn_blocking(move || provider.shutdown_with_timeout(budget));
+        match tokio::time::timeout(budget, flushed).await {
             Ok(Ok(Ok(()))) => {}
             Ok(Ok(Err(error))) => tracing::warn!(error = %chain(&error), "spans were lost at the end"),
             Ok(Err(_)) | Err(_) => {

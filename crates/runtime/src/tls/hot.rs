@@ -89,7 +89,12 @@ impl HotCert {
 
     /// True once a pair is in use.
     pub fn is_loaded(&self) -> bool {
-        self.0.load().is_some()
+        self.current().is_some()
+    }
+
+    /// The pair in use.
+    pub fn current(&self) -> Option<Arc<CertifiedKey>> {
+        self.0.load_full()
     }
 
     /// Follows the files until `stop`: a changed pair serves new connections within seconds. One that cannot
@@ -129,7 +134,7 @@ impl HotCert {
 
 impl ResolvesServerCert for HotCert {
     fn resolve(&self, _hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
-        self.0.load_full()
+        self.current()
     }
 }
 
