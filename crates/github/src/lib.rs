@@ -1,1 +1,31 @@
-//! Placeholder.
+//! The calls to GitHub: what `github-proto` builds is sent here, and what comes back is read there.
+//!
+//! | Module | What |
+//! |---|---|
+//! | [`client`] | HTTP over TLS, through a proxy or not, with deadlines and bounded bodies |
+//! | [`token`] | the installation's token, always fresh, and what is wrong when it is not |
+//! | [`app`] | REST calls with that token: runners, runs, `/meta` |
+//! | [`auth`] | one runner's token |
+//! | [`session`] | one runner's life at the broker, as a task |
+//! | [`run_service`] | claiming a job and renewing its lock |
+//! | [`pace`] | how long to wait after which failure; pure |
+//! | [`timers`] | every wait of this crate, as a value |
+//!
+//! Nothing here decides about jobs: a session offers, a caller claims.
+
+pub mod ambient;
+pub mod app;
+pub mod auth;
+pub mod client;
+pub mod pace;
+pub mod run_service;
+pub mod session;
+pub mod timers;
+pub mod token;
+
+pub use ambient::Ambient;
+pub use app::App;
+pub use auth::RunnerAuth;
+pub use client::{Client, ClientConfig, Proxy};
+pub use timers::Timers;
+pub use token::InstallationTokens;

@@ -1,0 +1,173 @@
+//! Claiming a job and renewing its lock (protocol §5.2, §5.3).
+
+use github_proto::limits::{JOB_MESSAGE, RUN_SERVICE_BODY};
+use github_proto::message::RunnerJobRequest;
+use github_proto::run_service::{self, Acquired, RunServiceError, RunServiceErrorKind};
+use github_proto::{JobId, JobToken, PlanId, RateLimit};
+use jiff::Timestamp;
+use tokio::time::sleep;
+use url::Url;
+
+use crate::auth::{AuthError, RunnerAuth};
+use crate::client::{self, Client, Deadline};
+use crate::{Ambient, Timers};
+
+/// The claim did not succeed, as far as we know.
+#[derive(Debug, thiserror::Error)]
+pub enum AcquireError {
+    /// Refused with 404, 409 or 422.
+    #[error("the claim was refused")]
+    Declined {
+        /// GitHub's word.
+        #[source]
+        source: RunServiceError,
+        /// An earlier attempt got an answer that settles nothing (a 5xx, say), so the job may be ours.
+        doubtful: bool,
+    },
+    /// Refused with 401 twice, with a fresh token the second time.
+    #[error("the runner's token is not accepted")]
+    Unauthorized(#[source] RunServiceError),
+    /// No token for the claim.
+    #[error("no token for the claim")]
+    Auth(#[source] AuthError),
+    /// Nothing was sent in any attempt: the job is certainly not ours.
+    #[error("the claim was not sent")]
+    NotSent(#[source] client::Error),
+    /// The claim was sent and its answer lost: the job may be ours. There is no second call for its
+    /// message; the same claim again tells.
+    #[error("the claim was sent, and its answer lost")]
+    Sent(#[source] client::Error),
+    /// GitHub answered every attempt with errors that settle nothing.
+    #[error("GitHub cannot process the claim now")]
+    Unavailable(#[source] RunServiceError),
+    /// The job is ours, and its message of no use.
+    #[error("the claimed job's message cannot be used")]
+    Unusable(#[source] RunServiceError),
+}
+
+impl AcquireError {
+    /// Whether GitHub may hold the job for us all the same.
+    pub fn may_be_ours(&self) -> bool {
+        match self {
+            Self::Declined { doubtful, .. } => *doubtful,
+            Self::Unauthorized(_) | Self::Auth(_) | Self::NotSent(_) => false,
+            Self::Sent(_) | Self::Unavailable(_) | Self::Unusable(_) => true,
+        }
+    }
+
+    /// GitHub's own word on it, if it said one.
+    pub fn kind(&self) -> Option<RunServiceErrorKind> {
+        match self {
+            Self::Declined { source, .. }
+            | Self::Unauthorized(source)
+            | Self::Unavailable(source)
+            | Self::Unusable(source) => Some(source.kind),
+            Self::Auth(_) | Self::NotSent(_) | Self::Sent(_) => None,
+        }
+    }
+}
+
+/// X1. Repeats what was certainly not sent, and what GitHub answered with an error that settles
+/// nothing; never what was sent and not answered.
+///
+/// # Errors
+/// [`AcquireError`]; [`AcquireError::may_be_ours`] tells whether the claim needs looking after.
+pub async fn acquire(
+    client: &Client,
+    auth: &RunnerAuth,
+    offer: &RunnerJobRequest,
+    ambient: &Ambient,
+    timers: &Timers,
+) -> Result<Acquired, AcquireError> {
+    let mut doubtful = false;
+    let mut refreshed = false;
+    let mut attempt = 1;
+    loop {
+        let token = auth.token().await.map_err(AcquireError::Auth)?;
+        let request = run_service::acquire(offer, &token)
+            .map_err(|error| AcquireError::NotSent(client::Error::Build(error)))?;
+        let again = attempt < timers.acquire_attempts;
+        match client.send(request, Deadline::within(timers.acquire, JOB_MESSAGE)).await {
+            Err(error) if error.sent() => return Err(AcquireError::Sent(error)),
+            Err(error) if !again && !doubtful => return Err(AcquireError::NotSent(error)),
+            Err(error) if !again => return Err(AcquireError::Sent(error)),
+            Err(_) => {}
+            Ok(reply) => match run_service::decode_acquired(&reply) {
+                Ok(acquired) => return Ok(acquired),
+                Err(error) if error.kind == RunServiceErrorKind::Unauthorized && !refreshed => {
+                    auth.refused(&token);
+                    refreshed = true;
+                    continue; // a new token, at once, and not one of the attempts
+                }
+                Err(error) => match settled(error, doubtful) {
+                    Ok(error) => return Err(error),
+                    Err(error) if !again => return Err(AcquireError::Unavailable(error)),
+                    Err(_) => doubtful = true,
+                },
+            },
+        }
+        attempt += 1;
+        sleep(ambient.between(timers.acquire_retry)).await;
+    }
+}
+
+/// `Ok` when the answer decides, `Err` when the claim may be tried again.
+fn settled(error: RunServiceError, doubtful: bool) -> Result<AcquireError, RunServiceError> {
+    match error.kind {
+        RunServiceErrorKind::NotFound
+        | RunServiceErrorKind::Conflict
+        | RunServiceErrorKind::Unprocessable => Ok(AcquireError::Declined { source: error, doubtful }),
+        RunServiceErrorKind::Unauthorized => Ok(AcquireError::Unauthorized(error)),
+        RunServiceErrorKind::Malformed => Ok(AcquireError::Unusable(error)),
+        RunServiceErrorKind::RateLimited(_) | RunServiceErrorKind::Transient => Err(error),
+    }
+}
+
+/// The lock was not renewed.
+#[derive(Debug, thiserror::Error)]
+pub enum RenewError {
+    /// 404: the job is gone, and with it the lock. Final.
+    #[error("the job's lock is lost")]
+    Lost(#[source] RunServiceError),
+    /// Later.
+    #[error("renewing was rate limited")]
+    RateLimited {
+        /// How long.
+        limit: RateLimit,
+        /// GitHub's word.
+        #[source]
+        source: RunServiceError,
+    },
+    /// Any other answer, a 401 included: only 404 is final (protocol §5.3).
+    #[error("GitHub did not renew the lock")]
+    Refused(#[source] RunServiceError),
+    /// No answer.
+    #[error("failed to reach the run service")]
+    Send(#[source] client::Error),
+}
+
+/// X2, once. The rhythm and the patience are the caller's, who knows until when the lock holds.
+/// Returns until when it holds now, if GitHub says.
+///
+/// # Errors
+/// [`RenewError`]; only [`RenewError::Lost`] is final.
+pub async fn renew(
+    client: &Client,
+    base: &Url,
+    plan: &PlanId,
+    job: &JobId,
+    token: &JobToken,
+    timers: &Timers,
+) -> Result<Option<Timestamp>, RenewError> {
+    let request = run_service::renew(base, plan, job, token)
+        .map_err(|error| RenewError::Send(client::Error::Build(error)))?;
+    let reply = client
+        .send(request, Deadline::within(timers.renew, RUN_SERVICE_BODY))
+        .await
+        .map_err(RenewError::Send)?;
+    run_service::decode_renewed(&reply).map_err(|error| match error.kind {
+        RunServiceErrorKind::NotFound => RenewError::Lost(error),
+        RunServiceErrorKind::RateLimited(limit) => RenewError::RateLimited { limit, source: error },
+        _ => RenewError::Refused(error),
+    })
+}

@@ -1,0 +1,199 @@
+//! One runner's life at the broker, as a task: it opens a session, polls, hands on what comes, mends
+//! what can be mended, and ends with exactly one last event (protocol §4).
+//!
+//! ```text
+//!           ┌────────────── session gone ───────────────┐
+//!           ▼                                           │
+//!   Opening ── B1 ──▶ Listening ── B2, again and again ─┤── record gone ──▶ Dead
+//!      │                  ▲  │                          └── Close ── B4 ──▶ Closed
+//!      └─▶ Refused        └──┘ Busy / Idle: the poll in flight is dropped, the next says the new status
+//! ```
+
+mod open;
+mod poll;
+mod task;
+
+use github_proto::broker::{Architecture, RunnerStatus};
+use github_proto::message::{JobCancellation, MessageError, RunnerJobRequest};
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+
+use crate::auth::RunnerAuth;
+use crate::client::Client;
+use crate::{Ambient, Timers};
+use task::Task;
+
+/// Commands come one at a time; a sender waits for a free place at most as long as one event takes to
+/// be handed over.
+const COMMANDS: usize = 4;
+
+/// Events a slow consumer may lag behind. A session with a full queue stops polling, so nothing is lost.
+const EVENTS: usize = 16;
+
+/// What a session needs.
+#[derive(Debug, Clone)]
+pub struct SessionConfig {
+    /// To reach the broker.
+    pub client: Client,
+    /// The runner and its token.
+    pub auth: RunnerAuth,
+    /// Who holds the session, for people to see at GitHub: the pod's name, say.
+    pub owner: String,
+    /// The version of the runner that will execute the job.
+    pub version: String,
+    /// Where the job will run.
+    pub architecture: Architecture,
+    /// The registration is seconds old, so the token service may not know it yet.
+    pub fresh: bool,
+    /// What the first poll says: `Busy` for a session that is taken up again while its job runs.
+    pub status: RunnerStatus,
+    /// Clock and jitter.
+    pub ambient: Ambient,
+    /// Waits.
+    pub timers: Timers,
+}
+
+/// What a session can be told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Command {
+    /// A job was claimed: listen for its cancellation only.
+    Busy,
+    /// Listen for jobs.
+    Idle,
+    /// Delete the session and end.
+    Close,
+    /// End without a word to GitHub, for a record that is consumed: GitHub drops its session itself,
+    /// and a late deletion could hit a newer one (protocol §4.6).
+    Abandon,
+}
+
+/// What a session has to say. The last four are last words: the channel closes after them.
+#[derive(Debug)]
+pub enum Event {
+    /// A session is open and polling. Comes again when a lost session was replaced.
+    Listening,
+    /// A job waits to be claimed.
+    JobOffered {
+        /// The offer.
+        offer: RunnerJobRequest,
+        /// The session had this offer before: GitHub repeats about once a second what nobody claims.
+        repeated: bool,
+    },
+    /// A job shall end.
+    Cancelled(JobCancellation),
+    /// A poll brought nothing.
+    EmptyPoll,
+    /// Something failed, and will be tried again.
+    PollError(PollError),
+    /// A message of a type we handle made no sense, and was dropped.
+    BadMessage(MessageError),
+    /// GitHub does not want this session.
+    Refused(Refusal),
+    /// The record is of no use any more: register another.
+    Dead(Death),
+    /// Ended as told.
+    Closed,
+}
+
+impl Event {
+    /// Whether the session ends with this event.
+    pub fn is_last(&self) -> bool {
+        matches!(self, Self::Refused(_) | Self::Dead(_) | Self::Closed)
+    }
+}
+
+/// Why a poll, or what it needs, failed: the label of a counter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum PollError {
+    /// GitHub asked to wait.
+    RateLimited,
+    /// No answer at all, as from a black hole.
+    Timeout,
+    /// Anything else.
+    Other,
+}
+
+impl PollError {
+    /// The word as labels have it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::RateLimited => "rate_limited",
+            Self::Timeout => "timeout",
+            Self::Other => "other",
+        }
+    }
+}
+
+/// Why GitHub does not want a session. Another registration of the same runner version or name may not
+/// help, so the reason is told apart.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Refusal {
+    /// The runner version is below GitHub's minimum: GitHub's words.
+    VersionTooOld(String),
+    /// The agent has another session, and deleting it did not help: use another agent.
+    Conflict,
+}
+
+/// Why a record is of no use any more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Death {
+    /// Empty successes, at once and in a row: its job is over, or it was removed.
+    Hollow,
+    /// The token service does not know it, or refuses it.
+    NotRegistered,
+    /// The broker refuses a fresh token.
+    Unauthorized,
+    /// The broker does not know the runner.
+    NotFound,
+    /// The server told the runner to stop.
+    Shutdown,
+    /// The session was lost, and the configuration forbids to open another.
+    SessionLost,
+}
+
+impl Death {
+    /// The word as log lines have it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Hollow => "hollow_polls",
+            Self::NotRegistered => "not_registered",
+            Self::Unauthorized => "unauthorized",
+            Self::NotFound => "not_found",
+            Self::Shutdown => "shutdown",
+            Self::SessionLost => "session_lost",
+        }
+    }
+}
+
+/// A running session. Dropping it closes the session: the task ends by itself.
+#[derive(Debug)]
+pub struct Session {
+    commands: mpsc::Sender<Command>,
+    events: mpsc::Receiver<Event>,
+    task: JoinHandle<()>,
+}
+
+impl Session {
+    /// Starts the task.
+    pub fn start(config: SessionConfig) -> Self {
+        let (commands, received) = mpsc::channel(COMMANDS);
+        let (sent, events) = mpsc::channel(EVENTS);
+        let task = tokio::spawn(Task::new(config, received, sent).run());
+        Self { commands, events, task }
+    }
+
+    /// Hands a command over. A session that has ended takes none, which is no error.
+    pub async fn tell(&self, command: Command) {
+        let _ = self.commands.send(command).await;
+    }
+
+    /// The next event; `None` after the last one.
+    pub async fn next(&mut self) -> Option<Event> {
+        self.events.recv().await
+    }
+
+    /// Splits the session, for an owner that multiplexes many: commands, events, and the task's end.
+    pub fn split(self) -> (mpsc::Sender<Command>, mpsc::Receiver<Event>, JoinHandle<()>) {
+        (self.commands, self.events, self.task)
+    }
+}

@@ -1,0 +1,186 @@
+//! The task that owns the installation token.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use github_proto::InstallationToken;
+use github_proto::app_jwt;
+use github_proto::limits::REST_BODY;
+use github_proto::rest::{self, InstallationGrant};
+use tokio::sync::{mpsc, watch};
+use tokio::time::{Instant, sleep_until};
+
+use super::{AppCredentials, CredentialError, CredentialSource, Held, TokenConfig, TokenError, TokenState};
+use crate::client::{self, Client, Deadline};
+use crate::pace::Throttle;
+use crate::{Ambient, Timers};
+
+pub(super) struct Keeper {
+    client: Client,
+    api: github_proto::url::ApiBase,
+    source: Arc<dyn CredentialSource>,
+    ambient: Ambient,
+    timers: Timers,
+    observer: super::Observer,
+    publish: watch::Sender<TokenState>,
+    refusals: mpsc::Receiver<InstallationToken>,
+    /// What the last attempt used: other files mean another attempt, at once.
+    used: Option<Result<AppCredentials, CredentialError>>,
+    backoff: Throttle,
+    due: Instant,
+    last_success: Option<Instant>,
+}
+
+/// Why the keeper woke up.
+enum Wake {
+    Due,
+    FilesChanged,
+    Refused(InstallationToken),
+    Nobody,
+}
+
+impl Keeper {
+    pub(super) fn new(
+        config: TokenConfig,
+        publish: watch::Sender<TokenState>,
+        refusals: mpsc::Receiver<InstallationToken>,
+    ) -> Self {
+        let (first, limit) = config.timers.installation_backoff;
+        Self {
+            client: config.client,
+            api: config.api,
+            source: Arc::from(config.source),
+            ambient: config.ambient,
+            observer: config.observer,
+            publish,
+            refusals,
+            used: None,
+            backoff: Throttle::new(0, first, limit),
+            due: Instant::now(),
+            last_success: None,
+            timers: config.timers,
+        }
+    }
+
+    pub(super) async fn run(mut self) {
+        loop {
+            match self.wait().await {
+                Wake::Due | Wake::FilesChanged => self.refresh().await,
+                Wake::Refused(token) => self.replace(&token).await,
+                Wake::Nobody => return,
+            }
+        }
+    }
+
+    async fn wait(&mut self) -> Wake {
+        loop {
+            let check = Instant::now() + self.timers.credentials_check;
+            tokio::select! {
+                refused = self.refusals.recv() => {
+                    return refused.map_or(Wake::Nobody, Wake::Refused);
+                }
+                () = sleep_until(self.due.min(check)) => {}
+            }
+            if Instant::now() >= self.due {
+                return Wake::Due;
+            }
+            if self.used.is_some() && self.used.as_ref() != Some(&self.read().await) {
+                return Wake::FilesChanged;
+            }
+        }
+    }
+
+    /// A token that several callers saw refused is replaced once. A refusal right after a refresh is not
+    /// about the token's age: it waits its turn, and callers are told meanwhile.
+    async fn replace(&mut self, refused: &InstallationToken) {
+        let current = self.publish.borrow().token().cloned();
+        if current.is_some_and(|token| token != *refused) {
+            return;
+        }
+        self.publish.send_modify(|state| state.token = None);
+        let earliest = self.last_success.map(|last| last + self.timers.installation_floor);
+        match earliest.filter(|&earliest| Instant::now() < earliest) {
+            None => self.refresh().await,
+            Some(earliest) => {
+                self.due = earliest;
+                self.publish.send_modify(|state| {
+                    let message = "GitHub refused a token it had just given".to_owned();
+                    state.failure = Some((super::TokenFailure::TokenRefused, message));
+                });
+            }
+        }
+    }
+
+    async fn refresh(&mut self) {
+        let credentials = self.read().await;
+        let minted = match &credentials {
+            Ok(credentials) => self.mint(credentials).await,
+            Err(error) => Err(TokenError::Credentials(error.clone())),
+        };
+        self.used = Some(credentials);
+        match minted {
+            Ok(grant) => self.succeeded(grant),
+            Err(error) => self.failed(&error),
+        }
+    }
+
+    fn succeeded(&mut self, grant: InstallationGrant) {
+        let now = Instant::now();
+        let life = grant.expires_at.duration_since(self.ambient.now());
+        let life = Duration::try_from(life).unwrap_or_default();
+        let early = life.saturating_sub(self.timers.installation_margin);
+        self.due = now + early.max(self.timers.installation_floor);
+        self.last_success = Some(now);
+        self.backoff.reset();
+        (self.observer)(Ok(()));
+        let held = Held { token: grant.token, expires: now + life };
+        self.publish.send_replace(TokenState { token: Some(held), failure: None });
+    }
+
+    /// The old token is served as long as it is valid.
+    fn failed(&mut self, error: &TokenError) {
+        let asked = match error {
+            TokenError::Refused(refusal) => match refusal.kind {
+                rest::RestErrorKind::RateLimited(limit) => limit.delay(self.ambient.now()),
+                _ => Duration::ZERO,
+            },
+            _ => Duration::ZERO,
+        };
+        let wait = self.backoff.refuse().max(asked);
+        self.due = Instant::now() + wait;
+        let failure = error.failure();
+        (self.observer)(Err(failure));
+        tracing::warn!(reason = failure.as_str(), error = %error, retry_in = ?wait, "no new installation token");
+        self.publish.send_modify(|state| state.failure = Some((failure, error.to_string())));
+    }
+
+    /// Signs and asks; once more when GitHub does not like the signature (protocol §1.4).
+    async fn mint(&self, credentials: &AppCredentials) -> Result<InstallationGrant, TokenError> {
+        match self.mint_once(credentials).await {
+            Err(error) if error.is_unauthorized() => self.mint_once(credentials).await,
+            done => done,
+        }
+    }
+
+    async fn mint_once(&self, credentials: &AppCredentials) -> Result<InstallationGrant, TokenError> {
+        let installation = credentials.installation().map_err(TokenError::Credentials)?;
+        let key = credentials.key().map_err(TokenError::Credentials)?;
+        let jwt = app_jwt::sign(&key, &credentials.app_id, self.ambient.now())
+            .map_err(|error| TokenError::Credentials(CredentialError::Key(error)))?;
+        let request = rest::create_access_token(&self.api, installation, &jwt)
+            .map_err(|error| TokenError::Send(client::Error::Build(error)))?;
+        let reply = self
+            .client
+            .send_following(request, Deadline::call(&self.timers, REST_BODY))
+            .await
+            .map_err(TokenError::Send)?;
+        rest::decode_access_token(&reply).map_err(TokenError::Refused)
+    }
+
+    async fn read(&self) -> Result<AppCredentials, CredentialError> {
+        let source = Arc::clone(&self.source);
+        let read = tokio::task::spawn_blocking(move || source.read()).await;
+        // Only a panic in the source, or the end of the runtime, gets here.
+        read.unwrap_or(Err(CredentialError::Malformed("the credential source")))
+    }
+}
