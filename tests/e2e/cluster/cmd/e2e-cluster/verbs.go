@@ -37,11 +37,17 @@ func runVerb() int {
 	root.PersistentFlags().StringVar(&shared.name, "name", cmp.Or(os.Getenv(cluster.NameVariable), "e2e"), "the cluster")
 	root.PersistentFlags().StringVar(&shared.folder, "state", os.Getenv(cluster.FolderVariable), "the cluster's folder (default: in the user's cache)")
 	root.AddCommand(
+		preflightVerb(&shared),
 		upVerb(&shared),
-		downVerb(&shared),
+		statusVerb(&shared),
 		execVerb(&shared),
 		shellVerb(&shared),
 		imageVerb(&shared),
+		nodeVerb(&shared),
+		faultVerb(&shared),
+		checkVerb(&shared),
+		logsVerb(&shared),
+		downVerb(&shared),
 	)
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
@@ -49,7 +55,9 @@ func runVerb() int {
 	if err == nil {
 		return 0
 	}
-	fmt.Fprintln(os.Stderr, "e2e-cluster:", err)
+	if !errors.Is(err, errNotUp) {
+		fmt.Fprintln(os.Stderr, "e2e-cluster:", err)
+	}
 	if errors.Is(err, cluster.ErrAlreadyUp) {
 		return exitAlreadyUp
 	}

@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -85,16 +86,8 @@ func lookUp(environment []string, key string) (string, bool) {
 }
 
 func without(environment []string, keys ...string) []string {
-	var kept []string
-	for _, it := range environment {
+	return slices.DeleteFunc(slices.Clone(environment), func(it string) bool {
 		key, _, _ := strings.Cut(it, "=")
-		drop := false
-		for _, unwanted := range keys {
-			drop = drop || key == unwanted
-		}
-		if !drop {
-			kept = append(kept, it)
-		}
-	}
-	return kept
+		return slices.Contains(keys, key)
+	})
 }

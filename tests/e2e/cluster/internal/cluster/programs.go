@@ -3,7 +3,6 @@ package cluster
 import (
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 
@@ -53,22 +52,4 @@ func installPrograms(dir state.Dir) error {
 		err = errors.Join(err, os.Symlink(filepath.Join(plugins, it), dir.Path("libexec", "cni", it)))
 	}
 	return err
-}
-
-// linkOrCopy links a file, or copies it to another file system.
-func linkOrCopy(from, to string) error {
-	if os.Link(from, to) == nil {
-		return nil
-	}
-	source, err := os.Open(from)
-	if err != nil {
-		return err
-	}
-	defer source.Close()
-	target, err := os.OpenFile(to, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o755)
-	if err != nil {
-		return err
-	}
-	_, err = io.Copy(target, source)
-	return errors.Join(err, target.Close())
 }
