@@ -1,2 +1,75 @@
-//! Placeholder.
-fn main() {}
+//! Parses, builds and runs the manager.
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use clap::Parser as _;
+use gmc::args::Args;
+use gmc::config::Config;
+use gmc::controller::{self, Manager};
+use operator::metrics::{ControllerMetrics, RestMetrics};
+use operator::report::Events;
+use runtime::admin::{self, Health};
+use runtime::shutdown::Shutdown;
+use runtime::{metrics, telemetry};
+use tokio::net::TcpListener;
+
+/// Passes under way end within their calls' deadlines; then the Lease is given back. Below the pod's grace of 30 s.
+const DRAIN_PATIENCE: Duration = Duration::from_secs(20);
+
+#[tokio::main]
+async fn main() -> anyhow::Result<ExitCode> {
+    let config = Config::new(Args::parse(), std::env::vars())?;
+    let guard = telemetry::init(telemetry::Config {
+        component: "gmc",
+        service_name: "actions-gateway-gmc",
+        log: config.log,
+        traces: telemetry::Traces::OFF,
+    })?;
+    let shutdown = Shutdown::install()?;
+    run(config, &shutdown).await?;
+    let drained = shutdown.drain(DRAIN_PATIENCE).await;
+    if let Err(unfinished) = &drained {
+        tracing::warn!(%unfinished, "ending with work in hand");
+    }
+    guard.flush().await;
+    Ok(if shutdown.failed() || drained.is_err() { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+/// Returns when the end is asked for.
+async fn run(config: Config, shutdown: &Shutdown) -> anyhow::Result<()> {
+    let registry = metrics::registry("gmc")?;
+    let health = Health::new();
+    let client = operator::client::connect(None, RestMetrics::register(&registry)?).await?;
+    let (events, publisher) = Events::new(client.clone(), controller::REPORTING, config.pod.name.clone());
+    shutdown.spawn_service("events", publisher.run(shutdown.aborted()));
+
+    if let Some(address) = config.metrics {
+        let listener =
+            TcpListener::bind(address).await.with_context(|| format!("failed to listen on {address}"))?;
+        let router = admin::metrics_router(registry.clone());
+        shutdown.spawn_service("metrics", admin::serve(listener, router, shutdown.aborted()));
+    }
+    if let Some(address) = config.health {
+        let listener =
+            TcpListener::bind(address).await.with_context(|| format!("failed to listen on {address}"))?;
+        let router = admin::health_router(health.clone(), admin::no_status());
+        shutdown.spawn_service("health", admin::serve(listener, router, shutdown.aborted()));
+    }
+
+    let manager = Manager {
+        client,
+        events,
+        metrics: ControllerMetrics::register(&registry)?,
+        registry,
+        health: health.clone(),
+        pod: config.pod,
+        election: config.election,
+        provision: config.provision,
+    };
+    shutdown.spawn("manager", manager.prepare()?.run(shutdown.requested()));
+    shutdown.requested().cancelled().await;
+    health.drain();
+    Ok(())
+}

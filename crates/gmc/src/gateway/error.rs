@@ -1,0 +1,75 @@
+//! Why a pass failed: the step, the word for it, and when to try again.
+
+use std::time::Duration;
+
+use api::conditions::Reason;
+use operator::apply::{ApplyError, PruneError};
+
+use crate::gateway::{dereference, teardown, validate};
+
+/// The elder of two gateways may be on its way out; nothing tells the younger but a look.
+const ELDER_RECHECK: Duration = Duration::from_secs(15);
+
+/// One variant for each step of a pass.
+#[derive(Debug, thiserror::Error, strum::IntoStaticStr)]
+pub enum Error {
+    /// What the gateway depends on could not be read.
+    #[error("failed to read what the gateway depends on")]
+    Dereference(#[source] dereference::Error),
+    /// The gateway cannot be honoured as it is written, or where it is.
+    #[error(transparent)]
+    Validate(validate::Error),
+    /// Our finalizer could not be written.
+    #[error("failed to write the gateway's finalizer")]
+    Finalizer(#[source] operator::finalizer::Error),
+    /// A child is not as wished.
+    #[error("failed to provision the gateway")]
+    Apply(#[source] ApplyError),
+    /// A child that is no longer wanted stays.
+    #[error("failed to delete what is no longer wanted")]
+    Prune(#[source] PruneError),
+    /// The gateway could not be taken down.
+    #[error("failed to take the gateway down")]
+    Teardown(#[source] teardown::Error),
+    /// The status could not be written.
+    #[error("failed to write the gateway's status")]
+    Status(#[source] ApplyError),
+}
+
+impl Error {
+    /// The word that stands in the condition.
+    pub fn reason(&self) -> Reason {
+        match self {
+            Self::Validate(error) => error.reason(),
+            Self::Apply(ApplyError::NameConflict { .. }) => Reason::NameConflict,
+            Self::Dereference(_)
+            | Self::Finalizer(_)
+            | Self::Apply(_)
+            | Self::Prune(_)
+            | Self::Teardown(_)
+            | Self::Status(_) => Reason::ProvisioningFailed,
+        }
+    }
+
+    /// The word that stands in log lines: the step.
+    pub fn step(&self) -> &'static str {
+        self.into()
+    }
+}
+
+impl validate::Error {
+    /// The word that stands in the condition.
+    pub fn reason(&self) -> Reason {
+        match self {
+            Self::ReservedNamespace(_) | Self::NotATenant(_) => Reason::NamespaceNotAllowed,
+            Self::NamespaceEnding(_) => Reason::Terminating,
+            Self::AnotherGateway { .. } => Reason::AnotherGateway,
+            Self::InvalidSpec(_) => Reason::InvalidSpec,
+        }
+    }
+
+    /// When to look again although nothing that is watched has changed. Mostly only an edit can help.
+    pub fn recheck(&self) -> Option<Duration> {
+        matches!(self, Self::AnotherGateway { .. }).then_some(ELDER_RECHECK)
+    }
+}

@@ -1,0 +1,225 @@
+//! What the gateway's status says of a pass. Pure: one function of what stood there, what came of the pass, and time.
+
+use api::conditions::{Reason, Type, condition, find, is_true, settle};
+use api::{ActionsGateway, ActionsGatewayStatus};
+use jiff::Timestamp;
+use k8s_openapi::api::apps::v1::Deployment;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+use runtime::telemetry::chain;
+
+use crate::gateway::Attempt;
+use crate::gateway::dereference::{Group, References};
+use crate::gateway::error::Error;
+use crate::gateway::teardown::Step;
+
+/// Conditions of a RunnerGroup that impair it (scoreboard §4.2), the worst first.
+pub const IMPAIRING: [Type; 4] =
+    [Type::CredentialUnavailable, Type::RunnerVersionTooOld, Type::Degraded, Type::WorkersUnschedulable];
+
+/// A message is for people: the first of very many problems will do. The API's own bound is 32 KiB.
+const MESSAGE_CHARS: usize = 2000;
+
+/// What came of a pass.
+pub enum Outcome {
+    /// The cluster was to be made as the gateway asks.
+    Attempted(Attempt),
+    /// The gateway is being taken down: the step it is at, or why that failed.
+    Ending(Result<Step, Error>),
+}
+
+impl Outcome {
+    fn error(&self) -> Option<&Error> {
+        match self {
+            Self::Attempted(attempt) => attempt.result.as_ref().err(),
+            Self::Ending(step) => step.as_ref().err(),
+        }
+    }
+
+    fn references(&self) -> Option<&References> {
+        match self {
+            Self::Attempted(attempt) => attempt.references.as_ref(),
+            Self::Ending(_) => None,
+        }
+    }
+}
+
+/// The conditions that are ours. The AGC's `CredentialUnavailable` is read here and never written: it has another
+/// field manager.
+pub fn status(cr: &ActionsGateway, outcome: &Outcome, now: Timestamp) -> ActionsGatewayStatus {
+    let judge = Judge { cr, old: cr.status.as_ref().map(|it| it.conditions.as_slice()).unwrap_or_default() };
+    let degraded = judge.degraded(outcome);
+    let available = judge.agc_available(outcome);
+    let groups = judge.runner_groups_degraded(outcome);
+    let ready = judge.ready(outcome, &degraded, available.as_ref(), groups.as_ref());
+    let conditions = [Some(ready), available, Some(degraded), groups];
+    ActionsGatewayStatus {
+        conditions: conditions.into_iter().flatten().map(|it| settle(judge.old, it, now)).collect(),
+        observed_generation: cr.metadata.generation,
+    }
+}
+
+struct Judge<'a> {
+    cr: &'a ActionsGateway,
+    old: &'a [Condition],
+}
+
+impl Judge<'_> {
+    fn condition(
+        &self,
+        type_: Type,
+        holds: bool,
+        reason: impl Into<String>,
+        message: impl Into<String>,
+    ) -> Condition {
+        condition(type_, holds, reason, clip(message.into()), self.cr.metadata.generation)
+    }
+
+    fn degraded(&self, outcome: &Outcome) -> Condition {
+        match outcome.error() {
+            Some(error) => self.condition(Type::Degraded, true, error.reason(), chain(error).to_string()),
+            None => self.condition(
+                Type::Degraded,
+                false,
+                Reason::ReconcileSucceeded,
+                "the last pass went through",
+            ),
+        }
+    }
+
+    /// Without a look at the Deployment the old answer stands, with the generation that it was given for.
+    fn agc_available(&self, outcome: &Outcome) -> Option<Condition> {
+        let Some(references) = outcome.references() else {
+            return find(self.old, Type::AGCAvailable).cloned();
+        };
+        let wanted = match outcome {
+            Outcome::Attempted(Attempt { result: Ok(applied), .. }) => applied.deployment.meta.generation,
+            _ => None,
+        };
+        Some(match unavailable(references.own_controller(), wanted) {
+            None => self.condition(Type::AGCAvailable, true, Reason::AGCReady, "the controller runs"),
+            Some(why) => self.condition(Type::AGCAvailable, false, Reason::AGCNotReady, why),
+        })
+    }
+
+    fn runner_groups_degraded(&self, outcome: &Outcome) -> Option<Condition> {
+        let Some(references) = outcome.references() else {
+            return find(self.old, Type::RunnerGroupsDegraded).cloned();
+        };
+        let groups = &references.runner_groups;
+        let impaired: Vec<(&Group, String)> =
+            groups.iter().filter_map(|it| Some((it, impairment(it)?))).collect();
+        Some(match impaired.first() {
+            None => {
+                let message = format!("{} RunnerGroups, none impaired", groups.len());
+                self.condition(Type::RunnerGroupsDegraded, false, Reason::AllRunnerGroupsHealthy, message)
+            }
+            Some((group, why)) => {
+                let name = group.meta.name.as_deref().unwrap_or_default();
+                let message =
+                    format!("{} of {} RunnerGroups impaired; {name}: {why}", impaired.len(), groups.len());
+                self.condition(Type::RunnerGroupsDegraded, true, Reason::RunnerGroupsImpaired, message)
+            }
+        })
+    }
+
+    /// The first thing that is not well gives reason and message; causes stand before their effects.
+    fn ready(
+        &self,
+        outcome: &Outcome,
+        degraded: &Condition,
+        available: Option<&Condition>,
+        groups: Option<&Condition>,
+    ) -> Condition {
+        if let Outcome::Ending(Ok(step)) = outcome {
+            return self.condition(Type::Ready, false, Reason::Terminating, step.to_string());
+        }
+        let not = |why: &Condition| self.condition(Type::Ready, false, why.reason.clone(), &why.message);
+        if degraded.status == "True" {
+            return not(degraded);
+        }
+        let credential = find(self.old, Type::CredentialUnavailable);
+        if let Some(refused) = credential.filter(|it| it.status != "False") {
+            return not(refused);
+        }
+        match available {
+            None => {
+                return self.condition(
+                    Type::Ready,
+                    false,
+                    Reason::AGCNotReady,
+                    "the controller was not looked at",
+                );
+            }
+            Some(unavailable) if unavailable.status != "True" => return not(unavailable),
+            Some(_) => {}
+        }
+        if credential.is_none() {
+            let message = "the controller has not said yet whether the App's credentials work";
+            return self.condition(Type::Ready, false, Reason::AGCNotReady, message);
+        }
+        match groups.filter(|it| it.status == "True") {
+            Some(impaired) => not(impaired),
+            None => self.condition(
+                Type::Ready,
+                true,
+                Reason::AllAvailable,
+                "the controller runs, its credentials work, no RunnerGroup is impaired",
+            ),
+        }
+    }
+}
+
+/// Why the Deployment does not serve the spec, if it does not. `wanted` is the generation that this pass wrote.
+fn unavailable(deployment: Option<&Deployment>, wanted: Option<i64>) -> Option<String> {
+    let Some(deployment) = deployment else { return Some("the controller has not been made yet".to_owned()) };
+    let status = deployment.status.clone().unwrap_or_default();
+    let wanted = wanted.or(deployment.metadata.generation);
+    if status.observed_generation < wanted {
+        return Some("the controller is being rolled out".to_owned());
+    }
+    let runs =
+        status.updated_replicas.unwrap_or_default() > 0 && status.available_replicas.unwrap_or_default() > 0;
+    if runs {
+        return None;
+    }
+    let conditions = status.conditions.unwrap_or_default();
+    // The first False one: `Progressing` (a deadline passed) and `ReplicaFailure` tell more than `Available`.
+    let told = ["ReplicaFailure", "Progressing", "Available"].iter().find_map(|type_| {
+        let failing = if *type_ == "ReplicaFailure" { "True" } else { "False" };
+        conditions.iter().find(|it| it.type_ == *type_ && it.status == failing)?.message.clone()
+    });
+    let pods = "see: kubectl describe pod -l app=actions-gateway-controller";
+    let told = told.unwrap_or_else(|| "no pod of it is available".to_owned());
+    Some(format!("the controller is not available: {told} ({pods})"))
+}
+
+/// The worst thing that impairs the group.
+fn impairment(group: &Group) -> Option<String> {
+    let conditions = match &group.conditions {
+        Ok(conditions) => conditions,
+        Err(unreadable) => return Some(format!("cannot be read: {unreadable}")),
+    };
+    let worst = IMPAIRING.into_iter().find(|it| is_true(conditions, *it))?;
+    let worst = find(conditions, worst)?;
+    Some(format!("{} ({}): {}", worst.type_, worst.reason, worst.message))
+}
+
+fn clip(message: String) -> String {
+    match message.char_indices().nth(MESSAGE_CHARS) {
+        None => message,
+        Some((end, _)) => format!("{}…", &message[..end]),
+    }
+}
+
+/// Whether the answer that users wait for is another than before, and so worth an Event.
+pub fn ready_changed(cr: &ActionsGateway, new: &ActionsGatewayStatus) -> Option<Condition> {
+    let old = cr.status.as_ref().and_then(|it| find(&it.conditions, Type::Ready));
+    let new = find(&new.conditions, Type::Ready)?;
+    let same = old.is_some_and(|it| it.status == new.status && it.reason == new.reason);
+    // A gateway on its way up says so once it has arrived, or once it is known why it does not.
+    let starting = old.is_none() && new.reason == Reason::AGCNotReady.as_str();
+    (!same && !starting).then(|| new.clone())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,194 @@
+//! The end of a gateway, in order: RunnerGroups drain, the controller stops, what only it could have let go is let
+//! go, the rest is removed. Each pass looks at what is there and takes the next step; nothing is remembered, and the
+//! clock is the deletion's own. A failed request keeps our finalizer: nothing is let go on a guess.
+
+mod steps;
+
+use std::time::Duration;
+
+use api::{RunnerGroup, RunnerJob, labels, names};
+use jiff::Timestamp;
+use k8s_openapi::NamespaceResourceScope;
+use k8s_openapi::api::apps::v1::Deployment;
+use k8s_openapi::api::core::v1::{Pod, Service, ServiceAccount};
+use k8s_openapi::api::rbac::v1::RoleBinding;
+use kube::Resource;
+use kube::api::{Api, ApiResource, Patch, PatchParams};
+use kube::core::{ObjectMeta, PartialObjectMeta, PartialObjectMetaExt as _};
+use operator::apply::{Applier, PruneError};
+use operator::finalizer;
+use serde::de::DeserializeOwned;
+use serde_json::json;
+
+use crate::gateway::dereference::References;
+pub use steps::{Facts, Step, few, next};
+
+/// Between two looks. What ends it is mostly not watched: pods, and the controller's own clean-up at GitHub.
+pub const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// The word on a worker that we delete, of the closed list of deletion reasons.
+const GATEWAY_DELETED: &str = "gateway_deleted";
+
+/// A request failed.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// What is there could not be listed, or an object not be deleted.
+    #[error("failed to list or delete a child")]
+    Children(#[source] PruneError),
+    /// A child could not be looked at.
+    #[error("failed to look at {kind} {name}")]
+    Inspect {
+        /// Its kind.
+        kind: String,
+        /// Its name.
+        name: String,
+        /// Why.
+        #[source]
+        source: kube::Error,
+    },
+    /// A worker could not be marked as deleted by us.
+    #[error("failed to mark worker {name}")]
+    Mark {
+        /// The pod.
+        name: String,
+        /// Why.
+        #[source]
+        source: kube::Error,
+    },
+    /// A finalizer of ours could not be taken off.
+    #[error("failed to let go of a child")]
+    LetGo(#[source] finalizer::Error),
+}
+
+/// Reads what is left.
+///
+/// # Errors
+/// [`Error::Children`].
+pub async fn look(
+    applier: &Applier,
+    references: &References,
+    deleted: Timestamp,
+    now: Timestamp,
+) -> Result<Facts, Error> {
+    let namespace = &references.identity.namespace;
+    let component = |name: &str| format!("{}={name}", labels::COMPONENT);
+    let workers = list::<Pod>(applier, namespace, &component("worker")).await?;
+    let controller_pods = list::<Pod>(applier, namespace, &component("agc")).await?;
+    let jobs = list::<RunnerJob>(applier, namespace, "").await?;
+    Ok(Facts {
+        elapsed: Duration::try_from(now.duration_since(deleted)).unwrap_or_default(),
+        namespace_ending: references.namespace_ending,
+        uid: references.identity.uid.clone(),
+        groups: references.runner_groups.iter().map(|it| it.meta.clone()).collect(),
+        jobs: held_by(jobs, labels::FINALIZER_JOB),
+        workers: held_by(workers, labels::FINALIZER_JOB),
+        controller: references.own_controller().map(|it| it.metadata.clone()),
+        controller_pods: controller_pods.len(),
+    })
+}
+
+/// Does what the step says. Bears repeating.
+///
+/// # Errors
+/// The first request that failed; the rest of the step is done by a later pass.
+pub async fn take(applier: &Applier, references: &References, step: &Step) -> Result<(), Error> {
+    let namespace = &references.identity.namespace;
+    match step {
+        Step::Drain { delete, .. } => delete_all::<RunnerGroup>(applier, delete).await,
+        Step::Stop { workers, controller, .. } => {
+            for worker in workers {
+                mark(applier, namespace, worker).await?;
+            }
+            delete_all::<Pod>(applier, workers).await?;
+            delete_all::<Deployment>(applier, controller.as_slice()).await
+        }
+        Step::Release { delete, groups, jobs, workers } => {
+            delete_all::<RunnerGroup>(applier, delete).await?;
+            let_go::<Pod>(applier, namespace, workers, labels::FINALIZER_JOB).await?;
+            let_go::<RunnerJob>(applier, namespace, jobs, labels::FINALIZER_JOB).await?;
+            let_go::<RunnerGroup>(applier, namespace, groups, labels::FINALIZER_GROUP).await
+        }
+        Step::Remove => remove_rest(applier, references).await,
+    }
+}
+
+async fn remove_rest(applier: &Applier, references: &References) -> Result<(), Error> {
+    remove::<Service>(applier, references, names::CONTROLLER).await?;
+    remove::<RoleBinding>(applier, references, names::CONTROLLER).await?;
+    remove::<ServiceAccount>(applier, references, names::CONTROLLER).await?;
+    remove::<ServiceAccount>(applier, references, names::WORKER).await
+}
+
+/// Deletes a child of a fixed name, if there is one and it is ours.
+async fn remove<K>(applier: &Applier, references: &References, name: &str) -> Result<(), Error>
+where
+    K: Resource<DynamicType = (), Scope = NamespaceResourceScope>
+        + Clone
+        + DeserializeOwned
+        + std::fmt::Debug,
+{
+    let api: Api<K> = Api::namespaced(applier.client().clone(), &references.identity.namespace);
+    let found = api.get_metadata_opt(name).await;
+    let found =
+        found.map_err(|source| Error::Inspect { kind: K::kind(&()).into(), name: name.into(), source })?;
+    match found {
+        Some(it) if references.identity.owns(&it.metadata) && it.metadata.deletion_timestamp.is_none() => {
+            delete_all::<K>(applier, &[it.metadata]).await
+        }
+        _ => Ok(()),
+    }
+}
+
+async fn list<K>(applier: &Applier, namespace: &str, selector: &str) -> Result<Vec<ObjectMeta>, Error>
+where
+    K: Resource<DynamicType = ()>,
+{
+    applier.list(&ApiResource::erase::<K>(&()), namespace, selector).await.map_err(Error::Children)
+}
+
+fn held_by(objects: Vec<ObjectMeta>, finalizer: &str) -> Vec<ObjectMeta> {
+    objects.into_iter().filter(|it| steps::is_held(it, finalizer)).collect()
+}
+
+async fn delete_all<K>(applier: &Applier, objects: &[ObjectMeta]) -> Result<(), Error>
+where
+    K: Resource<DynamicType = ()>,
+{
+    let kind = ApiResource::erase::<K>(&());
+    for object in objects {
+        applier.delete(&kind, object).await.map_err(Error::Children)?;
+    }
+    Ok(())
+}
+
+/// Says on the pod, before it goes, that it was us.
+async fn mark(applier: &Applier, namespace: &str, worker: &ObjectMeta) -> Result<(), Error> {
+    let name = worker.name.clone().unwrap_or_default();
+    let patch = json!({ "metadata": { "annotations": { labels::DELETION_REASON: GATEWAY_DELETED } } });
+    let pods: Api<Pod> = Api::namespaced(applier.client().clone(), namespace);
+    match pods.patch_metadata(&name, &PatchParams::default(), &Patch::Merge(patch)).await {
+        Ok(_) => Ok(()),
+        Err(kube::Error::Api(status)) if status.is_not_found() => Ok(()),
+        Err(source) => Err(Error::Mark { name, source }),
+    }
+}
+
+async fn let_go<K>(
+    applier: &Applier,
+    namespace: &str,
+    objects: &[ObjectMeta],
+    finalizer: &str,
+) -> Result<(), Error>
+where
+    K: Resource<DynamicType = (), Scope = NamespaceResourceScope> + Clone + std::fmt::Debug,
+{
+    let api: Api<PartialObjectMeta<K>> = Api::namespaced(applier.client().clone(), namespace);
+    for object in objects {
+        let object = object.clone().into_response_partial::<K>();
+        finalizer::remove(&api, &object, finalizer).await.map_err(Error::LetGo)?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;
