@@ -13,8 +13,6 @@ pub enum Effect {
     ReleaseSlot,
     /// W1: POST the `RunnerJob`.
     Record,
-    /// B3: tell the broker that the offer was received.
-    Acknowledge,
     /// X1: claim the job.
     Acquire,
     /// R5: ask whether the agent is busy, which says whether an unanswered claim was granted.

@@ -22,10 +22,14 @@ pub enum Event {
         locked_until: Timestamp,
     },
     /// X1 answered that the job is not ours to have (404, 409, 422).
-    AcquireRefused,
+    AcquireRefused {
+        /// Whether an answer before that one was lost, so that the job may be ours all the same.
+        doubtful: bool,
+    },
     /// X1 gave no usable answer.
     AcquireFailed {
-        /// Whether the request may have reached GitHub, and so may have been granted.
+        /// Whether the request may have reached GitHub, and so may have been granted. Otherwise it was tried as
+        /// often as it is worth.
         sent: bool,
     },
     /// R5 answered.

@@ -132,7 +132,6 @@ pub struct Job {
     policy: Policy,
     /// Spreads the pauses of jobs that fail together.
     seed: u64,
-    acknowledge: bool,
     phase: Phase,
     times: Times,
     lock: Lock,
@@ -150,13 +149,12 @@ pub struct Job {
 }
 
 impl Job {
-    /// A job that GitHub offers. `acknowledge` says whether the offer asks for B3.
+    /// A job that GitHub offers.
     #[must_use]
-    pub fn offered(policy: Policy, seed: u64, acknowledge: bool, now: Timestamp) -> Self {
+    pub fn offered(policy: Policy, seed: u64, now: Timestamp) -> Self {
         Self {
             policy,
             seed,
-            acknowledge,
             phase: Phase::Offered,
             times: Times { offered: Some(now), ..Times::default() },
             lock: Lock::default(),
@@ -250,14 +248,18 @@ impl Job {
             (Phase::Recording, Event::Recorded) if self.deletion_requested => {
                 self.drop_offer(NotAcquired::Failed)
             }
-            (Phase::Recording, Event::Recorded) => self.acquire_first(),
+            (Phase::Recording, Event::Recorded) => {
+                self.enter(Phase::Acquiring { attempt: 1, doubtful: false }, [Effect::Acquire])
+            }
             (Phase::Recording, Event::RecordFailed) => self.drop_offer(NotAcquired::Failed),
 
             (Phase::Acquiring { .. }, Event::Acquired { locked_until }) => self.acquired(locked_until, now),
-            (Phase::Acquiring { doubtful, .. }, Event::AcquireRefused) => match doubtful {
-                true => self.verify(now),
-                false => self.drop_offer(NotAcquired::Refused),
-            },
+            (&Phase::Acquiring { doubtful, .. }, Event::AcquireRefused { doubtful: again }) => {
+                match doubtful || again {
+                    true => self.verify(now),
+                    false => self.drop_offer(NotAcquired::Refused),
+                }
+            }
             (&Phase::Acquiring { attempt, doubtful }, Event::AcquireFailed { sent })
                 if self.retry.is_none() =>
             {

@@ -7,7 +7,7 @@
 //! ```
 //! use job::{Effect, Event, Job, Policy};
 //! let now = jiff::Timestamp::UNIX_EPOCH;
-//! let mut job = Job::offered(Policy::default(), 7, true, now);
+//! let mut job = Job::offered(Policy::default(), 7, now);
 //! let effects = job.handle(Event::Admitted, now);
 //! assert!(effects.contains(&Effect::Record)); // the intent is written before the claim
 //! assert!(!effects.contains(&Effect::Acquire));

@@ -7,32 +7,28 @@ use crate::backoff::between;
 use crate::effect::{Effect, Fact, NotAcquired, Timer};
 use crate::outcome::{FailureReason, Outcome};
 
-/// As often as GitHub's own runner tries to claim.
-const ACQUIRE_ATTEMPTS: u32 = 5;
-/// Its pause between two of them, protocol §5.2.
+/// How often a claim that may have been granted is repeated before the agent is asked instead: the offer's window is
+/// two minutes.
+const ACQUIRE_ATTEMPTS: u32 = 3;
+/// The pause of GitHub's own runner between two claims, protocol §5.2.
 const ACQUIRE_PAUSE: (SignedDuration, SignedDuration) =
     (SignedDuration::from_secs(5), SignedDuration::from_secs(15));
 /// Past this an unanswered question for the agent is answered by the lock's end: whatever was claimed is over.
 const VERIFY_FOR: SignedDuration = SignedDuration::from_mins(10);
 
 impl Job {
-    pub(super) fn acquire_first(&mut self) -> Vec<Effect> {
-        let acknowledge = self.acknowledge.then_some(Effect::Acknowledge);
-        self.phase = Phase::Acquiring { attempt: 1, doubtful: false };
-        acknowledge.into_iter().chain([Effect::Acquire]).collect()
-    }
-
+    /// What was certainly not granted is given back; what may have been is asked for again, and then about.
     pub(super) fn acquire_again(&mut self, attempt: u32, doubtful: bool, now: Timestamp) -> Vec<Effect> {
-        match (attempt < ACQUIRE_ATTEMPTS, doubtful) {
-            (true, _) => {
+        match (doubtful, attempt < ACQUIRE_ATTEMPTS) {
+            (false, _) => self.drop_offer(NotAcquired::Failed),
+            (true, false) => self.verify(now),
+            (true, true) => {
                 self.phase = Phase::Acquiring { attempt: attempt + 1, doubtful };
                 self.again(
                     Timer::Acquire,
                     now + between(ACQUIRE_PAUSE.0, ACQUIRE_PAUSE.1, self.seed, attempt),
                 )
             }
-            (false, true) => self.verify(now),
-            (false, false) => self.drop_offer(NotAcquired::Failed),
         }
     }
 

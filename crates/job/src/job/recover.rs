@@ -32,7 +32,7 @@ impl Job {
     /// Takes a job up where its predecessor left it.
     #[must_use]
     pub fn recover(policy: Policy, seed: u64, found: Recovered, now: Timestamp) -> (Self, Vec<Effect>) {
-        let mut job = Self::offered(policy, seed, false, now);
+        let mut job = Self::offered(policy, seed, now);
         job.times = found.times;
         job.running_written = found.running_written;
         if let Some(outcome) = found.complete {

@@ -24,7 +24,7 @@ fn succeeded() -> Ending {
 
 /// A job that stands right after these events, all at time zero.
 fn after(events: &[Event]) -> Job {
-    let mut job = Job::offered(Policy::default(), 7, true, EPOCH);
+    let mut job = Job::offered(Policy::default(), 7, EPOCH);
     for event in events {
         job.handle(event.clone(), EPOCH);
     }
@@ -57,7 +57,7 @@ fn reason(job: &Job) -> Option<FailureReason> {
 
 #[test]
 fn an_ordinary_job_is_written_down_in_the_order_of_the_contract() {
-    let mut job = Job::offered(Policy::default(), 7, true, EPOCH);
+    let mut job = Job::offered(Policy::default(), 7, EPOCH);
     let mut writes = Vec::new();
     let events = [
         (0, Event::Admitted),
@@ -84,7 +84,6 @@ fn an_ordinary_job_is_written_down_in_the_order_of_the_contract() {
     let expected = [
         Effect::TakeSlot,
         Effect::Record,
-        Effect::Acknowledge,
         Effect::Acquire,
         Effect::StorePayload,
         Effect::Renew,
@@ -106,14 +105,14 @@ fn an_ordinary_job_is_written_down_in_the_order_of_the_contract() {
 
 #[test]
 fn what_is_declined_is_neither_written_nor_counted() {
-    let mut job = Job::offered(Policy::default(), 7, true, EPOCH);
+    let mut job = Job::offered(Policy::default(), 7, EPOCH);
     assert_eq!(job.handle(Event::Declined, EPOCH), [not_acquired(NotAcquired::Declined)]);
     assert!(job.is_over());
 }
 
 #[test]
 fn an_offer_that_was_not_ours_leaves_nothing_behind() {
-    let effects = acquiring().handle(Event::AcquireRefused, EPOCH);
+    let effects = acquiring().handle(Event::AcquireRefused { doubtful: false }, EPOCH);
     assert_eq!(effects, [Effect::DeleteRecord, Effect::ReleaseSlot, not_acquired(NotAcquired::Refused)]);
 }
 
@@ -123,7 +122,7 @@ fn c3_a_refusal_after_an_unanswered_claim_is_settled_by_asking_for_the_agent() {
         let mut job = acquiring();
         job.handle(Event::AcquireFailed { sent: true }, EPOCH);
         assert_eq!(job.handle(Event::Due(Timer::Acquire), at(10)), [Effect::Acquire]);
-        assert_eq!(job.handle(Event::AcquireRefused, at(10)), [Effect::CheckAgent]);
+        assert_eq!(job.handle(Event::AcquireRefused { doubtful: false }, at(10)), [Effect::CheckAgent]);
         job
     };
     let mut lost = doubtful();
@@ -135,16 +134,19 @@ fn c3_a_refusal_after_an_unanswered_claim_is_settled_by_asking_for_the_agent() {
 }
 
 #[test]
-fn five_tries_that_never_left_us_give_the_offer_back() {
+fn a_claim_that_never_left_us_gives_the_offer_back() {
+    assert!(acquiring().handle(Event::AcquireFailed { sent: false }, EPOCH).contains(&Effect::DeleteRecord));
+}
+
+#[test]
+fn a_claim_without_an_answer_is_repeated_and_then_asked_about() {
     let mut job = acquiring();
-    for _ in 0..4 {
-        assert!(matches!(
-            job.handle(Event::AcquireFailed { sent: false }, EPOCH)[..],
-            [Effect::Wake(Timer::Acquire, _)]
-        ));
+    for _ in 0..2 {
+        let effects = job.handle(Event::AcquireFailed { sent: true }, EPOCH);
+        assert!(matches!(effects[..], [Effect::Wake(Timer::Acquire, _)]));
         job.handle(Event::Due(Timer::Acquire), EPOCH);
     }
-    assert!(job.handle(Event::AcquireFailed { sent: false }, EPOCH).contains(&Effect::DeleteRecord));
+    assert_eq!(job.handle(Event::AcquireFailed { sent: true }, EPOCH), [Effect::CheckAgent]);
 }
 
 #[test]
@@ -331,7 +333,7 @@ fn any_event() -> impl Strategy<Value = Event> {
         4 => Just(Event::PodCreated),
         1 => Just(Event::Declined),
         1 => Just(Event::RecordFailed),
-        1 => Just(Event::AcquireRefused),
+        1 => any::<bool>().prop_map(|doubtful| Event::AcquireRefused { doubtful }),
         1 => any::<bool>().prop_map(|sent| Event::AcquireFailed { sent }),
         1 => Just(Event::AgentSeen(AgentState::Busy)),
         1 => Just(Event::AgentSeen(AgentState::Free)),
@@ -363,7 +365,7 @@ proptest! {
 
     #[test]
     fn whatever_happens_in_whatever_order(events in vec((any_event(), 0i64..2000), 0..60)) {
-        let mut job = Job::offered(Policy::default(), 3, true, EPOCH);
+        let mut job = Job::offered(Policy::default(), 3, EPOCH);
         let mut effects = Vec::new();
         let mut over = None;
         let mut pod_exists = false;
@@ -382,7 +384,6 @@ proptest! {
         let ended = job.outcome().is_some() || *job.phase() == Phase::Dropped;
         prop_assert!(if ended { taken == given } else { given == 0 }, "{taken} slots taken, {given} given back");
         prop_assert!(taken <= 1);
-        prop_assert!(count(&effects, |it| *it == Effect::Acknowledge) <= 1);
         prop_assert!(count(&effects, |it| *it == Effect::WriteRunning) <= 1);
         prop_assert!(count(&effects, |it| *it == Effect::ForceCancel) <= 1);
         prop_assert!(count(&effects, |it| matches!(it, Effect::StopWorker(_))) <= 1);

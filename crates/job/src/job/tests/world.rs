@@ -76,7 +76,7 @@ impl World {
                 Some(Event::Recorded)
             }
             Effect::Acquire => match (self.claimed, self.repeat) {
-                (true, Repeat::Refused) => Some(Event::AcquireRefused),
+                (true, Repeat::Refused) => Some(Event::AcquireRefused { doubtful: false }),
                 _ => {
                     self.claimed = true;
                     Some(Event::Acquired { locked_until: at(600) })
@@ -186,7 +186,7 @@ impl World {
     /// What a new controller makes of it; `None` when there is nothing to see and nothing is offered.
     fn successor(&self) -> Option<(Job, Vec<Effect>)> {
         let Some(record) = &self.record else {
-            let mut job = Job::offered(Policy::default(), 7, true, EPOCH);
+            let mut job = Job::offered(Policy::default(), 7, EPOCH);
             let effects = job.handle(Event::Admitted, EPOCH);
             return (!self.claimed).then_some((job, effects));
         };
