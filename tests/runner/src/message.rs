@@ -1,0 +1,192 @@
+//! The job message (protocol §5.5), as far as a job of `run` steps needs it.
+
+use std::collections::BTreeMap;
+
+use anyhow::{Context, ensure};
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+use crate::mask::Masks;
+use crate::token::{self, Contexts};
+
+/// A job, told apart from how it is to be run.
+pub struct Job {
+    /// The run attempt.
+    pub plan_id: String,
+    /// The job in it.
+    pub job_id: String,
+    /// Its name on the page.
+    pub display_name: String,
+    /// The run service of this job, with the job token.
+    pub connection: Connection,
+    /// The results service, if logs and steps are to be sent there.
+    pub results_url: Option<String>,
+    /// Sent back with the result.
+    pub billing_owner_id: Option<String>,
+    /// What expressions may look into.
+    pub contexts: Contexts,
+    /// What must not be shown.
+    pub masks: Masks,
+    /// Mapping tokens of the job's environment.
+    pub environment: Vec<Value>,
+    /// Steps as they came.
+    pub steps: Vec<Value>,
+    /// Mapping token of the job's outputs.
+    pub outputs: Value,
+    /// Names of parts that only the real runner can honour.
+    pub unsupported: Vec<&'static str>,
+}
+
+/// Where the job reports and how it proves itself.
+pub struct Connection {
+    /// Base URL of the run service.
+    pub url: String,
+    /// The job token.
+    pub token: String,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Wire {
+    message_type: String,
+    plan: Plan,
+    job_id: String,
+    #[serde(default)]
+    job_display_name: String,
+    resources: Resources,
+    #[serde(default)]
+    variables: BTreeMap<String, Variable>,
+    #[serde(default)]
+    context_data: BTreeMap<String, Value>,
+    #[serde(default)]
+    mask: Vec<Mask>,
+    #[serde(default)]
+    steps: Vec<Value>,
+    #[serde(default)]
+    environment_variables: Vec<Value>,
+    #[serde(default)]
+    defaults: Vec<Value>,
+    #[serde(default)]
+    job_container: Value,
+    #[serde(default)]
+    job_service_containers: Value,
+    #[serde(default)]
+    job_outputs: Value,
+    billing_owner_id: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Plan {
+    plan_id: String,
+}
+
+#[derive(Deserialize)]
+struct Resources {
+    endpoints: Vec<Endpoint>,
+}
+
+#[derive(Deserialize)]
+struct Endpoint {
+    #[serde(default)]
+    name: String,
+    #[serde(default)]
+    url: String,
+    authorization: Option<Authorization>,
+}
+
+#[derive(Deserialize)]
+struct Authorization {
+    #[serde(default)]
+    parameters: BTreeMap<String, String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Variable {
+    value: Option<String>,
+    is_secret: Option<bool>,
+}
+
+#[derive(Deserialize)]
+struct Mask {
+    r#type: Value,
+    #[serde(default)]
+    value: String,
+}
+
+impl Job {
+    /// Reads a message. Without plan, job and connection nobody can be told about it: an error and no result.
+    pub fn parse(message: &str) -> anyhow::Result<Job> {
+        let wire: Wire = serde_json::from_str(message).context("the job message cannot be read")?;
+        let known = wire.message_type.eq_ignore_ascii_case("RunnerJobRequest");
+        ensure!(known, "a message of type {} is no job of the run service", wire.message_type);
+        let connection =
+            connection(wire.resources).context("the job message has no SystemVssConnection with a token")?;
+        let results = wire.variables.get("system.github.results_endpoint").and_then(|it| it.value.clone());
+        let parts = [
+            ("a job container", is_set(&wire.job_container)),
+            ("service containers", is_set(&wire.job_service_containers)),
+            ("defaults", wire.defaults.iter().any(is_set)),
+        ];
+        Ok(Job {
+            plan_id: wire.plan.plan_id,
+            job_id: wire.job_id,
+            display_name: wire.job_display_name,
+            results_url: results.filter(|it| !it.is_empty()),
+            billing_owner_id: wire.billing_owner_id,
+            masks: masks(&wire.mask, &wire.variables, &connection.token),
+            contexts: contexts(&wire.context_data, &wire.variables),
+            connection,
+            environment: wire.environment_variables,
+            steps: wire.steps,
+            outputs: wire.job_outputs,
+            unsupported: parts.into_iter().filter_map(|(name, set)| set.then_some(name)).collect(),
+        })
+    }
+}
+
+fn connection(resources: Resources) -> Option<Connection> {
+    let named = |it: &Endpoint| it.name.eq_ignore_ascii_case("SystemVssConnection");
+    let endpoint = resources.endpoints.into_iter().find(named)?;
+    let parameters = endpoint.authorization?.parameters;
+    let (_, token) = parameters.into_iter().find(|(name, _)| name.eq_ignore_ascii_case("AccessToken"))?;
+    (!endpoint.url.is_empty() && !token.is_empty()).then_some(Connection { url: endpoint.url, token })
+}
+
+fn masks(masks: &[Mask], variables: &BTreeMap<String, Variable>, job_token: &str) -> Masks {
+    // The type is a word in live messages, and a number (1) where an older serializer wrote it.
+    let is_regex =
+        |it: &Mask| it.r#type == 1 || it.r#type.as_str().is_some_and(|it| it.eq_ignore_ascii_case("regex"));
+    let expressions: Vec<String> =
+        masks.iter().filter(|it| is_regex(it)).map(|it| it.value.clone()).collect();
+    let secret = variables.values().filter(|it| it.is_secret == Some(true)).filter_map(|it| it.value.clone());
+    let values: Vec<String> = secret.chain([job_token.to_owned()]).collect();
+    Masks::new(&expressions, &values)
+}
+
+fn contexts(data: &BTreeMap<String, Value>, variables: &BTreeMap<String, Variable>) -> Contexts {
+    let mut contexts = Contexts::default();
+    for (name, value) in data {
+        contexts.set(name, token::plain(value));
+    }
+    let secrets: Map<String, Value> = variables
+        .iter()
+        .filter(|(_, it)| it.is_secret == Some(true))
+        .filter_map(|(name, it)| Some((name.clone(), it.value.clone()?.into())))
+        .collect();
+    contexts.set("secrets", secrets.into());
+    contexts
+}
+
+fn is_set(token: &Value) -> bool {
+    let empty = |key| token.get(key).and_then(Value::as_array).is_none_or(Vec::is_empty);
+    match token.get("type").and_then(Value::as_i64) {
+        Some(7) => false,
+        Some(2) => !empty("map"),
+        _ => !token.is_null(),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,181 @@
+//! The steps of a job: what each of them asks for, and which of them run.
+
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+use serde_json::Value;
+
+use crate::refusal::Refusal;
+use crate::token::{self, Contexts};
+
+/// A `run` step. Its tokens are evaluated when its turn comes: they may look at what earlier steps left.
+#[derive(Clone, Debug)]
+pub struct Step {
+    /// GitHub's id of it.
+    pub id: String,
+    /// Its key in the `steps` context.
+    pub context_name: String,
+    /// Its name on the page.
+    pub name: String,
+    /// When it runs.
+    pub condition: Condition,
+    /// A failure of it fails nothing else.
+    pub continue_on_error: bool,
+    /// The script.
+    pub script: Value,
+    /// Below the workspace.
+    pub working_directory: Value,
+    /// Mapping token of its environment.
+    pub environment: Value,
+}
+
+/// The conditions that we know.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Condition {
+    /// Nothing has failed and nobody has cancelled.
+    Success,
+    /// Whatever happened.
+    Always,
+    /// Something has failed.
+    Failure,
+    /// Somebody has cancelled.
+    Cancelled,
+}
+
+/// How a job or step ended, in GitHub's words (protocol §5.4).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Conclusion {
+    /// Exit code 0.
+    Succeeded,
+    /// Anything else.
+    Failed,
+    /// Stopped from outside.
+    Canceled,
+    /// Its condition did not hold.
+    Skipped,
+}
+
+impl Conclusion {
+    /// The word on the wire of the run service.
+    pub fn word(self) -> &'static str {
+        match self {
+            Conclusion::Succeeded => "succeeded",
+            Conclusion::Failed => "failed",
+            Conclusion::Canceled => "canceled",
+            Conclusion::Skipped => "skipped",
+        }
+    }
+
+    /// The number in the results service (protocol §5.7).
+    pub fn results_number(self) -> u8 {
+        match self {
+            Conclusion::Succeeded => 2,
+            Conclusion::Failed => 3,
+            Conclusion::Canceled => 4,
+            Conclusion::Skipped => 7,
+        }
+    }
+
+    /// The runner's exit code (protocol §6.3).
+    pub fn exit_code(self) -> u8 {
+        match self {
+            Conclusion::Succeeded => 100,
+            Conclusion::Failed => 102,
+            Conclusion::Canceled => 103,
+            Conclusion::Skipped => 104,
+        }
+    }
+}
+
+impl Condition {
+    fn parse(text: &str) -> Result<Condition, Refusal> {
+        match text.trim() {
+            "" | "success()" => Ok(Condition::Success),
+            "always()" => Ok(Condition::Always),
+            "failure()" => Ok(Condition::Failure),
+            "cancelled()" => Ok(Condition::Cancelled),
+            other => Err(Refusal(format!("the condition `{other}` is not supported"))),
+        }
+    }
+
+    /// Whether it holds, given how the job stands.
+    pub fn holds(self, so_far: Conclusion) -> bool {
+        match self {
+            Condition::Always => true,
+            Condition::Success => so_far == Conclusion::Succeeded,
+            Condition::Failure => so_far == Conclusion::Failed,
+            Condition::Cancelled => so_far == Conclusion::Canceled,
+        }
+    }
+}
+
+/// Strict: a key we do not know may change what the step means.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Wire {
+    #[serde(rename = "type")]
+    _type: IgnoredAny,
+    id: String,
+    #[serde(default)]
+    name: String,
+    #[serde(default)]
+    context_name: String,
+    #[serde(default)]
+    display_name: Option<String>,
+    #[serde(default)]
+    display_name_token: Value,
+    #[serde(default)]
+    condition: Option<String>,
+    #[serde(default)]
+    continue_on_error: Option<Value>,
+    reference: Reference,
+    #[serde(default)]
+    inputs: Value,
+    #[serde(default)]
+    environment: Value,
+}
+
+#[derive(Deserialize)]
+struct Reference {
+    r#type: String,
+}
+
+impl Step {
+    /// Reads a step, or says what in it is beyond us.
+    pub fn parse(step: &Value, contexts: &Contexts) -> Result<Step, Refusal> {
+        if step.get("type").and_then(Value::as_str) != Some("action") {
+            return Err(Refusal(format!("a step of type {} is not supported", step["type"])));
+        }
+        let wire: Wire =
+            serde_json::from_value(step.clone()).map_err(|it| Refusal(format!("a step says {it}")))?;
+        if wire.reference.r#type != "script" {
+            return Err(Refusal(format!("a step that uses a {} is not supported", wire.reference.r#type)));
+        }
+        let (mut script, mut working_directory) = (None, Value::Null);
+        for (name, value) in token::mapping(&wire.inputs, contexts)? {
+            match name.as_str() {
+                "script" => script = Some(value.clone()),
+                "workingDirectory" => working_directory = value.clone(),
+                "shell" if token::text(value, contexts)? == "sh" => {}
+                other => return Err(Refusal(format!("the step input `{other}` is not supported"))),
+            }
+        }
+        let script = script.ok_or_else(|| Refusal("a step without a script is not supported".into()))?;
+        let named = match &wire.display_name_token {
+            Value::Null => wire.display_name.unwrap_or_default(),
+            token => token::text(token, contexts)?,
+        };
+        Ok(Step {
+            id: wire.id,
+            context_name: if wire.context_name.is_empty() { wire.name.clone() } else { wire.context_name },
+            name: if named.is_empty() { wire.name } else { named },
+            condition: Condition::parse(wire.condition.as_deref().unwrap_or_default())?,
+            continue_on_error: token::flag(wire.continue_on_error.as_ref(), contexts)?,
+            script,
+            working_directory,
+            environment: wire.environment,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests;
