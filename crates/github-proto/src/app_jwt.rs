@@ -29,3 +29,6 @@ pub fn sign(key: &RsaKey, issuer: &str, now: Timestamp) -> Result<AppJwt, KeyErr
     let claims = Claims { iat: issued.as_second(), exp: expires.as_second(), iss: issuer };
     key.jwt(Algorithm::Rs256, &claims).map(AppJwt::new)
 }
+
+#[cfg(test)]
+mod tests;

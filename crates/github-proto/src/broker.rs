@@ -12,3 +12,6 @@ pub use session::{Agent, Session, create_session, decode_session, decode_session
 
 const ACCEPT: &str = "application/json";
 const JSON: &str = "application/json; charset=utf-8";
+
+#[cfg(test)]
+mod tests;

@@ -207,3 +207,6 @@ pub(crate) fn base64(text: &str) -> Option<Vec<u8>> {
     let alphabet = if text.contains(['-', '_']) { &URL_SAFE } else { &STANDARD };
     GeneralPurpose::new(alphabet, lenient).decode(text).ok()
 }
+
+#[cfg(test)]
+mod tests;

@@ -143,3 +143,6 @@ fn connection(resources: Option<Resources>) -> Option<Connection> {
     }
     Some(Connection { url: endpoint.url.and_then(|text| handed_out(&text).ok()), token })
 }
+
+#[cfg(test)]
+mod tests;

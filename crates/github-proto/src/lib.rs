@@ -40,3 +40,6 @@ pub use id::{JobId, PlanId, RequestId, RunnerId, SessionId};
 pub use rate_limit::RateLimit;
 pub use reply::{BodyError, Reply};
 pub use secret::{AppJwt, InstallationToken, JitBlob, JobToken, RunnerToken};
+
+#[cfg(test)]
+mod fixture;

@@ -184,3 +184,6 @@ fn cancellation(body: &[u8]) -> Result<JobCancellation, MessageError> {
         timeout: timeout.unwrap_or(USUAL_GRACE),
     })
 }
+
+#[cfg(test)]
+mod tests;

@@ -194,3 +194,6 @@ fn refusal(reply: &Reply) -> OAuthError {
     };
     OAuthError { status, kind, message }
 }
+
+#[cfg(test)]
+mod tests;

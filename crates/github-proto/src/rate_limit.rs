@@ -63,3 +63,6 @@ impl RateLimit {
         jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(text).map_or(Self::Unspecified, Self::Until)
     }
 }
+
+#[cfg(test)]
+mod tests;

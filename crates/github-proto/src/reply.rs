@@ -85,3 +85,6 @@ pub(crate) fn plain_text(body: &[u8]) -> String {
 pub(crate) fn header<'a>(reply: &'a Reply, name: &str) -> Option<&'a str> {
     reply.headers().get(name)?.to_str().ok()
 }
+
+#[cfg(test)]
+mod tests;

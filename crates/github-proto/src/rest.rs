@@ -64,3 +64,6 @@ fn has_next_page(reply: &Reply) -> bool {
         })
     })
 }
+
+#[cfg(test)]
+mod tests;

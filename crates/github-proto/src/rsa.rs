@@ -184,3 +184,6 @@ impl Crt {
         })
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -197,3 +197,6 @@ pub fn decode_renewed(reply: &Reply) -> Result<Option<Timestamp>, RunServiceErro
         json(reply.body(), RUN_SERVICE_BODY).map_err(|error| RunServiceError::malformed(reply, &error))?;
     Ok(answer.locked_until.and_then(|it| it.0))
 }
+
+#[cfg(test)]
+mod tests;

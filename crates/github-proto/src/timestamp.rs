@@ -85,3 +85,6 @@ fn nanoseconds(fraction: &str) -> Option<u32> {
     let padded = format!("{fraction:0<9}");
     u32::try_from(number(&padded)?).ok().filter(|&it| it < 1_000_000_000)
 }
+
+#[cfg(test)]
+mod tests;

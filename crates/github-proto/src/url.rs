@@ -214,3 +214,6 @@ fn checked(name: &str) -> Result<String, UrlError> {
         && !name.bytes().all(|byte| byte == b'.');
     if safe { Ok(name.to_owned()) } else { Err(UrlError::Name(crate::reply::clip(name))) }
 }
+
+#[cfg(test)]
+mod tests;

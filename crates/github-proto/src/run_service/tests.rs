@@ -1,0 +1,105 @@
+use proptest::prelude::*;
+
+use super::{RunServiceErrorKind, acquire, decode_acquired, decode_renewed, renew};
+use crate::fixture::{exchange, read, reply};
+use crate::id::{JobId, PlanId, RequestId};
+use crate::message::RunnerJobRequest;
+use crate::rate_limit::RateLimit;
+use crate::secret::{JobToken, RunnerToken};
+
+fn offer() -> RunnerJobRequest {
+    RunnerJobRequest {
+        request_id: RequestId::parse("a1a1a1a1-0000-4000-8000-00000000fa4e").unwrap(),
+        should_acknowledge: false,
+        run_service_url: "https://run-0.actions.test/38/".parse().unwrap(),
+        billing_owner_id: Some("U_FAKEOWNER".into()),
+    }
+}
+
+#[test]
+fn a_claim_is_made_as_in_the_fixture_and_its_answer_kept_as_it_is() {
+    let exchange = exchange("x1");
+    exchange.asks_for(&acquire(&offer(), &RunnerToken::new("FAKE.RUNNER.TOKEN")).unwrap());
+    let acquired = decode_acquired(&exchange.reply).unwrap();
+    assert_eq!(acquired.plan_id, Some(PlanId::parse("91a40000-0000-4000-8000-00000000fa4e").unwrap()));
+    assert_eq!(acquired.message, read("job_message.json").as_bytes());
+    assert!(!format!("{acquired:?}").contains("FAKE"), "{acquired:?}");
+}
+
+#[test]
+fn an_empty_billing_owner_is_left_out() {
+    let offer = RunnerJobRequest { billing_owner_id: None, ..offer() };
+    let request = acquire(&offer, &RunnerToken::new("t")).unwrap();
+    assert!(!String::from_utf8_lossy(request.body().as_bytes()).contains("billing"));
+}
+
+#[test]
+fn a_renewal_is_made_as_in_the_fixture() {
+    let exchange = exchange("x2");
+    let plan = PlanId::parse("91a40000-0000-4000-8000-00000000fa4e").unwrap();
+    let job = JobId::parse("10B00000-0000-4000-8000-00000000FA4E").unwrap();
+    let base = "https://run-0.actions.test/38".parse().unwrap();
+    exchange.asks_for(&renew(&base, &plan, &job, &JobToken::new("FAKE.JOB.TOKEN")).unwrap());
+    let locked = decode_renewed(&exchange.reply).unwrap();
+    assert_eq!(locked, Some("2026-09-01T10:20:00Z".parse().unwrap()));
+}
+
+#[test]
+fn a_lock_may_have_no_end() {
+    for body in ["", "{}", r#"{"lockedUntil":"0001-01-01T00:00:00"}"#, r#"{"LOCKEDUNTIL":null}"#] {
+        assert_eq!(decode_renewed(&reply(200, &[], body)), Ok(None), "{body}");
+    }
+    let error = decode_renewed(&reply(200, &[], "{")).unwrap_err();
+    assert_eq!(error.kind, RunServiceErrorKind::Malformed);
+}
+
+#[track_caller]
+fn refused(status: u16, body: &str, kind: RunServiceErrorKind) {
+    assert_eq!(decode_acquired(&reply(status, &[], body)).unwrap_err().kind, kind);
+}
+
+fn said(source: &str, code: u16) -> String {
+    format!(r#"{{"source":"{source}","statusCode":{code},"errorMessage":"x"}}"#)
+}
+
+#[test]
+fn the_code_in_the_body_goes_before_the_status() {
+    refused(400, &said("actions-run-service", 409), RunServiceErrorKind::Conflict);
+    refused(500, &said("actions-run-service", 404), RunServiceErrorKind::NotFound);
+    refused(404, &said("actions-run-service", 503), RunServiceErrorKind::Transient);
+    refused(429, &said("actions-run-service", 422), RunServiceErrorKind::Unprocessable);
+    refused(404, &said("someone-else", 503), RunServiceErrorKind::NotFound);
+}
+
+#[test]
+fn without_it_the_status_decides() {
+    refused(404, "404 page not found", RunServiceErrorKind::NotFound);
+    refused(410, "", RunServiceErrorKind::NotFound);
+    refused(409, "", RunServiceErrorKind::Conflict);
+    refused(422, "", RunServiceErrorKind::Unprocessable);
+    refused(401, "", RunServiceErrorKind::Unauthorized);
+    refused(403, "", RunServiceErrorKind::Unauthorized);
+    refused(429, "", RunServiceErrorKind::RateLimited(RateLimit::Unspecified));
+    refused(503, "", RunServiceErrorKind::Transient);
+    refused(204, "", RunServiceErrorKind::Transient);
+}
+
+#[test]
+fn the_lost_race_of_the_fixture() {
+    let error = decode_acquired(&exchange("x1_lost").reply).unwrap_err();
+    assert_eq!((error.kind, error.code), (RunServiceErrorKind::Conflict, 409));
+    assert_eq!(
+        error.to_string(),
+        "the run service answered 409 (HTTP 409 Conflict): synthetic: already acquired"
+    );
+}
+
+proptest! {
+    #[test]
+    fn no_answer_makes_a_decoder_panic(status in 100u16..600, body in proptest::collection::vec(any::<u8>(), 0..200)) {
+        let mut reply = reply(status, &[("x-plan-id", "?")], "");
+        *reply.body_mut() = body.into();
+        let _ = decode_acquired(&reply);
+        let _ = decode_renewed(&reply);
+    }
+}
