@@ -1,0 +1,67 @@
+//! The results service: step states, and URLs for logs (protocol §5.7).
+
+use http::StatusCode;
+use serde_json::{Map, Value, json};
+
+use super::answer::{Answer, Refusal};
+use super::auth;
+use super::call::Call;
+use super::route::{Dialect, ResultsMethod};
+use crate::shared::Shared;
+use crate::state::claims::LockError;
+use crate::state::results::{Step, signed_url};
+
+const TWIRP: Dialect = Dialect::Twirp;
+
+/// Any of its methods. Workers send more fields than the protocol names, so only the named ones are looked at.
+pub(crate) fn call(shared: &Shared, call: &Call, method: ResultsMethod) -> Result<Answer, Refusal> {
+    let job = auth::job(shared, call, TWIRP)?;
+    let body = call.any_object(TWIRP)?;
+    let (plan, named) =
+        (text(&body, "workflow_run_backend_id")?, text(&body, "workflow_job_run_backend_id")?);
+    shared.with(|state, _| state.check_results(job, plan, named)).map_err(|error| match error {
+        LockError::NotAuthorized => {
+            auth::unauthorized(TWIRP).violating("the backend ids are not those of the token's job")
+        }
+        LockError::Over => TWIRP.refuse(StatusCode::NOT_FOUND, "no such job"),
+    })?;
+    let answer = match method {
+        ResultsMethod::WorkflowStepsUpdate => {
+            let steps = steps(&body)?;
+            shared.with(|state, now| state.update_steps(job, steps, now));
+            json!({"ok": true})
+        }
+        ResultsMethod::GetStepLogsSignedBlobUrl => {
+            let step = step_id(&body)?;
+            signed_url(&shared.with(|state, _| state.log_url(job, Some(step))))
+        }
+        ResultsMethod::GetJobLogsSignedBlobUrl => {
+            signed_url(&shared.with(|state, _| state.log_url(job, None)))
+        }
+        ResultsMethod::CreateStepLogsMetadata => {
+            step_id(&body)?;
+            json!({"ok": true})
+        }
+        ResultsMethod::CreateJobLogsMetadata => json!({"ok": true}),
+    };
+    Ok(Answer::json(StatusCode::OK, &answer))
+}
+
+fn steps(body: &Map<String, Value>) -> Result<Vec<Step>, Refusal> {
+    let list =
+        body.get("steps").and_then(Value::as_array).ok_or_else(|| TWIRP.invalid("steps must be an array"))?;
+    list.iter().map(|step| Step::read(step).ok_or_else(|| TWIRP.invalid("a step cannot be read"))).collect()
+}
+
+/// A step's id becomes part of a path, so it must be one segment.
+fn step_id(body: &Map<String, Value>) -> Result<&str, Refusal> {
+    let id = text(body, "step_backend_id")?;
+    match id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-') {
+        true => Ok(id),
+        false => Err(TWIRP.invalid("step_backend_id must be a GUID")),
+    }
+}
+
+fn text<'a>(body: &'a Map<String, Value>, key: &str) -> Result<&'a str, Refusal> {
+    body.get(key).and_then(Value::as_str).ok_or_else(|| TWIRP.invalid(&format!("{key} must be a string")))
+}

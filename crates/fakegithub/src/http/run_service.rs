@@ -1,0 +1,128 @@
+//! The run service: acquire, renew, complete (protocol §5.1 to §5.4).
+
+use http::StatusCode;
+use serde_json::{Map, Value, json};
+use uuid::Uuid;
+
+use super::answer::{Answer, Refusal};
+use super::auth;
+use super::call::Call;
+use super::route::Dialect;
+use crate::shared::Shared;
+use crate::state::claims::LockError;
+use crate::state::life::{AcquireError, Conclusion};
+use crate::state::message::BILLING_OWNER;
+
+const RUN: Dialect = Dialect::RunService;
+
+const COMPLETE_KEYS: [&str; 10] = [
+    "planId",
+    "jobId",
+    "conclusion",
+    "outputs",
+    "stepResults",
+    "annotations",
+    "telemetry",
+    "environmentUrl",
+    "billingOwnerId",
+    "infrastructureFailureCategory",
+];
+
+/// X1: claims what the runner was offered.
+pub(crate) fn acquire(shared: &Shared, call: &Call, service: u64) -> Result<Answer, Refusal> {
+    let agent = auth::runner(shared, call, RUN)?;
+    call.only_parameters(RUN, &[])?;
+    let body = call.object(RUN, &["jobMessageId", "runnerOS", "billingOwnerId"])?;
+    let request = guid(&body, "jobMessageId")?;
+    let os = body.get("runnerOS").and_then(Value::as_str);
+    if !os.is_some_and(|os| ["Linux", "macOS", "Windows"].contains(&os)) {
+        return Err(RUN.invalid("runnerOS must be Linux, macOS or Windows"));
+    }
+    if body.get("billingOwnerId").and_then(Value::as_str) != Some(BILLING_OWNER) {
+        return Err(RUN.invalid("billingOwnerId must echo the notification's billing_owner_id"));
+    }
+    match shared.with(|state, now| state.acquire(agent, request, service, now)) {
+        Ok(claimed) => {
+            tracing::info!(plan = %claimed.plan, agent, "job acquired");
+            let answer = Answer::bytes(StatusCode::OK, "application/json; charset=utf-8", claimed.message);
+            Ok(answer.with("x-plan-id", &claimed.plan.to_string()))
+        }
+        Err(AcquireError::Unknown) => {
+            Err(RUN.refuse(StatusCode::NOT_FOUND, "the job is unknown, finished, or no longer on offer"))
+        }
+        Err(AcquireError::Taken) => Err(RUN.refuse(StatusCode::CONFLICT, "the job was already acquired")),
+    }
+}
+
+/// X2: extends the lock.
+pub(crate) fn renew(shared: &Shared, call: &Call, service: u64) -> Result<Answer, Refusal> {
+    let job = own_job(shared, call, service)?;
+    let body = call.object(RUN, &["planId", "jobId"])?;
+    let (plan, named) = (guid(&body, "planId")?, guid(&body, "jobId")?);
+    let until = shared.with(|state, now| state.renew(job, plan, named, now)).map_err(refuse)?;
+    let until = format!("{}0Z", until.strftime("%Y-%m-%dT%H:%M:%S.%6f"));
+    Ok(Answer::json(StatusCode::OK, &json!({"lockedUntil": until})))
+}
+
+/// X3: ends the job. Unknown keys are ignored as the live service seems to (protocol §5.4), and recorded; without
+/// a known `conclusion` the zero value counts, which is success.
+pub(crate) fn complete(shared: &Shared, call: &Call, service: u64, seq: u64) -> Result<Answer, Refusal> {
+    let job = own_job(shared, call, service)?;
+    let body = call.any_object(RUN)?;
+    if let Some(key) = body.keys().find(|key| !COMPLETE_KEYS.contains(&key.as_str())) {
+        super::violate(shared, seq, format!("'{key}' is not a key of completejob"));
+    }
+    let (plan, named) = (guid(&body, "planId")?, guid(&body, "jobId")?);
+    let conclusion = match body.get("conclusion") {
+        None => {
+            super::violate(shared, seq, "completejob without conclusion".into());
+            Conclusion::Success
+        }
+        Some(value) => value
+            .as_str()
+            .and_then(conclusion)
+            .ok_or_else(|| RUN.invalid("conclusion is not one of the words of the protocol"))?,
+    };
+    let outputs = body.get("outputs").cloned().unwrap_or_else(|| json!({}));
+    shared.with(|state, now| state.complete(job, plan, named, conclusion, outputs, now)).map_err(refuse)?;
+    tracing::info!(job, conclusion = conclusion.rest(), "job completed");
+    Ok(Answer::empty(StatusCode::NO_CONTENT))
+}
+
+/// The job of the token, which must be the one that the URL belongs to.
+fn own_job(shared: &Shared, call: &Call, service: u64) -> Result<u64, Refusal> {
+    let job = auth::job(shared, call, RUN)?;
+    call.only_parameters(RUN, &[])?;
+    match job == service {
+        true => Ok(job),
+        false => {
+            Err(RUN.refuse(StatusCode::NOT_FOUND, "no such job").violating("the URL is that of another job"))
+        }
+    }
+}
+
+/// The run service writes `canceled` (protocol §7.2).
+fn conclusion(word: &str) -> Option<Conclusion> {
+    match word {
+        "succeeded" | "succeededWithIssues" => Some(Conclusion::Success),
+        "failed" | "abandoned" => Some(Conclusion::Failure),
+        "canceled" => Some(Conclusion::Cancelled),
+        "skipped" => Some(Conclusion::Skipped),
+        _ => None,
+    }
+}
+
+fn refuse(error: LockError) -> Refusal {
+    match error {
+        LockError::NotAuthorized => {
+            auth::unauthorized(RUN).violating("planId and jobId are not those of the token's job")
+        }
+        LockError::Over => RUN.refuse(StatusCode::NOT_FOUND, "the job is over"),
+    }
+}
+
+fn guid(body: &Map<String, Value>, key: &str) -> Result<Uuid, Refusal> {
+    let text = body.get(key).and_then(Value::as_str);
+    text.and_then(|text| Uuid::parse_str(text).ok())
+        .ok_or_else(|| RUN.invalid(&format!("{key} must be a GUID")))
+}

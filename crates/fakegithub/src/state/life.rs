@@ -1,0 +1,282 @@
+//! The life of one job: who is offered it, who claims it, how it ends (protocol §11.1).
+//!
+//! ```text
+//! Blocked ──needs met──► Queued ──acquire──► Claimed ──complete──► Done
+//!                        │  ▲ offers lapse    │ not started in time → cancelled
+//!                        └──┘                 │ started, lock lapsed → failure
+//!                                             │ cancelled, grace over → cancelled
+//! any of them ──force──► Done
+//! ```
+
+use std::collections::BTreeMap;
+
+use jiff::{SignedDuration, Timestamp};
+use uuid::Uuid;
+
+use crate::settings::Timers;
+
+/// How a job, or a run, ended. Ordered from best to worst: the conclusion of a run is its worst job's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Conclusion {
+    Skipped,
+    Success,
+    Cancelled,
+    Failure,
+}
+
+impl Conclusion {
+    /// The word of the REST API, which writes `cancelled`.
+    pub(crate) fn rest(self) -> &'static str {
+        match self {
+            Conclusion::Skipped => "skipped",
+            Conclusion::Success => "success",
+            Conclusion::Cancelled => "cancelled",
+            Conclusion::Failure => "failure",
+        }
+    }
+
+    /// Reads the word of the REST API.
+    pub(crate) fn from_rest(word: &str) -> Option<Self> {
+        [Self::Skipped, Self::Success, Self::Cancelled, Self::Failure]
+            .into_iter()
+            .find(|it| it.rest() == word)
+    }
+}
+
+/// Where a job stands.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Phase {
+    /// Waits for other jobs.
+    Blocked,
+    /// Waits for a runner.
+    Queued,
+    /// Somebody's.
+    Claimed(Lock),
+    /// Over, for good.
+    Done(Conclusion),
+}
+
+/// What keeps a claimed job alive.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Lock {
+    pub(crate) until: Timestamp,
+    /// Without a start by then the job is cancelled.
+    start_by: Timestamp,
+    started: bool,
+    /// A cancelled job that has not ended by then is ended.
+    end_by: Option<Timestamp>,
+}
+
+/// A job shown to one session.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Offer {
+    pub(crate) request: Uuid,
+    pub(crate) agent: u64,
+    pub(crate) delivered: Timestamp,
+    /// A closed offer only remembers its request id, which is stable for a job and session.
+    pub(crate) open: bool,
+}
+
+/// A successful acquire.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Claim {
+    pub(crate) request: Uuid,
+    pub(crate) agent: u64,
+}
+
+/// Why a claim is refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum AcquireError {
+    /// Not offered, not any more, or over: `404`.
+    Unknown,
+    /// Somebody else's: `409`.
+    Taken,
+}
+
+/// A claim that succeeded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Acquired {
+    /// The job is now the caller's.
+    New,
+    /// It already was.
+    Again,
+}
+
+/// The job is over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Over;
+
+/// The job's life.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Life {
+    pub(crate) phase: Phase,
+    /// By session.
+    pub(crate) offers: BTreeMap<Uuid, Offer>,
+    /// The first one owns the job; others are siblings of a fan-out.
+    pub(crate) claims: Vec<Claim>,
+}
+
+impl Life {
+    pub(crate) fn new(blocked: bool) -> Self {
+        let phase = if blocked { Phase::Blocked } else { Phase::Queued };
+        Self { phase, offers: BTreeMap::new(), claims: Vec::new() }
+    }
+
+    pub(crate) fn is_done(&self) -> bool {
+        matches!(self.phase, Phase::Done(_))
+    }
+
+    pub(crate) fn conclusion(&self) -> Option<Conclusion> {
+        match self.phase {
+            Phase::Done(conclusion) => Some(conclusion),
+            _ => None,
+        }
+    }
+
+    /// How many sessions are shown the job.
+    pub(crate) fn open_offers(&self) -> usize {
+        self.offers.values().filter(|offer| offer.open).count()
+    }
+
+    /// The jobs it waited for are done.
+    pub(crate) fn unblock(&mut self) {
+        if self.phase == Phase::Blocked {
+            self.phase = Phase::Queued;
+        }
+    }
+
+    /// Shows the job to a session, for the first time or again. `fresh` is the request id of a new offer.
+    pub(crate) fn deliver(&mut self, session: Uuid, agent: u64, fresh: Uuid, now: Timestamp) -> Uuid {
+        let offer =
+            self.offers.entry(session).or_insert(Offer { request: fresh, agent, delivered: now, open: true });
+        offer.delivered = now;
+        offer.open = !matches!(self.phase, Phase::Done(_));
+        offer.request
+    }
+
+    /// Takes back what was shown to a session.
+    pub(crate) fn withdraw(&mut self, session: Uuid) {
+        if let Some(offer) = self.offers.get_mut(&session) {
+            offer.open = false;
+        }
+    }
+
+    /// `agent` claims what it was offered as `request`.
+    pub(crate) fn acquire(
+        &mut self,
+        request: Uuid,
+        agent: u64,
+        siblings_claim: bool,
+        timers: &Timers,
+        now: Timestamp,
+    ) -> Result<Acquired, AcquireError> {
+        if self.is_done() {
+            return Err(AcquireError::Unknown);
+        }
+        if let Some(claim) = self.claims.iter().find(|claim| claim.request == request) {
+            return if claim.agent == agent { Ok(Acquired::Again) } else { Err(AcquireError::Taken) };
+        }
+        let offer = self.offers.values_mut().find(|offer| offer.request == request && offer.agent == agent);
+        let Some(offer) = offer.filter(|offer| offer.open && offer.delivered + timers.window() > now) else {
+            return Err(AcquireError::Unknown);
+        };
+        match &self.phase {
+            Phase::Queued => {
+                self.phase = Phase::Claimed(Lock {
+                    until: now + timers.lock(),
+                    start_by: now + timers.start(),
+                    started: false,
+                    end_by: None,
+                });
+            }
+            Phase::Claimed(_) if siblings_claim => {}
+            _ => return Err(AcquireError::Taken),
+        }
+        offer.open = false;
+        self.claims.push(Claim { request, agent });
+        Ok(Acquired::New)
+    }
+
+    /// Extends the lock and says until when.
+    pub(crate) fn renew(&mut self, lock: SignedDuration, now: Timestamp) -> Result<Timestamp, Over> {
+        match &mut self.phase {
+            Phase::Claimed(held) => {
+                held.until = now + lock;
+                Ok(held.until)
+            }
+            _ => Err(Over),
+        }
+    }
+
+    /// A worker shows life.
+    pub(crate) fn start(&mut self) {
+        if let Phase::Claimed(lock) = &mut self.phase {
+            lock.started = true;
+        }
+    }
+
+    /// The worker says how it went.
+    pub(crate) fn complete(&mut self, conclusion: Conclusion) -> Result<(), Over> {
+        match self.phase {
+            Phase::Claimed(_) => {
+                self.end(conclusion);
+                Ok(())
+            }
+            _ => Err(Over),
+        }
+    }
+
+    /// A person cancels: a job that is nobody's ends at once, another is given time. Says whether to tell claimants.
+    pub(crate) fn cancel(&mut self, grace: SignedDuration, now: Timestamp) -> bool {
+        match &mut self.phase {
+            Phase::Claimed(lock) => {
+                lock.end_by.get_or_insert(now + grace);
+                true
+            }
+            Phase::Blocked | Phase::Queued => {
+                self.end(Conclusion::Cancelled);
+                false
+            }
+            Phase::Done(_) => false,
+        }
+    }
+
+    /// Ends an unfinished job at once.
+    pub(crate) fn force(&mut self, conclusion: Conclusion) {
+        if !self.is_done() {
+            self.end(conclusion);
+        }
+    }
+
+    /// Lets time act. Says whether anything changed that somebody may wait for.
+    pub(crate) fn tick(&mut self, timers: &Timers, queued: Timestamp, now: Timestamp) -> bool {
+        let mut lapsed = false;
+        for offer in self.offers.values_mut() {
+            if offer.open && offer.delivered + timers.window() <= now {
+                offer.open = false;
+                lapsed = true;
+            }
+        }
+        let end = match &self.phase {
+            Phase::Claimed(lock) if lock.end_by.is_some_and(|end| end <= now) => Some(Conclusion::Cancelled),
+            Phase::Claimed(lock) if lock.started && lock.until <= now => Some(Conclusion::Failure),
+            Phase::Claimed(lock) if !lock.started && lock.start_by <= now => Some(Conclusion::Cancelled),
+            Phase::Queued if queued + timers.day() <= now => Some(Conclusion::Failure),
+            _ => None,
+        };
+        if let Some(conclusion) = end {
+            self.end(conclusion);
+        }
+        lapsed || end.is_some()
+    }
+
+    fn end(&mut self, conclusion: Conclusion) {
+        self.phase = Phase::Done(conclusion);
+        for offer in self.offers.values_mut() {
+            offer.open = false;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
