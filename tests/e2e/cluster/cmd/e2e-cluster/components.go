@@ -84,7 +84,7 @@ func runPolicyAgent(arguments []string) int {
 }
 
 func runPolicyPlugin([]string) int {
-	err := netpol.CNI(os.Getenv, os.Stdin, os.Stdout)
+	err := netpol.CNI(os.Getenv, os.Stdin, os.Stdout, netpol.Socket)
 	if err != nil {
 		netpol.PrintError(err)
 	}

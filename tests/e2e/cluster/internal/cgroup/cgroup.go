@@ -9,7 +9,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -148,17 +147,4 @@ func removeTree(group string) error {
 		return err
 	}
 	return nil
-}
-
-// Existing lists the cluster's groups (as paths), by the names its nodes give them.
-func Existing(cluster string) ([]string, error) {
-	var found []string
-	for _, pattern := range []string{"*/%s-n[1-9]", "%s-n[1-9]"} {
-		groups, err := filepath.Glob(filepath.Join(Root, strings.ReplaceAll(pattern, "%s", cluster)))
-		if err != nil {
-			return nil, err
-		}
-		found = append(found, groups...)
-	}
-	return found, nil
 }

@@ -47,7 +47,11 @@ func (c *Cluster) Up(ctx context.Context, nodes int) error {
 	}
 	defer release()
 	if c.running() {
-		return fmt.Errorf("cluster %s %w", c.Name, ErrAlreadyUp)
+		there, err := c.open()
+		if err != nil {
+			return err
+		}
+		return fmt.Errorf("cluster %s %w, with %d node(s)", c.Name, ErrAlreadyUp, there.Size)
 	}
 	if err := c.sweep(); err != nil {
 		return fmt.Errorf("failed to clear the remains of an earlier cluster: %w", err)

@@ -55,13 +55,13 @@ func Forward() error {
 		if err != nil {
 			return err
 		}
-		go forward(outer)
+		go forward(outer, func() (net.Conn, error) { return net.Dial("tcp4", network.ControlPlaneIP+":6443") })
 	}
 }
 
-func forward(outer net.Conn) {
+func forward(outer net.Conn, dial func() (net.Conn, error)) {
 	defer outer.Close()
-	inner, err := net.Dial("tcp4", network.ControlPlaneIP+":6443")
+	inner, err := dial()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err) // the caller sees its connection closed
 		return

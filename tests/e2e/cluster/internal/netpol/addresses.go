@@ -70,9 +70,9 @@ func (b *addressBook) putBack(waiting []chan struct{}) {
 }
 
 // serve answers the CNI plugin until ctx ends.
-func (a *agent) serve(ctx context.Context) error {
-	_ = os.Remove(Socket) // of an agent before this one
-	listener, err := net.Listen("unix", Socket)
+func (a *agent) serve(ctx context.Context, socket string) error {
+	_ = os.Remove(socket) // of an agent before this one
+	listener, err := net.Listen("unix", socket)
 	if err != nil {
 		return fmt.Errorf("failed to listen for pods' addresses: %w", err)
 	}

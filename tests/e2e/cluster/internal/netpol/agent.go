@@ -92,7 +92,7 @@ func Run(ctx context.Context, kubeconfig, node string) error {
 			return fmt.Errorf("failed to read all %v", kind)
 		}
 	}
-	if err := a.serve(ctx); err != nil {
+	if err := a.serve(ctx, Socket); err != nil {
 		return err
 	}
 	a.loop(ctx)

@@ -57,8 +57,9 @@ func readMessage(from io.Reader) (message, error) {
 	return m, err
 }
 
-// CNI is the plugin: it takes a request of the CNI specification 1.0.0 from environment and input.
-func CNI(environment func(string) string, input io.Reader, output io.Writer) error {
+// CNI is the plugin: it takes a request of the CNI specification 1.0.0 from environment and input,
+// and tells the agent behind the socket.
+func CNI(environment func(string) string, input io.Reader, output io.Writer, socket string) error {
 	command := environment("CNI_COMMAND")
 	if command == "VERSION" {
 		_, err := fmt.Fprintln(output, `{"cniVersion":"1.0.0","supportedVersions":["0.4.0","1.0.0"]}`)
@@ -72,13 +73,13 @@ func CNI(environment func(string) string, input io.Reader, output io.Writer) err
 			return err
 		}
 		pod.ip = ip
-		if err := tell(pod); err != nil {
+		if err := tell(socket, pod); err != nil {
 			return fmt.Errorf("the policy agent has not taken the pod's address: %w", err)
 		}
 		_, err = output.Write(previous)
 		return err
 	case "DEL":
-		_ = tell(pod) // without an agent there is nothing to forget
+		_ = tell(socket, pod) // without an agent there is nothing to forget
 	}
 	return nil
 }
@@ -121,8 +122,8 @@ func previousResult(input io.Reader) (json.RawMessage, netip.Addr, error) {
 	return nil, netip.Addr{}, fmt.Errorf("prevResult has no IPv4 address")
 }
 
-func tell(it message) error {
-	conn, err := net.DialTimeout("unix", Socket, time.Second)
+func tell(socket string, it message) error {
+	conn, err := net.DialTimeout("unix", socket, time.Second)
 	if err != nil {
 		return err
 	}
