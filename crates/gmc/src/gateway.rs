@@ -182,3 +182,8 @@ async fn write(cr: &ActionsGateway, status: &ActionsGatewayStatus, ctx: &Context
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod fake;
+#[cfg(test)]
+mod tests;

@@ -28,9 +28,16 @@ const COPIES: [Copy; 3] = [
     },
     Copy {
         template: "rbac.yaml",
-        sources: &[("rbac/gmc.yaml", None), ("rbac/agc.yaml", None), ("rbac/users.yaml", Some("rbac.aggregate"))],
+        sources: &[
+            ("rbac/gmc.yaml", None),
+            ("rbac/agc.yaml", None),
+            ("rbac/users.yaml", Some("rbac.aggregate")),
+        ],
     },
-    Copy { template: "admission.yaml", sources: &[("admission/policies.yaml", Some("admissionPolicy.enabled"))] },
+    Copy {
+        template: "admission.yaml",
+        sources: &[("admission/policies.yaml", Some("admissionPolicy.enabled"))],
+    },
 ];
 
 fn root() -> PathBuf {
@@ -46,7 +53,9 @@ fn rendered(copy: &Copy) -> String {
     for (source, value) in copy.sources {
         let body = template(&read(&format!("config/{source}")));
         match value {
-            Some(value) => text.push_str(&format!("{{{{- if .Values.{value} }}}}\n---\n{body}{{{{- end }}}}\n")),
+            Some(value) => {
+                text.push_str(&format!("{{{{- if .Values.{value} }}}}\n---\n{body}{{{{- end }}}}\n"))
+            }
             None => text.push_str(&format!("---\n{body}")),
         }
     }
@@ -57,7 +66,9 @@ fn rendered(copy: &Copy) -> String {
 fn template(manifest: &str) -> String {
     let mut text = String::new();
     let mut is_crd = false;
-    for line in manifest.lines().filter(|it| !it.starts_with("# Generated") && !it.contains("is generated from")) {
+    for line in
+        manifest.lines().filter(|it| !it.starts_with("# Generated") && !it.contains("is generated from"))
+    {
         let line = line.replace("{{", "{{ \"{{\" }}").replace(SYSTEM_NAMESPACE, "{{ .Release.Namespace }}");
         text.push_str(&line);
         text.push('\n');

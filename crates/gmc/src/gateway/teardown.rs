@@ -76,14 +76,15 @@ pub async fn look(
     let controller_pods = list::<Pod>(applier, namespace, &component("agc")).await?;
     let jobs = list::<RunnerJob>(applier, namespace, "").await?;
     Ok(Facts {
-        elapsed: Duration::try_from(now.duration_since(deleted)).unwrap_or_default(),
+        now,
+        deleted,
         namespace_ending: references.namespace_ending,
         uid: references.identity.uid.clone(),
         groups: references.runner_groups.iter().map(|it| it.meta.clone()).collect(),
         jobs: held_by(jobs, labels::FINALIZER_JOB),
         workers: held_by(workers, labels::FINALIZER_JOB),
         controller: references.own_controller().map(|it| it.metadata.clone()),
-        controller_pods: controller_pods.len(),
+        controller_pods,
     })
 }
 
@@ -95,12 +96,13 @@ pub async fn take(applier: &Applier, references: &References, step: &Step) -> Re
     let namespace = &references.identity.namespace;
     match step {
         Step::Drain { delete, .. } => delete_all::<RunnerGroup>(applier, delete).await,
-        Step::Stop { workers, controller, .. } => {
+        Step::Stop { workers, controller, pods } => {
             for worker in workers {
                 mark(applier, namespace, worker).await?;
             }
             delete_all::<Pod>(applier, workers).await?;
-            delete_all::<Deployment>(applier, controller.as_slice()).await
+            delete_all::<Deployment>(applier, controller.as_slice()).await?;
+            delete_all::<Pod>(applier, pods).await
         }
         Step::Release { delete, groups, jobs, workers } => {
             delete_all::<RunnerGroup>(applier, delete).await?;

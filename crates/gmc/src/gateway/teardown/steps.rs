@@ -1,17 +1,17 @@
 //! Which step is next, from what is left. Pure.
 
 use std::fmt;
-use std::time::Duration;
 
 use api::labels;
+use jiff::{SignedDuration, Timestamp};
 use kube::core::ObjectMeta;
 use operator::apply::{Ownership, ownership};
 
 /// How long workers may go on after the deletion: jobs that are nearly done end well, and a person waits.
-pub const DRAIN: Duration = Duration::from_secs(90);
+pub const DRAIN: SignedDuration = SignedDuration::from_secs(90);
 
-/// How long the controller's pod may take to end: its grace is 30 s, and a node may be dead.
-pub const STOP: Duration = Duration::from_secs(60);
+/// How long after its grace a pod of the controller still counts as alive: its node may be dead.
+pub const OVERTIME: SignedDuration = SignedDuration::from_secs(30);
 
 /// How many names a message holds.
 const NAMES: usize = 5;
@@ -19,8 +19,10 @@ const NAMES: usize = 5;
 /// What is left of a gateway.
 #[derive(Clone, Debug, Default)]
 pub struct Facts {
-    /// Time since the deletion was asked for.
-    pub elapsed: Duration,
+    /// When this was seen.
+    pub now: Timestamp,
+    /// When the deletion was asked for.
+    pub deleted: Timestamp,
     /// Whether the whole namespace goes: then nobody waits for workers.
     pub namespace_ending: bool,
     /// The gateway's uid.
@@ -34,7 +36,7 @@ pub struct Facts {
     /// Our controller's Deployment.
     pub controller: Option<ObjectMeta>,
     /// Pods of the controller.
-    pub controller_pods: usize,
+    pub controller_pods: Vec<ObjectMeta>,
 }
 
 /// What to do next.
@@ -53,6 +55,8 @@ pub enum Step {
         workers: Vec<ObjectMeta>,
         /// The Deployment, unless it is going already.
         controller: Option<ObjectMeta>,
+        /// Its pods, but for those that are going already.
+        pods: Vec<ObjectMeta>,
     },
     /// Nobody is left to take our finalizers off but us.
     Release {
@@ -82,21 +86,22 @@ pub struct Waiting {
 pub fn next(facts: &Facts) -> Step {
     let own: Vec<&ObjectMeta> =
         facts.groups.iter().filter(|it| ownership(it, &facts.uid) == Ownership::Ours).collect();
-    let delete = || own.iter().filter(|it| it.deletion_timestamp.is_none()).map(|it| (*it).clone()).collect();
+    let delete = || own.iter().filter(|it| stays(it)).map(|it| (*it).clone()).collect();
 
     let undrained = !own.is_empty() || !facts.workers.is_empty();
-    let drains = facts.controller.is_some() && !facts.namespace_ending && facts.elapsed < DRAIN;
+    let drains = facts.controller.is_some() && !facts.namespace_ending && facts.now < facts.deleted + DRAIN;
     if undrained && drains {
         let groups = own.iter().filter_map(|it| it.name.clone()).collect();
         return Step::Drain { delete: delete(), waiting: Waiting { groups, workers: facts.workers.len() } };
     }
 
-    let alive = facts.controller.is_some() || facts.controller_pods > 0;
-    if alive && facts.elapsed < DRAIN + STOP {
-        let staying = |it: &&ObjectMeta| it.deletion_timestamp.is_none();
+    let controller = facts.controller.clone().filter(stays);
+    if controller.is_some() || facts.controller_pods.iter().any(|it| lives(it, facts.now)) {
+        let staying = |pods: &[ObjectMeta]| pods.iter().filter(|it| stays(it)).cloned().collect();
         return Step::Stop {
-            workers: facts.workers.iter().filter(staying).cloned().collect(),
-            controller: facts.controller.iter().find(staying).cloned(),
+            workers: staying(&facts.workers),
+            controller,
+            pods: staying(&facts.controller_pods),
         };
     }
 
@@ -106,6 +111,15 @@ pub fn next(facts: &Facts) -> Step {
         return Step::Remove;
     }
     Step::Release { delete: delete(), groups, jobs: facts.jobs.clone(), workers: facts.workers.clone() }
+}
+
+fn stays(object: &ObjectMeta) -> bool {
+    object.deletion_timestamp.is_none()
+}
+
+/// A pod's deletion timestamp is the end of its grace.
+fn lives(pod: &ObjectMeta, now: Timestamp) -> bool {
+    pod.deletion_timestamp.as_ref().is_none_or(|end_of_grace| now < end_of_grace.0 + OVERTIME)
 }
 
 pub(super) fn is_held(object: &ObjectMeta, finalizer: &str) -> bool {
