@@ -156,3 +156,6 @@ fn duplicate(request: &Request) -> Request {
     copy.headers_mut().clone_from(request.headers());
     copy
 }
+
+#[cfg(test)]
+mod tests;

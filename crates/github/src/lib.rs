@@ -19,6 +19,8 @@ pub mod auth;
 pub mod client;
 pub mod pace;
 pub mod run_service;
+#[cfg(test)]
+mod scripted;
 pub mod session;
 pub mod timers;
 pub mod token;

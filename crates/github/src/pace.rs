@@ -84,3 +84,6 @@ impl Throttle {
         self.refusals = 0;
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -171,3 +171,6 @@ pub async fn renew(
         _ => RenewError::Refused(error),
     })
 }
+
+#[cfg(test)]
+mod tests;

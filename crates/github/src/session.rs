@@ -197,3 +197,6 @@ impl Session {
         (self.commands, self.events, self.task)
     }
 }
+
+#[cfg(test)]
+mod tests;

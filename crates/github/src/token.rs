@@ -202,3 +202,6 @@ impl InstallationTokens {
         Err(TokenError::Unavailable { failure, message })
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -38,3 +38,6 @@ pub(super) fn next<B>(request: &Request, response: &Response<B>) -> Result<Optio
     }
     Ok(Some(next))
 }
+
+#[cfg(test)]
+mod tests;
