@@ -94,6 +94,24 @@ pub struct TerminationReport {
     /// When each phase began.
     #[serde(default)]
     pub phases: Phases,
+    /// What the container used.
+    #[serde(default)]
+    pub usage: Usage,
+}
+
+/// What the container used in its life, by its cgroup; absent: the node does not say.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Usage {
+    /// Processes that the kernel killed for want of memory.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub oom_kills: Option<u64>,
+    /// The most memory at once, in bytes, page cache included.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub memory_peak_bytes: Option<u64>,
+    /// CPU time, in milliseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cpu_millis: Option<u64>,
 }
 
 /// When each phase of the wrapper began; absent: not reached.
@@ -159,6 +177,7 @@ impl TerminationReport {
             error: None,
             stopped: false,
             phases: Phases::default(),
+            usage: Usage::default(),
         }
     }
 

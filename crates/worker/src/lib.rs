@@ -15,6 +15,7 @@ pub mod payload;
 pub mod plan;
 pub mod report;
 mod run;
+pub mod usage;
 
 use std::path::Path;
 use std::process::ExitCode;

@@ -11,7 +11,7 @@ use crate::config::Config;
 use crate::exec::{End, Milestone, Runner};
 use crate::frame::{Kind, encode};
 use crate::log::{Level, Log};
-use crate::{Outcome, ca, exec, jit, payload, plan, report};
+use crate::{Outcome, ca, exec, jit, payload, plan, report, usage};
 
 /// Runs the claimed job and gives the exit code for the container.
 pub(crate) fn run(config: &Config, report: &mut TerminationReport) -> Outcome {
@@ -29,6 +29,7 @@ pub(crate) fn run(config: &Config, report: &mut TerminationReport) -> Outcome {
     drop(claim);
 
     let end = exec::supervise(events, &runner, job, config.grace, |it| record(it, report, &log))?;
+    report.usage = usage::read(Path::new(usage::CGROUP));
     Ok(plan::exit_code(end))
 }
 
