@@ -1,0 +1,104 @@
+//! What the suite knows of the world: the variables that whoever starts it sets.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use anyhow::{Context as _, Result, bail};
+use kube::{Client, Config};
+
+/// Where the images are when `E2E_IMAGE_REGISTRY` does not say.
+const REGISTRY: &str = "localhost/actions-gateway";
+
+/// Something that a test needs and not every cluster has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Need {
+    /// The images of this checkout, loaded into the nodes: `E2E_IMAGE_TAG`.
+    Images,
+    /// Nodes that can be switched off: `E2E_CLUSTER_BIN`.
+    NodeFault,
+}
+
+impl fmt::Display for Need {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Images => "images (set E2E_IMAGE_TAG)",
+            Self::NodeFault => "node-fault (set E2E_CLUSTER_BIN)",
+        })
+    }
+}
+
+/// How the cluster was made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Provider {
+    /// Our own, of network namespaces.
+    Netns,
+    /// kind.
+    Kind,
+}
+
+/// The suite's whole configuration.
+#[derive(Clone, Debug)]
+pub struct Environment {
+    /// How the cluster was made.
+    pub provider: Provider,
+    registry: String,
+    tag: Option<String>,
+    cluster_program: Option<PathBuf>,
+}
+
+impl Environment {
+    /// Reads `E2E_PROVIDER`, `E2E_IMAGE_REGISTRY`, `E2E_IMAGE_TAG` and `E2E_CLUSTER_BIN`.
+    pub fn read() -> Result<Self> {
+        let variable = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
+        let provider = match variable("E2E_PROVIDER").as_deref() {
+            None | Some("netns") => Provider::Netns,
+            Some("kind") => Provider::Kind,
+            Some(other) => bail!("E2E_PROVIDER={other}: it is netns or kind"),
+        };
+        Ok(Self {
+            provider,
+            registry: variable("E2E_IMAGE_REGISTRY").unwrap_or_else(|| REGISTRY.to_owned()),
+            tag: variable("E2E_IMAGE_TAG"),
+            cluster_program: variable("E2E_CLUSTER_BIN").map(PathBuf::from),
+        })
+    }
+
+    /// Whether the cluster has what a test needs.
+    pub fn has(&self, need: Need) -> bool {
+        match need {
+            Need::Images => self.tag.is_some(),
+            Need::NodeFault => self.provider == Provider::Netns && self.cluster_program.is_some(),
+        }
+    }
+
+    /// The name of an image without its tag.
+    pub fn repository(&self, program: &str) -> String {
+        format!("{}/{program}", self.registry)
+    }
+
+    /// The tag of all images.
+    pub fn tag(&self) -> Result<&str> {
+        self.tag.as_deref().context("E2E_IMAGE_TAG is not set")
+    }
+
+    /// A client of the cluster that `KUBECONFIG` names.
+    pub async fn client(&self) -> Result<Client> {
+        Client::try_from(config().await?).context("making a client")
+    }
+
+    /// The same, as somebody else.
+    pub async fn client_as(&self, user: &str, groups: &[&str]) -> Result<Client> {
+        let mut config = config().await?;
+        config.auth_info.impersonate = Some(user.to_owned());
+        config.auth_info.impersonate_groups = Some(groups.iter().map(|it| (*it).to_owned()).collect());
+        Client::try_from(config).context("making a client that impersonates")
+    }
+}
+
+async fn config() -> Result<Config> {
+    // Without the question whether a file is there, a test would talk to whatever ~/.kube/config names.
+    if std::env::var_os("KUBECONFIG").is_none() {
+        bail!("KUBECONFIG is not set: the suite runs only against a cluster that it is told to use");
+    }
+    Config::infer().await.context("reading KUBECONFIG")
+}

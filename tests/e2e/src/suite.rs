@@ -1,0 +1,119 @@
+//! The harness: which tests there are, which of them this cluster can run, and what came of them.
+
+use std::panic::AssertUnwindSafe;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, anyhow};
+use futures::FutureExt as _;
+use futures::future::BoxFuture;
+use libtest_mimic::{Arguments, Failed, Trial};
+use tokio::runtime::Handle;
+
+use crate::{Namespace, Need, World, report};
+
+/// No test takes longer: the slowest waits for a pod to start, twice.
+const LIMIT: Duration = Duration::from_secs(300);
+
+type Run = Box<dyn FnOnce(Namespace) -> BoxFuture<'static, Result<()>> + Send>;
+
+/// One test.
+pub struct Test {
+    name: &'static str,
+    needs: Vec<Need>,
+    run: Run,
+}
+
+impl Test {
+    /// A test whose name is a sentence.
+    pub fn new<F, T>(name: &'static str, run: F) -> Self
+    where
+        F: FnOnce(Namespace) -> T + Send + 'static,
+        T: Future<Output = Result<()>> + Send + 'static,
+    {
+        Self { name, needs: Vec::new(), run: Box::new(|namespace| run(namespace).boxed()) }
+    }
+
+    /// The same, for clusters that have this only.
+    pub fn needing(mut self, need: Need) -> Self {
+        self.needs.push(need);
+        self
+    }
+
+    fn trial(self, world: &Arc<World>, handle: &Handle) -> Trial {
+        let unmet = self.unmet(world);
+        let (world, handle) = (world.clone(), handle.clone());
+        let (name, run) = (self.name, self.run);
+        Trial::test(name, move || {
+            handle.block_on(attempt(world, name, run)).map_err(|error| Failed::from(format!("{error:#}")))
+        })
+        .with_ignored_flag(!unmet.is_empty())
+    }
+
+    fn unmet(&self, world: &World) -> Vec<Need> {
+        self.needs.iter().copied().filter(|need| !world.environment.has(*need)).collect()
+    }
+}
+
+/// Runs `tests` side by side, then `afterwards` one by one, and says what was left out.
+pub fn main(tests: Vec<Test>, afterwards: Vec<Test>, scratch: PathBuf) -> ExitCode {
+    match try_main(tests, afterwards, scratch) {
+        Ok(code) => code,
+        Err(error) => {
+            report::say(&format!("the suite could not start: {error:#}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn try_main(tests: Vec<Test>, afterwards: Vec<Test>, scratch: PathBuf) -> Result<ExitCode> {
+    let arguments = Arguments::from_args();
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let handle = runtime.handle().clone();
+    if arguments.list {
+        // Listing must work without a cluster.
+        let names = tests.into_iter().chain(afterwards).map(|it| Trial::test(it.name, || Ok(()))).collect();
+        return Ok(libtest_mimic::run(&arguments, names).exit_code());
+    }
+    let world = runtime.block_on(World::open(scratch)).context("reaching the cluster")?;
+
+    let left_out: Vec<String> = tests
+        .iter()
+        .chain(&afterwards)
+        .flat_map(|test| test.unmet(&world).into_iter().map(|need| format!("{}: needs {need}", test.name)))
+        .collect();
+    let trials = |tests: Vec<Test>| tests.into_iter().map(|it| it.trial(&world, &handle)).collect();
+    let run = libtest_mimic::run(&arguments, trials(tests));
+    // What is said of the whole run is judged when nothing of it goes on.
+    let judged = libtest_mimic::run(&Arguments { test_threads: Some(1), ..arguments }, trials(afterwards));
+    if !left_out.is_empty() {
+        report::say(&format!("not run on this cluster:\n  {}", left_out.join("\n  ")));
+    }
+    report::say(&format!("logs of every container: {}", world.logs.display()));
+    runtime.shutdown_timeout(Duration::from_secs(1));
+    Ok(if run.has_failed() || judged.has_failed() { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+/// One test in a namespace of its own, with what there is to see when it fails.
+async fn attempt(world: Arc<World>, name: &'static str, run: Run) -> Result<()> {
+    let namespace = Namespace::create(world, name).await.context("making the namespace")?;
+    let outcome =
+        match tokio::time::timeout(LIMIT, AssertUnwindSafe(run(namespace.clone())).catch_unwind()).await {
+            Ok(Ok(outcome)) => outcome,
+            Ok(Err(panic)) => Err(anyhow!("panicked: {}", words_of(&*panic))),
+            Err(_) => Err(anyhow!("not done within {LIMIT:?}")),
+        };
+    let outcome = match outcome {
+        Ok(()) => Ok(()),
+        Err(error) => Err(anyhow!("{error:#}\n\n{}", report::of(&namespace).await)),
+    };
+    namespace.delete().await?;
+    outcome
+}
+
+fn words_of(panic: &(dyn std::any::Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().map(ToString::to_string);
+    text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "without words".to_owned())
+}

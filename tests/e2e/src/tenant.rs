@@ -1,0 +1,243 @@
+//! A team with a gateway: what it does by hand, and what it looks at.
+
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, ensure};
+use api::{ActionsGateway, RunnerGroup, RunnerJob, labels, names};
+use http::Request;
+use k8s_openapi::api::core::v1::{ConfigMap, Event, Pod, Secret};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+use kube::ResourceExt as _;
+use kube::api::{ListParams, Patch, PatchParams, PostParams};
+use serde_json::{Value, json};
+
+use crate::github::{self, App, GitHub, Run};
+use crate::{Namespace, wait};
+
+/// For a controller's pod to start, register at GitHub and listen.
+const LISTENING: Duration = Duration::from_secs(90);
+/// For an ordinary job, from its queue to its end.
+pub const JOB: Duration = Duration::from_secs(90);
+/// For a controller to notice something and act.
+pub const REACTION: Duration = Duration::from_secs(45);
+/// The name of a test's gateway.
+pub const GATEWAY: &str = "team";
+/// The name of its RunnerGroup.
+pub const GROUP: &str = "linux";
+/// The name of the Secret with its App's credentials.
+pub const APP_SECRET: &str = "github-app";
+
+/// A namespace whose owner has an account at GitHub with an App installed on it.
+pub struct Tenant {
+    /// The team's namespace.
+    pub namespace: Namespace,
+    /// GitHub.
+    pub github: GitHub,
+    /// The account at GitHub: this test's alone.
+    pub account: String,
+    /// The App.
+    pub app: App,
+}
+
+impl Tenant {
+    /// Has the product installed, and makes account, App and the ConfigMap with GitHub's CA. The App's credentials are
+    /// not handed over yet.
+    pub async fn new(namespace: Namespace) -> Result<Self> {
+        namespace.world().product().await?;
+        let github = namespace.world().github().await?.clone();
+        let account = namespace.name().to_owned();
+        let app = github.create_app(&account).await?;
+        let ca: ConfigMap = serde_json::from_value(json!({
+            "metadata": {"name": "github-ca"}, "data": {"ca.crt": github.ca},
+        }))?;
+        namespace
+            .api()
+            .create(&PostParams::default(), &ca)
+            .await
+            .context("making the ConfigMap of the CA")?;
+        Ok(Self { namespace, github, account, app })
+    }
+
+    /// A tenant with its credentials and one RunnerGroup, listening. `group` is merged over the group's fields.
+    pub async fn listening(namespace: Namespace, group: Value) -> Result<Self> {
+        let tenant = Self::new(namespace).await?;
+        tenant.hand_over_credentials().await?;
+        tenant.apply_gateway(tenant.gateway(group)).await?;
+        tenant.wait_until_listening().await?;
+        Ok(tenant)
+    }
+
+    /// Makes the Secret that the gateway refers to.
+    pub async fn hand_over_credentials(&self) -> Result<()> {
+        let secret: Secret = serde_json::from_value(json!({
+            "metadata": {"name": APP_SECRET},
+            "stringData": {
+                "appId": self.app.app_id.to_string(),
+                "installationId": self.app.installation_id.to_string(),
+                "privateKey": self.app.private_key,
+            },
+        }))?;
+        self.namespace
+            .api()
+            .create(&PostParams::default(), &secret)
+            .await
+            .context("making the App's Secret")?;
+        Ok(())
+    }
+
+    /// The gateway that most tests use, with one group.
+    pub fn gateway(&self, group: Value) -> Value {
+        let mut fields =
+            json!({"name": GROUP, "runnerLabels": ["self-hosted", "linux"], "completedPodTTL": "10m"});
+        json_patch::merge(&mut fields, &group);
+        json!({
+            "apiVersion": "actions-gateway.github.com/v1alpha1", "kind": "ActionsGateway",
+            "metadata": {"name": GATEWAY},
+            "spec": {
+                "gitHubURL": format!("{}/{}", github::BASE_URL, self.account),
+                "gitHubAppRef": {"name": APP_SECRET},
+                "gitHubCABundleRef": {"name": "github-ca"},
+                "runnerGroups": [fields],
+            },
+        })
+    }
+
+    /// Makes a gateway, or changes it to this.
+    pub async fn apply_gateway(&self, gateway: Value) -> Result<()> {
+        let name = gateway["metadata"]["name"].as_str().context("a gateway has a name")?.to_owned();
+        let api = self.namespace.api::<ActionsGateway>();
+        let params = PatchParams::apply("e2e-tenant").force();
+        api.patch(&name, &params, &Patch::Apply(&gateway)).await.context("applying the gateway")?;
+        Ok(())
+    }
+
+    /// Waits until the gateway is ready and its group has a session.
+    pub async fn wait_until_listening(&self) -> Result<()> {
+        let groups = self.namespace.api::<RunnerGroup>();
+        wait::until(&groups, GROUP, "ready", LISTENING, |it| {
+            it.status.as_ref().is_some_and(|it| has(&it.conditions, "Ready", "True"))
+        })
+        .await?;
+        self.wait_for_gateway("ready", "Ready", "True").await.map(drop)
+    }
+
+    /// Waits for a condition of the gateway.
+    pub async fn wait_for_gateway(
+        &self,
+        wanted: &str,
+        condition: &str,
+        status: &str,
+    ) -> Result<ActionsGateway> {
+        let gateways = self.namespace.api::<ActionsGateway>();
+        wait::until(&gateways, GATEWAY, wanted, LISTENING, |it| {
+            it.status.as_ref().is_some_and(|it| has(&it.conditions, condition, status))
+        })
+        .await
+    }
+
+    /// Queues a run of one job whose only step is this script.
+    pub async fn start_script(&self, script: &str) -> Result<u64> {
+        self.start(json!({"build": {"runs-on": ["self-hosted", "linux"], "steps": [{"run": script}]}})).await
+    }
+
+    /// Queues a run of these jobs.
+    pub async fn start(&self, jobs: Value) -> Result<u64> {
+        let workflow =
+            json!({"repository": format!("{}/demo", self.account), "workflow": "ci", "jobs": jobs});
+        self.github.start(&workflow.to_string()).await
+    }
+
+    /// Waits for a run's end.
+    pub async fn completed(&self, run: u64) -> Result<Run> {
+        self.github.completed(run, JOB).await
+    }
+
+    /// The log of a run's only job.
+    pub async fn log(&self, run: &Run) -> Result<String> {
+        let job = run.jobs.first().context("the run has a job")?;
+        self.github.log(run.run_id, job.id).await
+    }
+
+    /// The RunnerJobs of a run.
+    pub async fn runner_jobs(&self, run: u64) -> Result<Vec<RunnerJob>> {
+        let all = self.namespace.api::<RunnerJob>().list(&ListParams::default()).await?;
+        let id = run.to_string();
+        let of_run = |it: &RunnerJob| {
+            it.status.as_ref().and_then(|it| it.job.as_ref()).is_some_and(|it| it.run_id == id)
+        };
+        Ok(all.into_iter().filter(of_run).collect())
+    }
+
+    /// Waits until a run's only RunnerJob is as wanted.
+    pub async fn runner_job(
+        &self,
+        run: u64,
+        wanted: &str,
+        accept: impl Fn(&RunnerJob) -> bool,
+    ) -> Result<RunnerJob> {
+        wait::eventually(wanted, REACTION, || async {
+            let jobs = self.runner_jobs(run).await?;
+            let [job] = jobs.as_slice() else { anyhow::bail!("the run has {} RunnerJobs", jobs.len()) };
+            ensure!(accept(job), "{}", serde_yaml::to_string(job)?);
+            Ok(job.clone())
+        })
+        .await
+    }
+
+    /// Waits until a run's only RunnerJob is complete and settled.
+    pub async fn settled(&self, run: u64) -> Result<RunnerJob> {
+        self.runner_job(run, "the RunnerJob is complete", is_complete).await
+    }
+
+    /// The worker pods of the namespace.
+    pub async fn workers(&self) -> Result<Vec<Pod>> {
+        let workers = ListParams::default().labels(&format!("{}=worker", labels::COMPONENT));
+        Ok(self.namespace.api::<Pod>().list(&workers).await?.items)
+    }
+
+    /// The controller's pod.
+    pub async fn controller(&self) -> Result<Pod> {
+        let selector = ListParams::default().labels(&format!("app={}", names::CONTROLLER));
+        wait::eventually("a controller's pod is there", REACTION, || async {
+            let pods = self.namespace.api::<Pod>().list(&selector).await?.items;
+            pods.into_iter().find(|it| it.metadata.deletion_timestamp.is_none()).context("none")
+        })
+        .await
+    }
+
+    /// The Events about an object.
+    pub async fn events(&self, name: &str) -> Result<Vec<Event>> {
+        let params = ListParams::default().fields(&format!("involvedObject.name={name}"));
+        Ok(self.namespace.api::<Event>().list(&params).await?.items)
+    }
+
+    /// Asks a pod of the namespace over HTTP, through the API server.
+    pub async fn ask(&self, pod: &Pod, port: u16, path: &str) -> Result<String> {
+        ask(&self.namespace.client(), self.namespace.name(), &pod.name_any(), port, path).await
+    }
+}
+
+/// Asks a pod over HTTP, through the API server; any status but success is an error.
+pub async fn ask(client: &kube::Client, namespace: &str, pod: &str, port: u16, path: &str) -> Result<String> {
+    let uri = format!("/api/v1/namespaces/{namespace}/pods/{pod}:{port}/proxy{path}");
+    let request = Request::get(&uri).body(Vec::new())?;
+    client.request_text(request).await.with_context(|| uri)
+}
+
+/// Whether a condition has a status.
+pub fn has(conditions: &[Condition], type_: &str, status: &str) -> bool {
+    conditions.iter().any(|it| it.type_ == type_ && it.status == status)
+}
+
+/// The condition of that type.
+pub fn condition<'a>(conditions: &'a [Condition], type_: &str) -> Result<&'a Condition> {
+    conditions
+        .iter()
+        .find(|it| it.type_ == type_)
+        .with_context(|| format!("no condition {type_} in {conditions:#?}"))
+}
+
+/// Whether a RunnerJob is over.
+pub fn is_complete(job: &RunnerJob) -> bool {
+    job.status.as_ref().is_some_and(|it| has(&it.conditions, "Complete", "True"))
+}
