@@ -176,6 +176,14 @@ fn contexts(data: &BTreeMap<String, Value>, variables: &BTreeMap<String, Variabl
         .filter_map(|(name, it)| Some((name.clone(), it.value.clone()?.into())))
         .collect();
     contexts.set("secrets", secrets.into());
+    // The key of the job is the one part of the `github` context that travels apart (protocol §5.5).
+    if let (Some(Value::Object(mut github)), Some(key)) = (
+        data.get("github").map(token::plain),
+        variables.get("system.github.job").and_then(|it| it.value.clone()),
+    ) {
+        github.insert("job".into(), key.into());
+        contexts.set("github", github.into());
+    }
     contexts
 }
 

@@ -235,7 +235,7 @@ impl Runner {
         let dir = self.workspace.join(token::text(&step.working_directory, &self.job.contexts)?);
 
         let shell = Shell::start(&script, &dir, &environment).context("cannot start /bin/sh")?;
-        let conclusion = self.watch(shell).await?;
+        let conclusion = self.watch(shell, step.timeout).await?;
 
         let set = files::pairs(&fs::read_to_string(env_file).context("cannot read GITHUB_ENV")?)?;
         let mut environment = std::mem::take(&mut self.environment);
@@ -245,35 +245,41 @@ impl Runner {
         Ok((conclusion, outputs))
     }
 
-    /// Stays with a script until it has ended. Only the cancellation that comes while it runs stops it: what runs after
+    /// Stays with a script until it has ended. Only a cancellation that comes while it runs stops it: what runs after
     /// one runs because it asked to.
-    async fn watch(&mut self, mut shell: Shell) -> anyhow::Result<Conclusion> {
-        let mut listening = !*self.stop.borrow();
+    async fn watch(&mut self, mut shell: Shell, limit: Option<Duration>) -> anyhow::Result<Conclusion> {
+        let timeout = limit.and_then(|it| Instant::now().checked_add(it));
+        let mut cancellable = !*self.stop.borrow();
+        let mut stopped_as = None;
         let mut kill_at = None;
         let code = loop {
-            tokio::select! {
+            let stopping = tokio::select! {
                 event = shell.next() => match event? {
-                    Event::Line(line) => self.progress.line(&line).await,
+                    Event::Line(line) => {
+                        self.progress.line(&line).await;
+                        continue;
+                    }
                     Event::Ended(code) => break code,
                 },
-                () = stopped(&mut self.stop), if listening => {
-                    listening = false;
-                    kill_at = Some(Instant::now() + STEP_GRACE);
-                    self.progress.line("##[error]The operation was canceled.").await;
-                    shell.terminate();
-                }
-                () = sleep_until(kill_at.unwrap_or_else(Instant::now)), if kill_at.is_some() => {
+                () = at(kill_at) => {
                     kill_at = None;
                     shell.kill();
+                    continue;
                 }
-            }
+                () = stopped(&mut self.stop), if cancellable => (Conclusion::Canceled, "The operation was canceled."),
+                () = at(timeout), if stopped_as.is_none() => (Conclusion::Failed, "The step has timed out."),
+            };
+            cancellable = false;
+            stopped_as.get_or_insert(stopping.0);
+            kill_at = Some(Instant::now() + STEP_GRACE);
+            self.progress.line(&format!("##[error]{}", stopping.1)).await;
+            shell.terminate();
         };
-        let cancelled = *self.stop.borrow() && !listening && self.so_far != Conclusion::Canceled;
         for line in shell.last_words().await {
             self.progress.line(&line).await;
         }
-        if cancelled {
-            return Ok(Conclusion::Canceled);
+        if let Some(conclusion) = stopped_as {
+            return Ok(conclusion);
         }
         if code == 0 {
             return Ok(Conclusion::Succeeded);
@@ -288,6 +294,13 @@ impl Runner {
             outputs.insert(name, json!({ "value": token::text(value, &self.job.contexts)? }));
         }
         Ok(outputs)
+    }
+}
+
+async fn at(time: Option<Instant>) {
+    match time {
+        Some(time) => sleep_until(time).await,
+        None => std::future::pending().await,
     }
 }
 

@@ -1,5 +1,7 @@
 //! The steps of a job: what each of them asks for, and which of them run.
 
+use std::time::Duration;
+
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::Value;
@@ -22,6 +24,8 @@ pub struct Step {
     pub continue_on_error: bool,
     /// The script.
     pub script: Value,
+    /// How long it may run.
+    pub timeout: Option<Duration>,
     /// Below the workspace.
     pub working_directory: Value,
     /// Mapping token of its environment.
@@ -127,6 +131,8 @@ struct Wire {
     condition: Option<String>,
     #[serde(default)]
     continue_on_error: Option<Value>,
+    #[serde(default)]
+    timeout_in_minutes: Value,
     reference: Reference,
     #[serde(default)]
     inputs: Value,
@@ -170,11 +176,23 @@ impl Step {
             name: if named.is_empty() { wire.name } else { named },
             condition: Condition::parse(wire.condition.as_deref().unwrap_or_default())?,
             continue_on_error: token::flag(wire.continue_on_error.as_ref(), contexts)?,
+            timeout: timeout(&wire.timeout_in_minutes, contexts)?,
             script,
             working_directory,
             environment: wire.environment,
         })
     }
+}
+
+fn timeout(token: &Value, contexts: &Contexts) -> Result<Option<Duration>, Refusal> {
+    let text = token::text(token, contexts)?;
+    if text.is_empty() {
+        return Ok(None);
+    }
+    let minutes: f64 = text.parse().map_err(|_| Refusal(format!("`{text}` is no number of minutes")))?;
+    Duration::try_from_secs_f64(minutes * 60.0)
+        .map(Some)
+        .map_err(|_| Refusal(format!("`{text}` minutes are no time")))
 }
 
 #[cfg(test)]

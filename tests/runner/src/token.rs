@@ -11,7 +11,8 @@ use crate::refusal::Refusal;
 pub struct Contexts(BTreeMap<String, Value>);
 
 /// Contexts that a job may name, whether or not the message brings them.
-const KNOWN: [&str; 8] = ["github", "secrets", "vars", "env", "steps", "needs", "matrix", "inputs"];
+const KNOWN: [&str; 9] =
+    ["github", "secrets", "vars", "env", "steps", "needs", "matrix", "strategy", "inputs"];
 
 impl Contexts {
     /// Sets a context.
@@ -19,16 +20,23 @@ impl Contexts {
         self.0.insert(name.to_ascii_lowercase(), value);
     }
 
-    /// The value of an expression. We know plain paths only (`github.sha`, `steps.build.outputs.digest`).
+    /// The value of an expression. We know paths (`steps.build.outputs.digest`), and the calls of `format` that text
+    /// with expressions in it becomes.
     pub fn evaluate(&self, expression: &str) -> Result<String, Refusal> {
-        let unknown = || Refusal(format!("the expression `{expression}` is not supported"));
-        let path = expression.trim();
+        let expression = expression.trim();
+        match expression.strip_prefix("format('").and_then(|it| it.strip_suffix(')')) {
+            Some(arguments) => self.format(arguments).ok_or_else(|| unknown(expression))?,
+            None => self.path(expression),
+        }
+    }
+
+    fn path(&self, path: &str) -> Result<String, Refusal> {
         let is_path = path.split('.').all(|key| {
             !key.is_empty() && key.chars().all(|it| it.is_ascii_alphanumeric() || it == '_' || it == '-')
         });
         let (root, rest) = path.split_once('.').unwrap_or((path, ""));
         if !is_path || !KNOWN.contains(&root.to_ascii_lowercase().as_str()) {
-            return Err(unknown());
+            return Err(unknown(path));
         }
         let mut value = self.0.get(&root.to_ascii_lowercase());
         for key in rest.split('.').filter(|key| !key.is_empty()) {
@@ -36,9 +44,59 @@ impl Contexts {
         }
         match value {
             None => Ok(String::new()), // as GitHub does
-            Some(value) => scalar(value).ok_or_else(unknown),
+            Some(value) => scalar(value).ok_or_else(|| unknown(path)),
         }
     }
+
+    /// `pattern', path, path`: `''` is a quote, `{{` a brace and `{0}` the first path. `None` for another syntax.
+    fn format(&self, arguments: &str) -> Option<Result<String, Refusal>> {
+        let (pattern, paths) = pattern(arguments)?;
+        let values: Result<Vec<String>, Refusal> =
+            paths.split(',').map(str::trim).filter(|it| !it.is_empty()).map(|it| self.path(it)).collect();
+        match values {
+            Ok(values) => fill(&pattern, &values).map(Ok),
+            Err(refusal) => Some(Err(refusal)),
+        }
+    }
+}
+
+fn unknown(expression: &str) -> Refusal {
+    Refusal(format!("the expression `{expression}` is not supported"))
+}
+
+/// A string literal up to its closing quote, and what follows the comma behind it.
+fn pattern(text: &str) -> Option<(String, &str)> {
+    let mut from = 0;
+    loop {
+        let quote = from + text[from..].find('\'')?;
+        let rest = &text[quote + 1..];
+        if rest.starts_with('\'') {
+            from = quote + 2; // a quote inside
+            continue;
+        }
+        let paths = rest.trim_start();
+        let paths = if paths.is_empty() { paths } else { paths.strip_prefix(',')? };
+        return Some((text[..quote].replace("''", "'"), paths));
+    }
+}
+
+fn fill(pattern: &str, values: &[String]) -> Option<String> {
+    let mut filled = String::new();
+    let mut rest = pattern;
+    while let Some(brace) = rest.find(['{', '}']) {
+        filled.push_str(&rest[..brace]);
+        let at = &rest[brace..];
+        if at.starts_with("{{") || at.starts_with("}}") {
+            filled.push_str(&at[..1]);
+            rest = &at[2..];
+        } else {
+            let (index, after) = at.strip_prefix('{')?.split_once('}')?;
+            filled.push_str(values.get(index.parse::<usize>().ok()?)?);
+            rest = after;
+        }
+    }
+    filled.push_str(rest);
+    Some(filled)
 }
 
 fn entry<'a>(value: &'a Value, key: &str) -> Option<&'a Value> {

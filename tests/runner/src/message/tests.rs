@@ -13,6 +13,7 @@ fn example() -> Value {
               "authorization": { "scheme": "OAuth", "parameters": { "accesstoken": "FAKE.JOB.TOKEN" } } },
         ]},
         "variables": {
+            "system.github.job": { "value": "build-it" },
             "system.github.token": { "value": "ghs_FAKE", "isSecret": true },
             "system.github.results_endpoint": { "value": "https://results.actions.test/" },
         },
@@ -30,7 +31,7 @@ fn names_are_found_without_regard_to_case() {
     );
     assert_eq!(job.results_url.as_deref(), Some("https://results.actions.test/"));
     assert_eq!(job.contexts.evaluate("github.run_id").unwrap(), "77");
-    assert_eq!(job.contexts.evaluate("secrets.system.github.token").unwrap(), "");
+    assert_eq!(job.contexts.evaluate("github.job").unwrap(), "build-it");
 }
 
 #[test]

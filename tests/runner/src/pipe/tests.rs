@@ -38,3 +38,11 @@ fn a_frame_that_breaks_off_is_refused() {
 fn a_body_with_half_a_character_is_refused() {
     assert!(matches!(read(&frame(1, 2, &[0x3d, 0xd8])), Err(Error::Text)));
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_job_that_does_not_come_within_half_a_minute_is_not_waited_for() {
+    let (_open, receiver) = mpsc::channel(1);
+    let start = tokio::time::Instant::now();
+    assert!(matches!(Frames(receiver).job().await, Err(Error::Late)));
+    assert_eq!(start.elapsed(), Duration::from_secs(30));
+}

@@ -29,7 +29,8 @@ fn what_only_the_real_runner_knows_is_refused_by_name() {
         ("/reference/type", json!("repository"), "repository"),
         ("/condition", json!("github.ref == 'refs/heads/main'"), "github.ref"),
         ("/inputs/map/0/Key", json!("shell"), "shell"),
-        ("/timeoutInMinutes", json!(5), "timeoutInMinutes"),
+        ("/timeoutInMinutes", json!("soon"), "soon"),
+        ("/background", json!(true), "background"),
         ("/continueOnError", json!("maybe"), "maybe"),
     ];
     for (pointer, value, named) in cases {
@@ -39,6 +40,14 @@ fn what_only_the_real_runner_knows_is_refused_by_name() {
         let refusal = parse(&step).unwrap_err().to_string();
         assert!(refusal.contains(named) && refusal.contains("stand-in"), "{refusal}");
     }
+}
+
+#[test]
+fn a_timeout_is_a_number_of_minutes() {
+    let mut step = example();
+    assert_eq!(parse(&step).unwrap().timeout, None);
+    step["timeoutInMinutes"] = json!({ "type": 6, "num": 1.5 });
+    assert_eq!(parse(&step).unwrap().timeout, Some(Duration::from_secs(90)));
 }
 
 #[test]

@@ -57,6 +57,17 @@ fn expressions_are_paths_without_regard_to_case_and_nothing_else() {
 }
 
 #[test]
+fn text_with_expressions_in_it_is_formatted() {
+    let evaluate = |it: &str| contexts().evaluate(it).unwrap();
+    assert_eq!(
+        evaluate("format('echo ''a'' {{b}} {0}, {1} {0}', github.sha, github.run_id)"),
+        "echo 'a' {b} abc, 77 abc"
+    );
+    assert_eq!(evaluate("format('plain')"), "plain");
+    assert_eq!(evaluate("format('é{0}😀', github.sha)"), "éabc😀");
+}
+
+#[test]
 fn mappings_keep_their_order_and_their_tokens() {
     let token = json!({ "type": 2, "map": [
         { "Key": "b", "Value": "1" },

@@ -1,0 +1,184 @@
+//! The whole way of a job: GitHub (the fake one), the gateway's calls, the wrapper, the stand-in, and back to GitHub,
+//! over real sockets, TLS and processes.
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on says so by failing")]
+
+mod github;
+mod pod;
+
+use ::github::session::Event;
+use fakegithub::Fault;
+use handoff::worker::TaskResult;
+use rustix::process::{Pid, Signal, kill_process};
+use tokio::task::spawn_blocking;
+
+use crate::github::{Claimed, GitHub, wait_for};
+use crate::pod::{Ended, Pod};
+
+struct Chain {
+    github: GitHub,
+    _credentials: tempfile::TempDir,
+}
+
+impl Chain {
+    async fn new() -> Chain {
+        let credentials = tempfile::tempdir().unwrap();
+        Chain { github: GitHub::start(credentials.path()).await, _credentials: credentials }
+    }
+
+    async fn run(&self, claimed: &Claimed) -> Ended {
+        let pod = Pod::new(&self.github, claimed);
+        spawn_blocking(move || pod.run(|_, _| {})).await.unwrap()
+    }
+
+    /// Neither the wrapper nor the stand-in may have bent a rule of the protocol.
+    fn assert_strict(&self) {
+        let violations = self.github.server.control().violations();
+        assert!(violations.is_empty(), "{violations:?}");
+    }
+}
+
+fn workflow(job: &str) -> String {
+    format!(
+        "repository: acme/demo\nsecrets: {{API_KEY: s3cret-value}}\njobs:\n  build:\n    runs-on: linux\n    {job}\n"
+    )
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_job_that_succeeds_is_green_everywhere() {
+    let chain = Chain::new().await;
+    let workflow = workflow(
+        r#"env: {GREETING: hello}
+    steps:
+      - {id: first, run: 'echo "$GREETING from $GITHUB_REPOSITORY, ci $CI"; echo "digest=abc" >>$GITHUB_OUTPUT; echo LATER=now >>$GITHUB_ENV'}
+      - {name: Second, run: 'echo "got ${{ steps.first.outputs.digest }} $LATER"'}
+      - {run: echo never, if: failure()}"#,
+    );
+    let (run, claimed) = chain.github.claim(&workflow).await;
+    let ended = chain.run(&claimed).await;
+    let (run, log) = chain.github.result(run.run_id).await;
+
+    assert_eq!((ended.code, ended.report.result), (Some(0), Some(TaskResult::Succeeded)), "{}", ended.log);
+    assert_eq!((ended.report.exit, ended.report.error), (Some(100), None));
+    assert_eq!(run.conclusion, Some("success"));
+    for text in [&log, &ended.log] {
+        assert!(text.contains("hello from acme/demo, ci true"), "{text}");
+        assert!(text.contains("got abc now"), "{text}");
+        assert!(!text.contains("never"), "{text}");
+    }
+    let steps: Vec<_> =
+        run.jobs[0].steps.iter().map(|it| (it.number, it.name.as_str(), it.conclusion)).collect();
+    assert_eq!(steps[0], (1, "Set up job", Some("success")));
+    assert_eq!(steps[2], (3, "Second", Some("success")));
+    assert_eq!(steps[3], (4, "Run echo never", Some("skipped")));
+    chain.assert_strict();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_step_that_fails_fails_the_job_but_not_the_steps_that_ask_for_it() {
+    let chain = Chain::new().await;
+    let workflow = workflow(
+        "steps:
+      - {run: exit 3, continue-on-error: true}
+      - {run: echo still here}
+      - {run: 'false; echo after'}
+      - {run: echo skipped-one}
+      - {run: echo cleaning up, if: always()}",
+    );
+    let (run, claimed) = chain.github.claim(&workflow).await;
+    let ended = chain.run(&claimed).await;
+    let (run, log) = chain.github.result(run.run_id).await;
+
+    assert_eq!((ended.code, ended.report.result), (Some(102), Some(TaskResult::Failed)), "{}", ended.log);
+    assert_eq!(run.conclusion, Some("failure"));
+    assert!(log.contains("still here") && log.contains("cleaning up"), "{log}");
+    assert!(!log.contains("after") && !log.contains("skipped-one"), "{log}");
+    assert!(log.contains("Process completed with exit code 3"), "{log}");
+    let conclusions: Vec<_> = run.jobs[0].steps.iter().map(|it| it.conclusion.unwrap()).collect();
+    assert_eq!(conclusions, ["success", "success", "success", "failure", "skipped", "success"]);
+    chain.assert_strict();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_secret_is_masked_in_every_log() {
+    let chain = Chain::new().await;
+    let workflow = workflow(
+        "steps:
+      - {name: Tell, run: 'echo \"key $KEY\"; echo key $KEY >&2; test $KEY = s3cret-value', env: {KEY: '${{ secrets.API_KEY }}'}}",
+    );
+    let (run, claimed) = chain.github.claim(&workflow).await;
+    let ended = chain.run(&claimed).await;
+    let (run, log) = chain.github.result(run.run_id).await;
+
+    assert_eq!(run.conclusion, Some("success"), "{}", ended.log);
+    for text in [&log, &ended.log] {
+        assert_eq!(text.matches("key ***").count(), 2, "{text}");
+        assert!(!text.contains("s3cret"), "{text}");
+    }
+    chain.assert_strict();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cancelled_job_stops_reports_and_says_so() {
+    let chain = Chain::new().await;
+    let workflow = workflow(
+        "steps:
+      - {run: 'echo working; sleep 600'}
+      - {run: echo next}
+      - {run: echo tidy, if: cancelled()}",
+    );
+    let (run, mut claimed) = chain.github.claim(&workflow).await;
+    let pod = Pod::new(&chain.github, &claimed);
+    let control = chain.github.server.control().clone();
+    let (started, working) = tokio::sync::oneshot::channel();
+    let (stop, stopped) = std::sync::mpsc::channel::<()>();
+    let pod = spawn_blocking(move || {
+        let mut started = Some(started);
+        pod.run(|line, wrapper| {
+            if line == "working" {
+                started.take().unwrap().send(()).unwrap();
+                stopped.recv().unwrap();
+                kill_process(Pid::from_child(wrapper), Signal::TERM).unwrap();
+            }
+        })
+    });
+    working.await.unwrap();
+    chain.github.log_says(&run, "working").await; // while the step still runs
+    control.cancel_run(run.run_id).unwrap();
+    let cancelled = |event| if let Event::Cancelled(it) = event { Some(it) } else { None };
+    wait_for(&mut claimed.session, cancelled).await;
+    stop.send(()).unwrap();
+
+    let ended = pod.await.unwrap();
+    let (run, log) = chain.github.result(run.run_id).await;
+    assert_eq!((ended.code, ended.report.result), (Some(103), Some(TaskResult::Canceled)), "{}", ended.log);
+    assert!(ended.report.stopped);
+    assert_eq!(run.conclusion, Some("cancelled"));
+    assert!(log.contains("The operation was canceled.") && log.contains("tidy"), "{log}");
+    assert!(!log.contains("next"), "{log}");
+    chain.assert_strict();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_stand_in_does_not_know_fails_the_job_with_its_name() {
+    let chain = Chain::new().await;
+    let workflow = workflow("steps: [{run: echo hello, if: \"matrix.n == 1\"}]");
+    let (run, claimed) = chain.github.claim(&workflow).await;
+    let ended = chain.run(&claimed).await;
+    let (run, log) = chain.github.result(run.run_id).await;
+    assert_eq!((ended.code, run.conclusion), (Some(102), Some("failure")), "{}", ended.log);
+    assert!(log.contains("refused: the condition") && log.contains("matrix.n == 1"), "{log}");
+    assert!(!log.contains("hello"), "{log}");
+    chain.assert_strict();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_result_that_is_not_taken_at_first_is_told_again() {
+    let chain = Chain::new().await;
+    let (run, claimed) = chain.github.claim(&workflow("steps: [{run: 'true'}]")).await;
+    chain.github.server.control().fail(Fault::new("X3").times(2).answering(503));
+    let ended = chain.run(&claimed).await;
+    let (run, _) = chain.github.result(run.run_id).await;
+    assert_eq!((ended.code, run.conclusion), (Some(0), Some("success")), "{}", ended.log);
+    chain.assert_strict();
+}
