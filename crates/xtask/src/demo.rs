@@ -90,12 +90,10 @@ impl Demo {
             "120s",
         ]);
         helm.args(["--namespace", SYSTEM, "--create-namespace"]);
-        for (value, name) in [("gmc", "gmc"), ("agc", "agc"), ("worker", "worker"), ("runner", "runner")] {
-            let (registry, tag) = (images::REGISTRY, &self.images.tag);
-            helm.args([
-                "--set",
-                &format!("images.{value}.repository={registry}/{name},images.{value}.tag={tag}"),
-            ]);
+        let (registry, tag) = (images::REGISTRY, &self.images.tag);
+        helm.args(["--set-string", &format!("image.registry=,image.tag={tag},runner.image={registry}/runner:{tag}")]);
+        for program in ["gmc", "agc", "worker"] {
+            helm.args(["--set-string", &format!("{program}.image.repository={registry}/{program}")]);
         }
         run::logged("helm", &mut helm)
     }
