@@ -36,6 +36,10 @@ func runVerb() int {
 	// `exec` sets both variables, so that a verb called by what it runs is about the same cluster
 	root.PersistentFlags().StringVar(&shared.name, "name", cmp.Or(os.Getenv(cluster.NameVariable), "e2e"), "the cluster")
 	root.PersistentFlags().StringVar(&shared.folder, "state", os.Getenv(cluster.FolderVariable), "the cluster's folder (default: in the user's cache)")
+	root.PersistentPreRunE = func(*cobra.Command, []string) error {
+		// where root's programs are, which not everyone has on the PATH; nodes inherit it
+		return os.Setenv("PATH", os.Getenv("PATH")+":/usr/local/sbin:/usr/sbin:/sbin")
+	}
 	root.AddCommand(
 		preflightVerb(&shared),
 		upVerb(&shared),

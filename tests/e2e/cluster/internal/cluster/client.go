@@ -4,6 +4,9 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"net/http"
+	"net/url"
+	"os"
 	"os/exec"
 	"strings"
 	"time"
@@ -24,6 +27,7 @@ func (c *Cluster) client(topology network.Topology) (*kubernetes.Clientset, erro
 		return nil, err
 	}
 	config.Dial = network.Dialer(topology.Namespace())
+	config.Proxy = func(*http.Request) (*url.URL, error) { return nil, nil } // there is no proxy in there
 	config.Timeout = 5 * time.Second
 	config.QPS, config.Burst = 100, 100
 	return kubernetes.NewForConfig(config)
@@ -72,8 +76,8 @@ func allAvailable(deployment *appsv1.Deployment) bool {
 
 // apply applies manifests with the cluster's own kubectl.
 func (c *Cluster) apply(topology network.Topology, manifests string) error {
-	command := exec.Command(c.Dir.Path("bin", "kubectl"), "--kubeconfig", c.Dir.Kubeconfig(),
-		"apply", "--server-side", "--field-manager=e2e-cluster", "-f", "-")
+	command := exec.Command(c.Dir.Path("bin", "kubectl"), "apply", "--server-side", "--field-manager=e2e-cluster", "-f", "-")
+	command.Env = c.environment(os.Environ())
 	command.Stdin = strings.NewReader(manifests)
 	var said bytes.Buffer
 	command.Stdout, command.Stderr = &said, &said

@@ -15,7 +15,7 @@ import (
 
 func TestACommandFindsTheClusterInItsEnvironment(t *testing.T) {
 	it := &Cluster{Name: "dev", Dir: "/clusters/dev"}
-	got := it.environment([]string{"HOME=/root", "KUBECONFIG=/other", "PATH=/bin", "E2E_CLUSTER=other", "KUBECONFIG_X=1"})
+	got := it.environment([]string{"HOME=/root", "KUBECONFIG=/other", "PATH=/bin", "E2E_CLUSTER=other", "https_proxy=http://proxy", "KUBECONFIG_X=1"})
 	want := []string{
 		"HOME=/root", "KUBECONFIG_X=1", "PATH=/clusters/dev/bin:/bin", "KUBECONFIG=/clusters/dev/kubeconfig",
 		"E2E_PROVIDER=netns", "E2E_CLUSTER=dev", "E2E_CLUSTER_STATE=/clusters/dev",

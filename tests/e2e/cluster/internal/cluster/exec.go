@@ -41,10 +41,14 @@ func (c *Cluster) Exec(command []string) error {
 	return fmt.Errorf("failed to run %s: %w", program, syscall.Exec(program, command, environment))
 }
 
+// proxies are variables that send requests to a proxy, which can't be reached from inside.
+var proxies = []string{"HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy"}
+
 // environment is what a command in the cluster finds.
 func (c *Cluster) environment(from []string) []string {
 	path, _ := lookUp(from, "PATH")
-	return append(without(from, "PATH", "KUBECONFIG", "E2E_PROVIDER", NameVariable, FolderVariable),
+	kept := without(from, append(slices.Clone(proxies), "PATH", "KUBECONFIG", "E2E_PROVIDER", NameVariable, FolderVariable)...)
+	return append(kept,
 		"PATH="+c.Dir.Bin()+":"+path,
 		"KUBECONFIG="+c.Dir.Kubeconfig(),
 		"E2E_PROVIDER=netns",

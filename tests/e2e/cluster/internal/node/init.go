@@ -20,9 +20,6 @@ import (
 	"github.com/actions-gateway/actions-gateway/tests/e2e/cluster/internal/state"
 )
 
-// path is where a node's programs look for theirs, such as runc and nft.
-const path = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-
 // Init is the node: the first process of its namespaces. Its arguments are the cluster's folder,
 // the cluster's name and the node's index. It returns only if it fails.
 func Init(args []string) error {
@@ -102,7 +99,7 @@ func (s *supervisor) start(name string, argv ...string) error {
 	}
 	defer log.Close()
 	started, err := os.StartProcess(program, argv, &os.ProcAttr{
-		Dir: "/", Env: []string{path, "HOME=/root"}, Files: []*os.File{nil, log, log},
+		Dir: "/", Env: os.Environ(), Files: []*os.File{nil, log, log},
 	})
 	if err != nil {
 		return fmt.Errorf("failed to start %s: %w", name, err)

@@ -49,6 +49,8 @@ func Start(command Command) (Process, error) {
 	defer log.Close()
 	child := exec.Command(command.Path, command.Args...)
 	child.Dir = "/"
+	// nothing else of the caller's: a proxy, say, that is set there leads nowhere from inside
+	child.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME")}
 	child.Stdout, child.Stderr = log, log
 	child.ExtraFiles = command.Files
 	child.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Cloneflags: command.Clone}
