@@ -34,7 +34,7 @@ pub enum JitError {
     #[error("the JIT configuration is not base64")]
     Encoding,
     /// The blob is not an object of names and texts.
-    #[error("the JIT configuration is not an object of files: {0}")]
+    #[error("the JIT configuration is not an object of files")]
     Envelope(#[source] BodyError),
     /// A name that would leave the folder it is written to.
     #[error("the JIT configuration names a file with a path")]
@@ -46,7 +46,7 @@ pub enum JitError {
     #[error("{0} is missing")]
     Missing(&'static str),
     /// A file is not the JSON it should be.
-    #[error("{file}: {source}")]
+    #[error("{file} is not what it should be")]
     File {
         /// The file.
         file: &'static str,
@@ -55,7 +55,7 @@ pub enum JitError {
         source: BodyError,
     },
     /// The key of the runner cannot be used.
-    #[error("{RSA_PARAMETERS}: {0}")]
+    #[error("{RSA_PARAMETERS} cannot be used")]
     Key(#[source] KeyError),
     /// The server speaks the older pool protocol to this runner.
     #[error("the server offers this runner the legacy protocol only (UseV2Flow is not true)")]

@@ -51,7 +51,7 @@ pub struct Connection {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum JobMessageError {
     /// Not the expected JSON, or something in it is missing.
-    #[error("the job message cannot be read: {0}")]
+    #[error("the job message cannot be read")]
     Body(#[source] BodyError),
     /// Without this endpoint the job cannot be renewed.
     #[error("the job message has no SystemVssConnection with an AccessToken")]

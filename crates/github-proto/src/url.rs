@@ -8,7 +8,7 @@ use url::Url;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum UrlError {
     /// Not a URL at all.
-    #[error("not a URL: {0}")]
+    #[error("not a URL")]
     Syntax(#[source] url::ParseError),
     /// Neither `https` nor `http`, or no host, or credentials in it.
     #[error(

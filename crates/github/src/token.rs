@@ -49,13 +49,13 @@ impl TokenFailure {
 #[derive(Debug, thiserror::Error)]
 pub enum TokenError {
     /// The App's credentials cannot be used.
-    #[error("the App's credentials cannot be used: {0}")]
+    #[error("the App's credentials cannot be used")]
     Credentials(#[source] CredentialError),
     /// No answer.
-    #[error("failed to reach GitHub for an installation token: {0}")]
+    #[error("failed to reach GitHub for an installation token")]
     Send(#[source] client::Error),
     /// GitHub refused.
-    #[error("GitHub refused an installation token: {0}")]
+    #[error("GitHub refused an installation token")]
     Refused(#[source] RestError),
     /// The last attempt failed, and the next is not due yet.
     #[error("no installation token: {message}")]

@@ -1,11 +1,11 @@
 //! A request that brought no answer.
 
 use std::error::Error as StdError;
-use std::fmt::Write;
 use std::time::Duration;
 
 use github_proto::request::BuildError;
 use hyper_util::client::legacy;
+use runtime::telemetry::chain;
 
 /// Which step failed. The texts hold the whole chain of causes: the outermost says little.
 #[derive(Debug, thiserror::Error)]
@@ -60,12 +60,12 @@ pub enum Error {
 
 impl Error {
     pub(super) fn transport(error: &legacy::Error, sent: bool) -> Self {
-        let chain = chain(error);
+        let chain = chain(error).to_string();
         if error.is_connect() { Self::Connect { chain } } else { Self::Transport { chain, sent } }
     }
 
     pub(super) fn body(error: &(dyn StdError + 'static)) -> Self {
-        Self::Body { chain: chain(error) }
+        Self::Body { chain: chain(error).to_string() }
     }
 
     /// Whether the server may have acted on the request. `false` is certain.
@@ -81,15 +81,4 @@ impl Error {
     pub fn is_timeout(&self) -> bool {
         matches!(self, Self::NoAnswer { .. } | Self::SlowBody { .. })
     }
-}
-
-/// An error and all its causes in one line.
-fn chain(error: &dyn StdError) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let _ = write!(text, ": {error}");
-        cause = error.source();
-    }
-    text
 }

@@ -4,6 +4,7 @@ use github_proto::RunnerToken;
 use github_proto::broker::{self, Agent, BrokerError, BrokerErrorKind, Session};
 use github_proto::limits::BROKER_BODY;
 use github_proto::oauth::OAuthErrorKind;
+use runtime::telemetry::chain;
 
 use super::task::{End, Task};
 use super::{Death, Event, PollError, Refusal, SessionConfig};
@@ -27,7 +28,7 @@ impl Task {
                 Ok(session) => return Ok(session),
                 Err(OpenError::Refused(error)) => error,
                 Err(OpenError::Send(error)) => {
-                    tracing::info!(%error, "no session was opened");
+                    tracing::info!(error = %chain(&error), "no session was opened");
                     self.back_off(reason(&error)).await?;
                     continue;
                 }
@@ -90,7 +91,7 @@ impl Task {
     }
 
     async fn mend(&mut self, error: &AuthError) -> Result<(), End> {
-        tracing::info!(%error, cause = ?std::error::Error::source(error).map(ToString::to_string), "no runner token");
+        tracing::info!(error = %chain(error), "no runner token");
         if error.is_final() {
             return Err(dead(Death::NotRegistered));
         }

@@ -49,7 +49,7 @@ pub enum CredentialError {
     #[error("{0} is malformed")]
     Malformed(&'static str),
     /// The key is none.
-    #[error("privateKey: {0}")]
+    #[error("privateKey cannot be used")]
     Key(#[source] KeyError),
 }
 

@@ -7,6 +7,7 @@ use github_proto::InstallationToken;
 use github_proto::app_jwt;
 use github_proto::limits::REST_BODY;
 use github_proto::rest::{self, InstallationGrant};
+use runtime::telemetry::chain;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep_until};
 
@@ -28,7 +29,8 @@ pub(super) struct Keeper {
     used: Option<Result<AppCredentials, CredentialError>>,
     backoff: Throttle,
     due: Instant,
-    last_success: Option<Instant>,
+    /// When a refusal last led to a new token.
+    replaced: Option<Instant>,
 }
 
 /// Why the keeper woke up.
@@ -57,7 +59,7 @@ impl Keeper {
             used: None,
             backoff: Throttle::new(0, first, limit),
             due: Instant::now(),
-            last_success: None,
+            replaced: None,
             timers: config.timers,
         }
     }
@@ -90,23 +92,24 @@ impl Keeper {
         }
     }
 
-    /// A token that several callers saw refused is replaced once. A refusal right after a refresh is not
-    /// about the token's age: it waits its turn, and callers are told meanwhile.
+    /// A token that several callers saw refused is replaced once. When GitHub refuses the replacement as
+    /// well, age is not what it dislikes: the next one waits its turn, and callers are told meanwhile.
     async fn replace(&mut self, refused: &InstallationToken) {
-        let current = self.publish.borrow().token().cloned();
-        if current.is_some_and(|token| token != *refused) {
+        let now = Instant::now();
+        if self.publish.borrow().token().is_some_and(|token| token != refused) {
             return;
         }
-        self.publish.send_modify(|state| state.token = None);
-        let earliest = self.last_success.map(|last| last + self.timers.installation_floor);
-        match earliest.filter(|&earliest| Instant::now() < earliest) {
-            None => self.refresh().await,
-            Some(earliest) => {
-                self.due = earliest;
-                self.publish.send_modify(|state| {
-                    let message = "GitHub refused a token it had just given".to_owned();
-                    state.failure = Some((super::TokenFailure::TokenRefused, message));
-                });
+        match self.replaced.map(|last| last + self.timers.installation_floor).filter(|&turn| now < turn) {
+            None => {
+                self.replaced = Some(now);
+                self.publish.send_modify(|state| state.token = None);
+                self.refresh().await;
+            }
+            Some(turn) => {
+                self.due = self.due.min(turn);
+                let failure = super::TokenFailure::TokenRefused;
+                let message = "GitHub refuses a token that it has just given".to_owned();
+                self.publish.send_modify(|state| state.failure = Some((failure, message)));
             }
         }
     }
@@ -130,7 +133,6 @@ impl Keeper {
         let life = Duration::try_from(life).unwrap_or_default();
         let early = life.saturating_sub(self.timers.installation_margin);
         self.due = now + early.max(self.timers.installation_floor);
-        self.last_success = Some(now);
         self.backoff.reset();
         (self.observer)(Ok(()));
         let held = Held { token: grant.token, expires: now + life };
@@ -149,9 +151,10 @@ impl Keeper {
         let wait = self.backoff.refuse().max(asked);
         self.due = Instant::now() + wait;
         let failure = error.failure();
+        let message = chain(error).to_string();
         (self.observer)(Err(failure));
-        tracing::warn!(reason = failure.as_str(), error = %error, retry_in = ?wait, "no new installation token");
-        self.publish.send_modify(|state| state.failure = Some((failure, error.to_string())));
+        tracing::warn!(reason = failure.as_str(), error = %message, retry_in = ?wait, "no new installation token");
+        self.publish.send_modify(|state| state.failure = Some((failure, message)));
     }
 
     /// Signs and asks; once more when GitHub does not like the signature (protocol §1.4).

@@ -90,11 +90,21 @@ async fn one_token_serves_all_calls_until_it_is_refused() {
     assert_eq!(first, rig.tokens.get().await.unwrap());
     assert_eq!(rig.server.count(MINT), 1);
 
-    tokio::time::sleep(lasting().installation_floor).await; // a token just minted is not replaced at once
     let (a, b) = tokio::join!(rig.tokens.replace(&first), rig.tokens.replace(&first));
     assert_eq!(a.unwrap(), b.unwrap());
     assert_eq!(rig.server.count(MINT), 2, "two callers that saw one refusal ask for one token");
     assert_eq!(*rig.attempts.lock().unwrap(), [Ok(()), Ok(())]);
+}
+
+#[tokio::test]
+async fn a_replacement_that_is_refused_as_well_waits_its_turn() {
+    let patient = Timers { installation_floor: Duration::from_secs(60), ..lasting() };
+    let rig = rig(vec![token("one", 60), token("two", 60), token("three", 60)], Given::good(), patient).await;
+    let first = rig.tokens.get().await.unwrap();
+    let second = rig.tokens.replace(&first).await.unwrap();
+    let error = rig.tokens.replace(&second).await.unwrap_err();
+    assert_eq!(error.failure(), TokenFailure::TokenRefused);
+    assert_eq!(rig.server.count(MINT), 2);
 }
 
 #[tokio::test]
@@ -199,7 +209,6 @@ async fn a_call_with_a_refused_token_is_made_once_more() {
     let target = Target::parse(&rig.server.url("/synthetic-org"), false).unwrap();
     let app = App::new(client(), target, rig.tokens.clone(), lasting());
     rig.tokens.get().await.unwrap();
-    tokio::time::sleep(lasting().installation_floor).await;
 
     let wanted = JitRequest { name: "gw", runner_group_id: 1, labels: &[], work_folder: "_work" };
     let registered = app.register(&wanted).await.unwrap();
