@@ -284,6 +284,36 @@ fn a_runner_elsewhere_is_found_by_the_path() {
     assert_eq!((ended.code, ended.report.result), (Some(0), Some(TaskResult::SucceededWithIssues)));
 }
 
+#[test]
+fn every_line_fits_the_schema_of_all_programs() {
+    let schema = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/reference/log.schema.json");
+    let schema = serde_json::from_str(&fs::read_to_string(schema).unwrap()).unwrap();
+    let schema = jsonschema::validator_for(&schema).unwrap();
+    let pod = Pod::new("echo ready; exec sleep 600");
+    let jit =
+        serde_json::to_vec(&BTreeMap::from([(".runner", BASE64.encode("{}")), ("../x", BASE64.encode("x"))]));
+    fs::write(pod.path("run/jitconfig"), BASE64.encode(jit.unwrap())).unwrap();
+    let mut command = pod.command();
+    command
+        .env("LOG_LEVEL", "debug")
+        .env("WORKER_SHUTDOWN_GRACE", "0")
+        .env("PROXY_CA_CERT_PATH", pod.path("missing"));
+    let running = pod.start(command);
+    signal(&running.0, Signal::TERM);
+    let all = pod.finish(running).log;
+    let failed = Pod::new("exit 100");
+    fs::remove_file(failed.path("run/payload")).unwrap();
+    let all = lines(&(all + &failed.run().log));
+    let messages: Vec<_> = all.iter().map(|it| it["msg"].as_str().unwrap()).collect();
+    let expected =
+        ["told to stop: cancelling the job", "the runner did not stop in time and is killed", "runner ended"];
+    assert!(messages.len() >= 4 && expected.iter().all(|it| messages.contains(it)), "{messages:?}");
+    for line in &all {
+        let errors: Vec<_> = schema.iter_errors(line).map(|it| it.to_string()).collect();
+        assert!(errors.is_empty(), "{line}: {errors:?}");
+    }
+}
+
 /// What goes wrong before there is a runner.
 #[test]
 fn an_early_failure_is_an_exit_of_one_and_a_report_that_says_why() {
@@ -310,7 +340,7 @@ fn an_early_failure_is_an_exit_of_one_and_a_report_that_says_why() {
 
 #[test]
 fn the_log_is_json_lines_with_the_ids_of_the_run() {
-    let pod = Pod::new("exit 100");
+    let pod = Pod::new("head -c 8 <&3 >/dev/null; exit 100");
     let log = lines(&pod.run().log);
     let messages: Vec<_> = log.iter().map(|it| it["msg"].as_str().unwrap()).collect();
     assert_eq!(messages, ["job received", "runner started", "runner ended"]);
