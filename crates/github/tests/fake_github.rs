@@ -1,6 +1,13 @@
 //! The classic tier from the App's key to a renewed lock, against the fake GitHub over real TLS.
 //! After each test the fake has nothing to object to.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "helpers of tests may end the test"
+)]
+
 use std::sync::Arc;
 use std::time::Duration;
 
