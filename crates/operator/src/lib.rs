@@ -22,3 +22,6 @@ pub mod metrics;
 pub mod report;
 pub mod requeue;
 pub mod status;
+
+#[cfg(test)]
+mod testing;
