@@ -120,7 +120,7 @@ fn settle(shared: &Shared, seq: u64, outcome: Result<Answer, Refusal>) -> Answer
             if let Some(rule) = violation {
                 violate(shared, seq, rule);
             }
-            answer
+            *answer
         }
     }
 }

@@ -259,9 +259,7 @@ impl Lever {
                 }
             }
             Lever::Suspend { app_id, on } => {
-                if !state.suspend_app(app_id, on.then_some(now)) {
-                    return Err(Error::NoObject(app_id));
-                }
+                state.suspend_app(app_id, on.then_some(now)).ok_or(Error::NoObject(app_id))?;
             }
             Lever::ForceConclude { run_id, conclusion } => {
                 let conclusion = Conclusion::from_rest(&conclusion).ok_or(Error::Range("conclusion"))?;

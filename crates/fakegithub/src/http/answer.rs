@@ -25,7 +25,8 @@ pub(crate) struct Answer {
 /// An answer that says no, and what of the request broke the protocol.
 #[derive(Debug, Clone)]
 pub(crate) struct Refusal {
-    pub(crate) answer: Answer,
+    // Boxed, because a refusal is the error of every handler and an answer is large.
+    pub(crate) answer: Box<Answer>,
     pub(crate) violation: Option<String>,
 }
 
@@ -38,7 +39,7 @@ impl Refusal {
 
 impl From<Answer> for Refusal {
     fn from(answer: Answer) -> Self {
-        Self { answer, violation: None }
+        Self { answer: Box::new(answer), violation: None }
     }
 }
 

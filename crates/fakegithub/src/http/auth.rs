@@ -73,14 +73,13 @@ fn wrong_kind(dialect: Dialect, subject: &Subject, due: &str) -> Refusal {
 /// The App whose JWT the request carries (protocol §1.1).
 pub(crate) fn app(shared: &Shared, call: &Call) -> Result<App, Refusal> {
     let token = bearer(call, Dialect::Rest)?;
-    let verdict = shared.with(|state, now| match state.grant(token, now) {
+    shared.with(|state, now| match state.grant(token, now) {
         Some(grant) => Err(wrong_kind(Dialect::Rest, &grant.subject, "app-jwt")),
         None => state.app_of(token, now).cloned().map_err(|error| {
             let text = format!("A JSON web token could not be decoded: {error}");
             Dialect::Rest.refuse(StatusCode::UNAUTHORIZED, &text)
         }),
-    });
-    verdict
+    })
 }
 
 /// The installation whose token the request carries.

@@ -87,7 +87,7 @@ impl Call {
         let takes_json =
             wanted.split(',').map(|part| part.split(';').next().unwrap_or_default().trim()).any(|part| {
                 matches!(part, "*/*" | "application/*" | "application/json")
-                    || (part.starts_with("application/vnd.github.") && part.ends_with("json"))
+                    || (part.starts_with("application/vnd.github") && part.ends_with("json"))
             });
         if !takes_json {
             return Err(Dialect::Rest

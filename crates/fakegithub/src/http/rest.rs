@@ -40,7 +40,9 @@ pub(super) async fn answer(shared: &Arc<Shared>, call: &Call, route: Route) -> R
     };
     match outcome {
         Ok(answer) => Ok(with_rate(answer, rate)),
-        Err(Refusal { answer, violation }) => Err(Refusal { answer: with_rate(answer, rate), violation }),
+        Err(Refusal { answer, violation }) => {
+            Err(Refusal { answer: Box::new(with_rate(*answer, rate)), violation })
+        }
     }
 }
 

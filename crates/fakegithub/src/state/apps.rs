@@ -88,9 +88,9 @@ impl State {
         Some(app)
     }
 
-    /// Suspends or resumes an App's installation.
-    pub(crate) fn suspend_app(&mut self, id: u64, since: Option<Timestamp>) -> bool {
-        self.apps.get_mut(&id).map(|app| app.suspended = since).is_some()
+    /// Suspends or resumes an App's installation; none if there is no such App.
+    pub(crate) fn suspend_app(&mut self, id: u64, since: Option<Timestamp>) -> Option<()> {
+        self.apps.get_mut(&id).map(|app| app.suspended = since)
     }
 
     /// Mints an installation token (protocol §1.4).

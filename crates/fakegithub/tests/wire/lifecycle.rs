@@ -1,11 +1,10 @@
 //! A job from the App's key to its conclusion.
 
-mod support;
-
 use std::time::Duration;
 
 use serde_json::json;
-use support::{Github, ONE_JOB};
+
+use crate::support::{Github, ONE_JOB};
 
 const WAIT: Duration = Duration::from_secs(20);
 

@@ -1,8 +1,6 @@
 //! A raw HTTP client and the steps that most tests begin with. Nothing here comes from the gateway's own client:
 //! the server must be right about requests that somebody else writes.
 
-#![allow(dead_code, unreachable_pub, clippy::allow_attributes, reason = "each test file uses a part of this")]
-
 pub mod crypto;
 pub mod runner;
 

@@ -1,0 +1,14 @@
+//! Raw requests against a server on loopback, over TLS: for each endpoint what it takes and what it refuses.
+
+mod apps;
+mod broker;
+mod control;
+mod delivery;
+mod general;
+mod lifecycle;
+mod oauth;
+mod results;
+mod run_service;
+mod runners;
+mod runs;
+mod support;
