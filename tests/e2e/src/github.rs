@@ -75,6 +75,8 @@ pub struct Job {
     pub conclusion: Option<String>,
     /// When it was claimed.
     pub acquired_at: Option<Timestamp>,
+    /// The first sign of life of its worker.
+    pub started_at: Option<Timestamp>,
     /// When it was over.
     pub completed_at: Option<Timestamp>,
     /// The runner that claimed it.

@@ -12,7 +12,7 @@ use kube::api::{ListParams, Patch, PatchParams, PostParams};
 use serde_json::{Value, json};
 
 use crate::github::{self, App, GitHub, Run};
-use crate::{Namespace, wait};
+use crate::{Namespace, tools, wait};
 
 /// For a controller's pod to start, register at GitHub and listen.
 const LISTENING: Duration = Duration::from_secs(90);
@@ -20,10 +20,12 @@ const LISTENING: Duration = Duration::from_secs(90);
 pub const JOB: Duration = Duration::from_secs(90);
 /// For a controller to notice something and act.
 pub const REACTION: Duration = Duration::from_secs(45);
+/// For a gateway's end: 90 s for its workers, and some for all else.
+const TEARDOWN: Duration = Duration::from_secs(120);
 /// The name of a test's gateway.
 pub const GATEWAY: &str = "team";
-/// The name of its RunnerGroup.
-pub const GROUP: &str = "linux";
+/// A script that waits until its gate is opened.
+pub const GATE: &str = "until test -e /tmp/gate; do sleep 0.2; done";
 /// The name of the Secret with its App's credentials.
 pub const APP_SECRET: &str = "github-app";
 
@@ -35,6 +37,8 @@ pub struct Tenant {
     pub github: GitHub,
     /// The account at GitHub: this test's alone.
     pub account: String,
+    /// The RunnerGroup: its runners are this test's alone, too.
+    pub group: String,
     /// The App.
     pub app: App,
 }
@@ -46,6 +50,7 @@ impl Tenant {
         namespace.world().product().await?;
         let github = namespace.world().github().await?.clone();
         let account = namespace.name().to_owned();
+        let group = format!("linux-{}", account.rsplit('-').next().unwrap_or_default());
         let app = github.create_app(&account).await?;
         let ca: ConfigMap = serde_json::from_value(json!({
             "metadata": {"name": "github-ca"}, "data": {"ca.crt": github.ca},
@@ -55,7 +60,7 @@ impl Tenant {
             .create(&PostParams::default(), &ca)
             .await
             .context("making the ConfigMap of the CA")?;
-        Ok(Self { namespace, github, account, app })
+        Ok(Self { namespace, github, account, group, app })
     }
 
     /// A tenant with its credentials and one RunnerGroup, listening. `group` is merged over the group's fields.
@@ -88,7 +93,7 @@ impl Tenant {
     /// The gateway that most tests use, with one group.
     pub fn gateway(&self, group: Value) -> Value {
         let mut fields =
-            json!({"name": GROUP, "runnerLabels": ["self-hosted", "linux"], "completedPodTTL": "10m"});
+            json!({"name": self.group, "runnerLabels": ["self-hosted", "linux"], "completedPodTTL": "10m"});
         json_patch::merge(&mut fields, &group);
         json!({
             "apiVersion": "actions-gateway.github.com/v1alpha1", "kind": "ActionsGateway",
@@ -114,7 +119,7 @@ impl Tenant {
     /// Waits until the gateway is ready and its group has a session.
     pub async fn wait_until_listening(&self) -> Result<()> {
         let groups = self.namespace.api::<RunnerGroup>();
-        wait::until(&groups, GROUP, "ready", LISTENING, |it| {
+        wait::until(&groups, &self.group, "ready", LISTENING, |it| {
             it.status.as_ref().is_some_and(|it| has(&it.conditions, "Ready", "True"))
         })
         .await?;
@@ -133,6 +138,11 @@ impl Tenant {
             it.status.as_ref().is_some_and(|it| has(&it.conditions, condition, status))
         })
         .await
+    }
+
+    /// Waits for the end of a gateway that is being deleted.
+    pub async fn wait_until_gone(&self, gateway: &str) -> Result<()> {
+        wait::until_gone(&self.namespace.api::<ActionsGateway>(), gateway, TEARDOWN).await
     }
 
     /// Queues a run of one job whose only step is this script.
@@ -187,6 +197,28 @@ impl Tenant {
     /// Waits until a run's only RunnerJob is complete and settled.
     pub async fn settled(&self, run: u64) -> Result<RunnerJob> {
         self.runner_job(run, "the RunnerJob is complete", is_complete).await
+    }
+
+    /// Lets a job go on that waits in [`GATE`].
+    pub async fn open_gate(&self, pod: &str) -> Result<()> {
+        let in_pod = ["exec", "-n", self.namespace.name(), pod, "-c", names::RUNNER_CONTAINER, "--"];
+        tools::run("kubectl", &[&in_pod[..], &["sh", "-c", ": > /tmp/gate"]].concat(), "").await.map(drop)
+    }
+
+    /// The name of a run's only worker pod, once its job runs in it.
+    pub async fn running_pod(&self, run: u64) -> Result<String> {
+        let pod =
+            |job: &RunnerJob| job.status.as_ref().and_then(|it| it.pod.as_ref()).map(|it| it.name.clone());
+        let job = self.runner_job(run, "the RunnerJob has a pod", |job| pod(job).is_some()).await?;
+        let name = pod(&job).context("it was there a moment ago")?;
+        let is_running = |it: &Pod| it.status.as_ref().and_then(|it| it.phase.as_deref()) == Some("Running");
+        wait::until(&self.namespace.api::<Pod>(), &name, "running", JOB, is_running).await?;
+        self.github
+            .until(run, "the job is in progress", REACTION, |run| {
+                run.jobs.iter().all(|job| job.started_at.is_some())
+            })
+            .await?;
+        Ok(name)
     }
 
     /// The worker pods of the namespace.

@@ -4,6 +4,7 @@ use std::fmt::Debug;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, anyhow};
+use k8s_openapi::api::coordination::v1::Lease;
 use kube::runtime::wait::await_condition;
 use kube::{Api, Resource};
 use serde::Serialize;
@@ -25,7 +26,7 @@ where
     K: Resource + Clone + Debug + Serialize + DeserializeOwned + Send + 'static,
 {
     let condition = |object: Option<&K>| object.is_some_and(&accept);
-    match timeout(limit, await_condition(api.clone(), name, condition)).await {
+    match timeout(limit, Box::pin(await_condition(api.clone(), name, condition))).await {
         Ok(seen) => seen?.with_context(|| format!("{name} is gone before it was {wanted}")),
         Err(_) => {
             let last = api.get_opt(name).await?;
@@ -40,13 +41,24 @@ where
     K: Resource + Clone + Debug + Serialize + DeserializeOwned + Send + 'static,
 {
     let condition = |object: Option<&K>| object.is_none();
-    match timeout(limit, await_condition(api.clone(), name, condition)).await {
+    match timeout(limit, Box::pin(await_condition(api.clone(), name, condition))).await {
         Ok(seen) => seen.map(drop).context("watching"),
         Err(_) => {
             let last = api.get_opt(name).await?;
             Err(anyhow!("{name} was not gone within {limit:?}; it is\n{}", serde_yaml::to_string(&last)?))
         }
     }
+}
+
+/// Waits until the holder of a Lease has renewed it so many times: time that passes for the controller as well.
+pub async fn renewals(api: &Api<Lease>, name: &str, count: usize, limit: Duration) -> Result<()> {
+    let renewed = |it: &Lease| it.spec.as_ref().and_then(|it| it.renew_time.clone());
+    let mut last = renewed(&api.get(name).await.with_context(|| format!("Lease {name}"))?);
+    for _ in 0..count {
+        let lease = until(api, name, "renewed", limit, |it| renewed(it) > last).await?;
+        last = renewed(&lease);
+    }
+    Ok(())
 }
 
 /// Asks again until there is an answer. `ask` returns `Err` for "not yet, because", so that the reason is told.

@@ -63,17 +63,17 @@ impl World {
         if self.environment.has(Need::Images) {
             return self.product().await;
         }
-        self.definitions.get_or_try_init(|| self.apply_definitions()).await.map(drop)
+        self.definitions.get_or_try_init(|| Box::pin(self.apply_definitions())).await.map(drop)
     }
 
     /// The chart, installed or brought up to date.
     pub async fn product(&self) -> Result<()> {
-        self.product.get_or_try_init(|| self.install()).await.map(drop)
+        self.product.get_or_try_init(|| Box::pin(self.install())).await.map(drop)
     }
 
     /// The fake GitHub.
     pub async fn github(&self) -> Result<&GitHub> {
-        self.github.get_or_try_init(|| self.start_github()).await
+        self.github.get_or_try_init(|| Box::pin(self.start_github())).await
     }
 
     async fn apply_definitions(&self) -> Result<()> {

@@ -1,0 +1,6 @@
+//! The life of a job, from GitHub's queue to its result.
+
+pub mod ending;
+pub mod recovery;
+pub mod running;
+pub mod secrets;

@@ -1,0 +1,119 @@
+//! What a gateway says of itself when something is wrong, and that it stops saying so.
+
+use anyhow::{Context as _, Result, ensure};
+use api::ActionsGateway;
+use e2e::tenant::{GATEWAY, REACTION, condition, has};
+use e2e::{Namespace, Tenant, wait};
+use k8s_openapi::api::apps::v1::Deployment;
+use k8s_openapi::api::core::v1::Namespace as Object;
+use kube::Api;
+use kube::api::{DeleteParams, ListParams, Patch, PatchParams};
+use serde_json::json;
+
+fn is(gateway: &ActionsGateway, type_: &str, status: &str, reason: &str) -> bool {
+    let conditions = gateway.status.as_ref().map(|it| it.conditions.as_slice()).unwrap_or_default();
+    conditions.iter().any(|it| it.type_ == type_ && it.status == status && it.reason == reason)
+}
+
+/// Waits for a condition with its reason, checks that it speaks of the current spec, and returns its message.
+async fn says(
+    namespace: &Namespace,
+    gateway: &str,
+    type_: &str,
+    status: &str,
+    reason: &str,
+) -> Result<String> {
+    let gateways = namespace.api::<ActionsGateway>();
+    let wanted = format!("{type_}={status}/{reason}");
+    let seen = wait::until(&gateways, gateway, &wanted, REACTION, |it| is(it, type_, status, reason)).await?;
+    let conditions = seen.status.context("a status")?.conditions;
+    let found = condition(&conditions, type_)?;
+    ensure!(found.observed_generation == seen.metadata.generation, "{found:#?} is of an older generation");
+    Ok(found.message.clone())
+}
+
+pub async fn an_invalid_spec_is_named_by_its_path(namespace: Namespace) -> Result<()> {
+    let tenant = Tenant::new(namespace).await?;
+    let mut invalid =
+        tenant.gateway(json!({"podTemplate": {"spec": {"hostNetwork": true, "containers": []}}}));
+    tenant.apply_gateway(invalid.clone()).await?;
+    let message = says(&tenant.namespace, GATEWAY, "Degraded", "True", "InvalidSpec").await?;
+    let path = "spec.runnerGroups[0].podTemplate.spec.hostNetwork";
+    ensure!(message.contains(path), "{message:?} does not name {path}");
+    says(&tenant.namespace, GATEWAY, "Ready", "False", "InvalidSpec").await?;
+
+    invalid["spec"]["runnerGroups"][0].as_object_mut().context("a group")?.remove("podTemplate");
+    tenant.apply_gateway(invalid).await?;
+    says(&tenant.namespace, GATEWAY, "Degraded", "False", "ReconcileSucceeded").await?;
+    Ok(())
+}
+
+pub async fn the_younger_of_two_gateways_waits(namespace: Namespace) -> Result<()> {
+    let tenant = Tenant::new(namespace).await?;
+    tenant.apply_gateway(tenant.gateway(json!({}))).await?;
+    says(&tenant.namespace, GATEWAY, "Degraded", "False", "ReconcileSucceeded").await?;
+    // Creation times have seconds: only a second later is the other one younger for everybody.
+    let elder = tenant.namespace.api::<ActionsGateway>().get(GATEWAY).await?;
+    let made = elder.metadata.creation_timestamp.context("a creation time")?.0;
+    wait::eventually("a second has passed", REACTION, || async {
+        ensure!(jiff::Timestamp::now().as_second() > made.as_second());
+        Ok(())
+    })
+    .await?;
+
+    let mut younger = tenant.gateway(json!({"name": "other"}));
+    younger["metadata"]["name"] = json!("younger");
+    tenant.apply_gateway(younger).await?;
+    let message = says(&tenant.namespace, "younger", "Ready", "False", "AnotherGateway").await?;
+    ensure!(message.contains(GATEWAY), "{message:?} does not name the elder");
+    let elder = tenant.namespace.api::<ActionsGateway>().get(GATEWAY).await?;
+    ensure!(is(&elder, "Degraded", "False", "ReconcileSucceeded"), "the elder suffers: {:#?}", elder.status);
+
+    tenant.namespace.api::<ActionsGateway>().delete(GATEWAY, &DeleteParams::default()).await?;
+    tenant.wait_until_gone(GATEWAY).await?;
+    says(&tenant.namespace, "younger", "Degraded", "False", "ReconcileSucceeded").await?;
+    Ok(())
+}
+
+pub async fn a_namespace_without_consent_gets_nothing(namespace: Namespace) -> Result<()> {
+    let tenant = Tenant::new(namespace).await?;
+    let namespaces: Api<Object> = Api::all(tenant.namespace.client());
+    let label = |value| json!({"metadata": {"labels": {"actions-gateway.github.com/tenant": value}}});
+    let params = PatchParams::default();
+    namespaces.patch(tenant.namespace.name(), &params, &Patch::Merge(label(json!(null)))).await?;
+
+    tenant.apply_gateway(tenant.gateway(json!({}))).await?;
+    let message = says(&tenant.namespace, GATEWAY, "Degraded", "True", "NamespaceNotAllowed").await?;
+    ensure!(message.contains("kubectl label namespace"), "{message:?} does not say what to do");
+    let made = tenant.namespace.api::<Deployment>().list(&ListParams::default()).await?.items;
+    ensure!(made.is_empty(), "something was made all the same: {made:#?}");
+
+    namespaces.patch(tenant.namespace.name(), &params, &Patch::Merge(label(json!("true")))).await?;
+    says(&tenant.namespace, GATEWAY, "Degraded", "False", "ReconcileSucceeded").await?;
+    Ok(())
+}
+
+pub async fn a_missing_secret_is_said_and_mended(namespace: Namespace) -> Result<()> {
+    let tenant = Tenant::new(namespace).await?;
+    tenant.apply_gateway(tenant.gateway(json!({}))).await?;
+    let message = says_of_credentials(&tenant).await?;
+    ensure!(message.contains(e2e::tenant::APP_SECRET), "{message:?} does not name the Secret");
+    let gateway = tenant.wait_for_gateway("not ready", "Ready", "False").await?;
+    ensure!(is(&gateway, "Ready", "False", "SecretNotFound"), "{:#?}", gateway.status);
+
+    tenant.hand_over_credentials().await?;
+    tenant.wait_until_listening().await?;
+    let gateway = tenant.wait_for_gateway("ready", "Ready", "True").await?;
+    let conditions = gateway.status.context("a status")?.conditions;
+    ensure!(has(&conditions, "CredentialUnavailable", "False"), "{conditions:#?}");
+    Ok(())
+}
+
+/// The controller has to start before it can say anything.
+async fn says_of_credentials(tenant: &Tenant) -> Result<String> {
+    let gateway = tenant.wait_for_gateway("without credentials", "CredentialUnavailable", "True").await?;
+    let conditions = gateway.status.context("a status")?.conditions;
+    let found = condition(&conditions, "CredentialUnavailable")?;
+    ensure!(found.reason == "SecretNotFound", "{found:#?}");
+    Ok(found.message.clone())
+}
