@@ -1,9 +1,12 @@
 //! Writes the children, in the order in which they need each other.
 
 use k8s_openapi::NamespaceResourceScope;
+use k8s_openapi::api::apps::v1::Deployment;
 use kube::Resource;
-use operator::apply::{Applied, Applier, ApplyError};
+use kube::api::{Api, Patch, PatchParams};
+use operator::apply::{Applied, Applier, ApplyError, ObjectId};
 use serde::Serialize;
+use serde_json::json;
 
 use crate::gateway::build::{Built, InCluster, Resources};
 use crate::gateway::dereference::References;
@@ -31,7 +34,37 @@ pub async fn apply(
         role_binding: child(applier, &role_binding).await?,
         service: child(applier, &service).await?,
         // Last: its pod needs the accounts, and finds its work at once.
-        deployment: applier.apply(&deployment, references.controller.as_ref().map(|it| &it.metadata)).await?,
+        deployment: controller(applier, references, &deployment).await?,
+    })
+}
+
+async fn controller(
+    applier: &Applier,
+    references: &References,
+    wanted: &Deployment,
+) -> Result<Applied, ApplyError> {
+    if let Some(observed) = references.own_controller().filter(|it| rolls(it)) {
+        forget_rolling_update(applier, observed).await?;
+    }
+    applier.apply(wanted, references.controller.as_ref().map(|it| &it.metadata)).await
+}
+
+/// Whether somebody has set another strategy: the API server then adds numbers that `Recreate` must not have.
+fn rolls(deployment: &Deployment) -> bool {
+    deployment.spec.as_ref().and_then(|it| it.strategy.as_ref()).is_some_and(|it| it.rolling_update.is_some())
+}
+
+/// Server-side apply takes away only what it once gave, so those numbers go by a patch that names them.
+async fn forget_rolling_update(applier: &Applier, observed: &Deployment) -> Result<(), ApplyError> {
+    let (namespace, name) = (observed.metadata.namespace.as_deref(), observed.metadata.name.as_deref());
+    let (namespace, name) = (namespace.unwrap_or_default(), name.unwrap_or_default());
+    let deployments: Api<Deployment> = Api::namespaced(applier.client().clone(), namespace);
+    let strategy = json!({ "spec": { "strategy": { "type": "Recreate", "rollingUpdate": null } } });
+    let params = PatchParams { field_manager: Some(applier.manager().to_owned()), ..PatchParams::default() };
+    let written = deployments.patch_metadata(name, &params, &Patch::Merge(strategy)).await;
+    written.map(drop).map_err(|source| ApplyError::Write {
+        id: ObjectId { kind: "Deployment".into(), namespace: Some(namespace.into()), name: name.into() },
+        source,
     })
 }
 

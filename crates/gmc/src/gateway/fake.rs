@@ -212,7 +212,7 @@ fn fresh(version: u64) -> Value {
         "creationTimestamp": "2026-01-01T00:00:00Z" } })
 }
 
-/// Maps by key, lists as wholes, conditions by their type.
+/// Maps by key, lists as wholes, conditions by their type; null takes away.
 fn merge(old: &mut Value, new: &Value) {
     match new {
         Value::Object(fields) => {
@@ -220,6 +220,10 @@ fn merge(old: &mut Value, new: &Value) {
                 *old = json!({});
             }
             for (name, value) in fields {
+                if value.is_null() {
+                    old.as_object_mut().and_then(|it| it.remove(name));
+                    continue;
+                }
                 match (name.as_str(), &mut old[name]) {
                     ("conditions", Value::Array(existing)) => {
                         let written = value.as_array().cloned().unwrap_or_default();

@@ -5,11 +5,10 @@ use api::{ActionsGateway, ActionsGatewayStatus};
 use jiff::Timestamp;
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
-use runtime::telemetry::chain;
 
 use crate::gateway::Attempt;
 use crate::gateway::dereference::{Group, References};
-use crate::gateway::error::Error;
+use crate::gateway::error::{Error, describe};
 use crate::gateway::teardown::Step;
 
 /// Conditions of a RunnerGroup that impair it (scoreboard §4.2), the worst first.
@@ -76,7 +75,7 @@ impl Judge<'_> {
 
     fn degraded(&self, outcome: &Outcome) -> Condition {
         match outcome.error() {
-            Some(error) => self.condition(Type::Degraded, true, error.reason(), chain(error).to_string()),
+            Some(error) => self.condition(Type::Degraded, true, error.reason(), describe(error)),
             None => self.condition(
                 Type::Degraded,
                 false,

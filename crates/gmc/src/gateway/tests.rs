@@ -198,6 +198,18 @@ async fn drift_on_each_child_is_put_back_and_nothing_else_is_written() {
 }
 
 #[tokio::test]
+async fn another_rollout_strategy_is_put_back_with_the_numbers_that_came_with_it() {
+    let world = World::new();
+    world.pass().await.unwrap();
+    world.cluster.edit(DEPLOYMENT, |it| {
+        it["spec"]["strategy"] = json!({ "type": "RollingUpdate", "rollingUpdate": { "maxSurge": "25%" } });
+    });
+    world.pass().await.unwrap();
+    let strategy = &world.cluster.get(DEPLOYMENT).unwrap()["spec"]["strategy"];
+    assert_eq!(strategy, &json!({ "type": "Recreate" }));
+}
+
+#[tokio::test]
 async fn a_child_that_was_deleted_comes_back() {
     let world = World::new();
     world.pass().await.unwrap();
@@ -319,7 +331,11 @@ async fn a_read_that_fails_is_said_and_what_was_known_stays() {
     assert_eq!(world.ready(), ("False".to_owned(), "ProvisioningFailed".to_owned()));
     assert_eq!(world.condition(GATEWAY, "AGCAvailable").unwrap().0, "True");
     let message = world.condition(GATEWAY, "Degraded").unwrap().2;
-    assert!(message.contains("failed to read the metadata of namespace team-a"), "{message}");
+    assert_eq!(
+        message,
+        "failed to read what the gateway depends on: failed to read the metadata of namespace team-a: scripted: \
+         InternalError"
+    );
 }
 
 mod ends;

@@ -19,6 +19,8 @@ pub(super) fn metrics(gateway: &Gateway) -> Service {
     Service {
         metadata: controller_metadata(gateway),
         spec: Some(ServiceSpec {
+            // Said although it is the default: what is not ours to say would not be put back.
+            type_: Some("ClusterIP".to_owned()),
             selector: Some(controller_selector()),
             ports: Some(vec![port]),
             ..ServiceSpec::default()
