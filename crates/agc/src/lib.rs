@@ -1,1 +1,33 @@
-//! Placeholder.
+//! The tenant's controller: listens at GitHub for the jobs of a gateway's groups and runs each in a pod of its own.
+//!
+//! ```text
+//! broker message ─ agents ─▶ intake ─▶ Offer ─┐
+//! Pod, RunnerJob ──────────── watches ────────┼─▶ dispatcher ─▶ job::Job ─▶ executor ─▶ GitHub, Secrets, Pods
+//! timers, what the start found ─── adopt ─────┘        │                        └─────▶ answers, back to it
+//!                                                      └─▶ report ─▶ metrics, Events, log lines, spans
+//! ```
+
+pub mod adopt;
+pub mod agents;
+pub mod args;
+pub mod board;
+pub mod claim;
+pub mod config;
+pub mod credential;
+pub mod dispatcher;
+pub mod executor;
+pub mod github;
+pub mod group;
+pub mod intake;
+pub mod metrics;
+pub mod payload;
+pub mod pod;
+pub mod quota;
+pub mod reaper;
+pub mod report;
+pub mod run;
+pub mod runner_group;
+pub mod watches;
+
+/// The field manager of everything that this program applies.
+pub const MANAGER: &str = "actions-gateway-agc";

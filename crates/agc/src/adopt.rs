@@ -1,0 +1,208 @@
+//! What a start makes of what its predecessor left: unfinished `RunnerJob`s, and pods that carry our finalizer.
+//! Nothing else is looked at.
+
+use std::collections::{BTreeMap, HashMap};
+use std::str::FromStr as _;
+use std::sync::Arc;
+
+use api::conditions::{Type, find, is_true};
+use api::runner_job::{JobResult, RunnerJobStatus};
+use api::{RunnerJob, labels};
+use bytes::Bytes;
+use futures::{StreamExt as _, stream};
+use github_proto::message::RunnerJobRequest;
+use github_proto::run_service::Acquired;
+use github_proto::{RequestId, RunnerId};
+use jiff::Timestamp;
+use job::naming::RunnerJobName;
+use job::{FailureReason, Outcome, Recovered, Times};
+use k8s_openapi::api::core::v1::{Pod, Secret};
+use kube::{Api, ResourceExt as _};
+use tokio::sync::mpsc;
+use url::Url;
+
+use crate::agents::pool::Inherited;
+use crate::agents::registrar::Stored;
+use crate::agents::{Agent, Registrar};
+use crate::claim::Claim;
+use crate::dispatcher::{Adopted, Message};
+use crate::group::Group;
+use crate::intake::{Credentials, Offer};
+use crate::payload;
+use crate::pod::observe::observe;
+use crate::watches::Stores;
+
+/// Secrets read at once.
+const READS: usize = 16;
+
+/// Takes up what a predecessor left.
+pub struct Adoption {
+    /// Reads payload Secrets.
+    pub secrets: Api<Secret>,
+    /// Reads agents.
+    pub registrar: Registrar,
+    /// Namespace of everything.
+    pub namespace: String,
+    /// Takes the jobs.
+    pub dispatcher: mpsc::Sender<Message>,
+}
+
+impl Adoption {
+    /// Hands every unsettled job to the dispatcher.
+    pub async fn run(&self, stores: &Stores, groups: &BTreeMap<String, Arc<Group>>, now: Timestamp) {
+        let jobs = stores.runner_jobs();
+        let pods = held_pods(stores);
+        let unsettled =
+            jobs.into_iter().filter(|job| is_unsettled(job, pods.get(&job.uid().unwrap_or_default())));
+        let adopted = stream::iter(unsettled).map(|job| {
+            let pod = job.uid().and_then(|uid| pods.get(&uid).cloned());
+            let group = groups.get(&job.spec.runner_group.name).cloned();
+            self.look_at(job, pod, group, now)
+        });
+        let mut adopted = adopted.buffer_unordered(READS);
+        while let Some(adopted) = adopted.next().await {
+            if let Some(adopted) = adopted {
+                // The dispatcher outlives the start.
+                let _ = self.dispatcher.send(Message::Adopt(Box::new(adopted))).await;
+            }
+        }
+    }
+
+    async fn look_at(
+        &self,
+        object: RunnerJob,
+        pod: Option<Arc<Pod>>,
+        group: Option<Arc<Group>>,
+        now: Timestamp,
+    ) -> Option<Adopted> {
+        let name = RunnerJobName::existing(&object.name_any());
+        let Some(group) = group else {
+            tracing::warn!(job = %name, "a job's group is gone: it is left alone");
+            return None;
+        };
+        let request = request_of(&object)?;
+        let agent = object.spec.agent.clone();
+        let stored = self.agent(&group, &agent.name, agent.runner_id).await;
+        let credentials = stored.and_then(|it| {
+            let auth = self.registrar.github().runner(&it.jit).ok()?;
+            Some(Credentials { auth, jit: it.jit })
+        });
+        let message = self.payload(&name).await;
+        let claim = message.clone().and_then(|message| {
+            let acquired = Acquired { plan_id: None, message };
+            let jit = credentials.as_ref().map(|it| it.jit.clone())?;
+            Claim::read(acquired, &request.run_service_url, jit, &self.namespace, &group.name)
+                .ok()
+                .map(Arc::new)
+        });
+        let found = found(&object, message.is_some(), pod.as_deref(), now);
+        let offer = Offer { name, group, agent, credentials, request };
+        Some(Adopted { offer, object, claim, pod, found })
+    }
+
+    /// The agent's registration, if its place still holds the one that this job was offered to.
+    async fn agent(&self, group: &Group, name: &str, runner_id: i64) -> Option<Agent> {
+        let (index, _) = group.agents().parse(name)?;
+        match self.registrar.load(group, index).await {
+            Ok(Stored::Agent(agent)) if agent.reference().runner_id == runner_id => Some(agent),
+            Ok(_) => None,
+            Err(error) => {
+                tracing::warn!(agent = name, error = %runtime::telemetry::chain(&error), "an agent was not read");
+                None
+            }
+        }
+    }
+
+    async fn payload(&self, name: &RunnerJobName) -> Option<Bytes> {
+        match self.secrets.get_opt(&name.payload_secret()).await {
+            Ok(secret) => payload::message(&secret?),
+            Err(error) => {
+                tracing::warn!(job = %name, error = %runtime::telemetry::chain(&error), "a payload was not read");
+                None
+            }
+        }
+    }
+}
+
+/// Worker pods with our finalizer, by the uid of their `RunnerJob`.
+fn held_pods(stores: &Stores) -> HashMap<String, Arc<Pod>> {
+    let held = |pod: &Arc<Pod>| pod.finalizers().iter().any(|it| it == labels::FINALIZER_JOB);
+    let owner = |pod: &Pod| {
+        let owners = pod.metadata.owner_references.iter().flatten();
+        owners.into_iter().find(|it| it.controller == Some(true)).map(|it| it.uid.clone())
+    };
+    stores.pods.state().into_iter().filter(held).filter_map(|pod| Some((owner(&pod)?, pod))).collect()
+}
+
+fn is_unsettled(job: &RunnerJob, pod: Option<&Arc<Pod>>) -> bool {
+    let complete = job.status.as_ref().is_some_and(|it| is_true(&it.conditions, Type::Complete));
+    !complete || pod.is_some()
+}
+
+/// What the jobs say of the agents, by group: each agent runs one.
+#[must_use]
+pub fn inherit(jobs: &[RunnerJob], groups: &BTreeMap<String, Arc<Group>>) -> BTreeMap<String, Inherited> {
+    let mut inherited: BTreeMap<String, Inherited> = BTreeMap::new();
+    for job in jobs {
+        let Some(group) = groups.get(&job.spec.runner_group.name) else { continue };
+        let of_group = inherited.entry(group.name.clone()).or_default();
+        let runner = RunnerId(u64::try_from(job.spec.agent.runner_id).unwrap_or_default());
+        let conditions = job.status.as_ref().map(|it| it.conditions.as_slice()).unwrap_or_default();
+        let (acquired, complete) = (is_true(conditions, Type::Acquired), is_true(conditions, Type::Complete));
+        match (complete, acquired) {
+            (true, _) => drop(of_group.consumed.insert(runner)),
+            (false, true) => drop(of_group.busy.insert(runner)),
+            (false, false) => drop(of_group.reserved.insert(runner)),
+        }
+        if !complete && let Some((index, _)) = group.agents().parse(&job.spec.agent.name) {
+            of_group.indexes.insert(index);
+        }
+    }
+    inherited
+}
+
+fn request_of(object: &RunnerJob) -> Option<RunnerJobRequest> {
+    Some(RunnerJobRequest {
+        request_id: RequestId::parse(&object.spec.request_id).ok()?,
+        should_acknowledge: false,
+        run_service_url: Url::parse(&object.spec.run_service_url).ok()?,
+        billing_owner_id: object.spec.billing_owner_id.clone(),
+    })
+}
+
+fn found(object: &RunnerJob, payload_stored: bool, pod: Option<&Pod>, now: Timestamp) -> Recovered {
+    let status = object.status.clone().unwrap_or_default();
+    let times = &status.times;
+    let time = |it: &Option<k8s_openapi::apimachinery::pkg::apis::meta::v1::Time>| it.as_ref().map(|it| it.0);
+    Recovered {
+        times: Times {
+            offered: time(&times.offered).or_else(|| time(&object.metadata.creation_timestamp)),
+            acquired: time(&times.acquired),
+            pod_created: time(&times.pod_created),
+            scheduled: None,
+            started: time(&times.started),
+            finished: time(&times.finished),
+        },
+        complete: outcome(&status),
+        pod_named: status.pod.is_some(),
+        running_written: status.phase == Some(api::runner_job::Phase::Running),
+        locked_until: status.locked_until.as_ref().map(|it| it.0),
+        payload_stored,
+        pod: pod.map(|it| observe(it, now)),
+        deletion_requested: object.metadata.deletion_timestamp.is_some(),
+    }
+}
+
+/// How the job ended, as its status says.
+fn outcome(status: &RunnerJobStatus) -> Option<Outcome> {
+    find(&status.conditions, Type::Complete).filter(|it| it.status == "True")?;
+    let result = match status.result {
+        Some(JobResult::Succeeded) => job::JobResult::Succeeded,
+        Some(JobResult::Failed) => job::JobResult::Failed,
+        Some(JobResult::Cancelled) => job::JobResult::Cancelled,
+        Some(JobResult::Skipped) => job::JobResult::Skipped,
+        None => job::JobResult::Duplicate,
+    };
+    let reason = status.failure_reason.as_deref().and_then(|it| FailureReason::from_str(it).ok());
+    Some(Outcome { result, reason, exit_code: status.exit_code })
+}

@@ -1,0 +1,205 @@
+//! The agents of one group: who listens, who is busy, who is registered next.
+//!
+//! One idle listener is always there, or on its way. More listen, up to `maxListeners`, while offers come as soon as a
+//! listener is ready; one that heard nothing for long leaves again. The pool decides and owns; what it decides is done
+//! by tasks that answer into its mailbox.
+
+mod listen;
+mod prepare;
+
+use std::collections::{BTreeSet, HashSet};
+use std::sync::Arc;
+
+use api::runner_job::AgentRef;
+use github::session;
+use github_proto::RunnerId;
+use tokio::sync::{mpsc, oneshot};
+
+use super::registrar::{RegisterError, Registrar, SharedGroup};
+use super::slot::{Prepared, Slot};
+pub use crate::board::Facts;
+use crate::board::{Board, Trouble};
+use crate::dispatcher;
+use crate::group::Group;
+use crate::metrics::Metrics;
+
+/// Messages of sessions and jobs. A storm of a thousand jobs sends each pool a few per job; whoever sends waits.
+const MAILBOX: usize = 1024;
+
+/// So many 429 in a row, of all sessions together, are no accident.
+const SUSTAINED_RATE_LIMIT: u32 = 3;
+
+/// What a pool is told.
+#[derive(Debug)]
+pub enum Message {
+    /// The group's spec changed, or its controller made a pass: parked agents are tried again.
+    Configure(SharedGroup),
+    /// A job of this agent is claimed.
+    Claimed(AgentRef),
+    /// The job that was offered to this agent is not claimed.
+    Released(AgentRef),
+    /// The job of this agent is over: give its place another agent, then answer.
+    Replace(AgentRef, oneshot::Sender<()>),
+    /// Stop listening for good, then answer.
+    Drain(oneshot::Sender<()>),
+    #[doc(hidden)]
+    Session(u32, u64, session::Event),
+    #[doc(hidden)]
+    Prepared(u32, Box<Result<PreparedAgent, RegisterError>>, u32),
+}
+
+/// What a preparing task brings, opaque to the outside.
+#[derive(Debug)]
+pub struct PreparedAgent(Prepared);
+
+/// Sends to a pool.
+pub type PoolHandle = mpsc::Sender<Message>;
+
+/// What a start found of the agents of one group.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Inherited {
+    /// Runners whose job runs.
+    pub busy: HashSet<RunnerId>,
+    /// Runners of which nobody knows whether their claim was granted.
+    pub reserved: HashSet<RunnerId>,
+    /// Runners whose job is over.
+    pub consumed: HashSet<RunnerId>,
+    /// Places of the first two.
+    pub indexes: BTreeSet<u32>,
+}
+
+/// What a pool works with.
+#[derive(Clone)]
+pub struct Context {
+    /// Registers agents.
+    pub registrar: Registrar,
+    /// Takes the offers.
+    pub dispatcher: mpsc::Sender<dispatcher::Message>,
+    /// Hears what is known.
+    pub board: Board,
+    /// Counts.
+    pub metrics: Metrics,
+    /// Namespace of everything.
+    pub namespace: String,
+}
+
+/// The pool of one group.
+pub struct Pool {
+    group: Arc<Group>,
+    context: Context,
+    mailbox: mpsc::Receiver<Message>,
+    /// For the tasks that answer.
+    handle: mpsc::WeakSender<Message>,
+    slots: Vec<Slot>,
+    inherited: Inherited,
+    /// How many should listen.
+    wanted: usize,
+    epoch: u64,
+    draining: bool,
+    rate_limits: u32,
+    trouble: Option<Trouble>,
+    version_too_old: Option<String>,
+}
+
+impl Pool {
+    /// Starts the pool's task. It ends when it was drained, or when every handle is gone.
+    pub fn start(group: Arc<Group>, inherited: Inherited, context: Context) -> PoolHandle {
+        let (handle, mailbox) = mpsc::channel(MAILBOX);
+        let pool = Self {
+            group,
+            context,
+            mailbox,
+            handle: handle.downgrade(),
+            slots: Vec::new(),
+            inherited,
+            wanted: 1,
+            epoch: 0,
+            draining: false,
+            rate_limits: 0,
+            trouble: None,
+            version_too_old: None,
+        };
+        tokio::spawn(pool.run());
+        handle
+    }
+
+    async fn run(mut self) {
+        self.context.metrics.introduce(&self.context.namespace, &self.group.name);
+        for index in std::mem::take(&mut self.inherited.indexes) {
+            self.load(index, Vec::new());
+        }
+        self.fill();
+        self.publish();
+        while let Some(message) = self.mailbox.recv().await {
+            if let Message::Drain(done) = message {
+                self.drain().await;
+                let _ = done.send(());
+                return;
+            }
+            self.handle(message).await;
+            self.fill();
+            self.publish();
+        }
+    }
+
+    async fn handle(&mut self, message: Message) {
+        match message {
+            Message::Configure(group) => self.configure(group),
+            Message::Claimed(agent) => self.claimed(&agent).await,
+            Message::Released(agent) => self.released(&agent),
+            Message::Replace(agent, done) => self.replace(&agent, done).await,
+            Message::Session(index, epoch, event) => self.session_event(index, epoch, event).await,
+            Message::Prepared(index, outcome, generation) => self.prepared(index, *outcome, generation),
+            Message::Drain(_) => {} // taken by `run`
+        }
+    }
+
+    /// Another set of labels, say, holds for agents that are registered from now on; those that listen for the old
+    /// ones are replaced when they are used up.
+    fn configure(&mut self, group: SharedGroup) {
+        self.wanted = self.wanted.clamp(1, group.max_listeners.max(1));
+        self.group = group;
+        self.version_too_old = None;
+        self.repair();
+    }
+
+    fn slot(&mut self, agent: &AgentRef) -> Option<(u32, &mut Slot)> {
+        let (index, _) = self.group.agents().parse(&agent.name)?;
+        let place = usize::try_from(index).ok()?;
+        let slot = self.slots.get_mut(place)?;
+        Some((index, slot))
+    }
+
+    /// The slot with this number; the ones before it come into being as unknown.
+    fn place(&mut self, index: u32) -> &mut Slot {
+        let place = index as usize;
+        if self.slots.len() <= place {
+            self.slots.resize_with(place + 1, || Slot::Unknown);
+        }
+        &mut self.slots[place]
+    }
+
+    fn publish(&self) {
+        let listening = self.slots.iter().filter(|it| it.is_listening()).count();
+        let opening = self.slots.iter().filter(|it| it.is_listener()).count() - listening;
+        let busy = self.slots.iter().filter(|it| it.is_busy()).count();
+        let parked = self.slots.iter().filter(|it| matches!(it, Slot::Parked { .. })).count();
+        self.context.board.update(&self.group.name, |facts| {
+            facts.listening = listening;
+            facts.opening = opening;
+            facts.busy = busy;
+            facts.parked = parked;
+            facts.trouble.clone_from(&self.trouble);
+            facts.rate_limited = self.rate_limits >= SUSTAINED_RATE_LIMIT;
+            facts.version_too_old.clone_from(&self.version_too_old);
+        });
+        let labels = [self.context.namespace.as_str(), self.group.name.as_str()];
+        let gauge = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
+        self.context.metrics.active_sessions.with_label_values(&labels).set(gauge(listening));
+        self.context.metrics.busy_sessions.with_label_values(&labels).set(gauge(busy));
+    }
+}
+
+fn runner_id(agent: &AgentRef) -> RunnerId {
+    RunnerId(u64::try_from(agent.runner_id).unwrap_or_default())
+}

@@ -1,0 +1,218 @@
+//! Registers agents at GitHub, stores them, and removes them again. Does what the pool decides.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use github::app::{AppError, Registration};
+use github_proto::RunnerId;
+use github_proto::rest::{Deletion, JitRequest, RestErrorKind};
+use k8s_openapi::api::core::v1::Secret;
+use kube::api::{DeleteParams, Patch, PatchParams};
+use kube::{Api, Client, ResourceExt};
+use operator::apply::{Ownership, ownership};
+
+use super::Agent;
+use crate::MANAGER;
+use crate::github::GitHub;
+use crate::group::Group;
+
+/// A name that is taken is left for the next one so often, before the group is told.
+const NAMES: u32 = 8;
+
+/// How often the answer to a registration is stored before the registration is given up. It is of no use to anybody
+/// until then, and GitHub forgets it in a day.
+const STORE_ATTEMPTS: u32 = 5;
+
+/// Where the runner keeps its work, relative to its root: GitHub's default.
+const WORK_FOLDER: &str = "_work";
+
+/// An agent could not be registered or read.
+#[derive(Debug, thiserror::Error)]
+pub enum RegisterError {
+    /// GitHub did not register it.
+    #[error("failed to register a runner")]
+    GitHub(#[source] AppError),
+    /// Every name that was tried is taken.
+    #[error("{NAMES} runner names in a row are taken, the last one {0}")]
+    NamesTaken(String),
+    /// Its Secret was not read.
+    #[error("failed to read Secret {name}")]
+    Read {
+        /// The Secret.
+        name: String,
+        /// Why.
+        #[source]
+        source: kube::Error,
+    },
+    /// Its Secret was not written.
+    #[error("failed to write Secret {name}")]
+    Store {
+        /// The Secret.
+        name: String,
+        /// Why.
+        #[source]
+        source: kube::Error,
+    },
+    /// There is a Secret of that name that is not ours.
+    #[error("Secret {name} exists and belongs to {owner}")]
+    NameConflict {
+        /// The Secret.
+        name: String,
+        /// Its owner.
+        owner: String,
+    },
+}
+
+impl RegisterError {
+    /// GitHub's word, if it said one.
+    #[must_use]
+    pub fn kind(&self) -> Option<RestErrorKind> {
+        match self {
+            Self::GitHub(error) => error.kind(),
+            _ => None,
+        }
+    }
+}
+
+/// What a Secret of an agent turned out to be.
+#[derive(Debug)]
+pub enum Stored {
+    /// A registration.
+    Agent(Agent),
+    /// Nothing, or nothing that can be read.
+    Nothing,
+}
+
+/// Registers the agents of one namespace. Cheap to clone.
+#[derive(Clone)]
+pub struct Registrar {
+    secrets: Api<Secret>,
+    github: GitHub,
+    namespace: String,
+    gateway: String,
+}
+
+impl Registrar {
+    /// Writes Secrets in `namespace`.
+    #[must_use]
+    pub fn new(client: Client, github: GitHub, namespace: &str, gateway: &str) -> Self {
+        let secrets = Api::namespaced(client, namespace);
+        Self { secrets, github, namespace: namespace.to_owned(), gateway: gateway.to_owned() }
+    }
+
+    /// GitHub, for whoever needs the agent's session.
+    #[must_use]
+    pub fn github(&self) -> &GitHub {
+        &self.github
+    }
+
+    /// What is stored for this place.
+    ///
+    /// # Errors
+    /// [`RegisterError::Read`], or [`RegisterError::NameConflict`] for a Secret of another owner.
+    pub async fn load(&self, group: &Group, index: u32) -> Result<Stored, RegisterError> {
+        let name = group.agents().secret(index);
+        let read = self.secrets.get_opt(&name).await;
+        let Some(secret) = read.map_err(|source| RegisterError::Read { name: name.clone(), source })? else {
+            return Ok(Stored::Nothing);
+        };
+        match ownership(&secret.metadata, &group.uid) {
+            Ownership::Ours => {}
+            Ownership::Foreign(owner) => return Err(RegisterError::NameConflict { name, owner }),
+        }
+        Ok(Agent::from_secret(index, &secret).map_or(Stored::Nothing, Stored::Agent))
+    }
+
+    /// Registers a runner for this place, under the first free name from this generation on, and stores it.
+    ///
+    /// # Errors
+    /// [`RegisterError`].
+    pub async fn register(&self, group: &Group, index: u32, generation: u32) -> Result<Agent, RegisterError> {
+        let agent = self.register_at_github(group, index, generation).await?;
+        self.store(group, &agent).await?;
+        Ok(agent)
+    }
+
+    async fn register_at_github(
+        &self,
+        group: &Group,
+        index: u32,
+        first: u32,
+    ) -> Result<Agent, RegisterError> {
+        let mut name = String::new();
+        for generation in first..first.saturating_add(NAMES) {
+            name = group.agents().agent(index, generation);
+            let mut registration = self.attempt(group, &name).await?;
+            if matches!(registration, Registration::NameTaken) && self.free_name(&name).await? {
+                registration = self.attempt(group, &name).await?;
+            }
+            if let Registration::Registered(runner) = registration {
+                return Ok(Agent { index, generation, name, runner_id: runner.runner.id, jit: runner.blob });
+            }
+        }
+        Err(RegisterError::NamesTaken(name))
+    }
+
+    async fn attempt(&self, group: &Group, name: &str) -> Result<Registration, RegisterError> {
+        let wanted = JitRequest {
+            name,
+            runner_group_id: self.github.runner_group_id,
+            labels: &group.labels,
+            work_folder: WORK_FOLDER,
+        };
+        self.github.app.register(&wanted).await.map_err(RegisterError::GitHub)
+    }
+
+    /// Deletes the record that holds our name; false when it runs a job, or cannot be seen. The name carries our
+    /// hash, so the record is ours.
+    async fn free_name(&self, name: &str) -> Result<bool, RegisterError> {
+        let found = self.github.app.find_runner(name).await.map_err(RegisterError::GitHub)?;
+        let Some(runner) = found else { return Ok(false) };
+        let deletion = self.github.app.delete_runner(runner.id).await.map_err(RegisterError::GitHub)?;
+        Ok(deletion == Deletion::Gone)
+    }
+
+    async fn store(&self, group: &Group, agent: &Agent) -> Result<(), RegisterError> {
+        let secret = agent.to_secret(group, &self.namespace, &self.gateway);
+        let name = secret.name_any();
+        let params = PatchParams::apply(MANAGER).force();
+        let mut attempt = 1;
+        loop {
+            let written = self.secrets.patch(&name, &params, &Patch::Apply(&secret)).await;
+            match written {
+                Ok(_) => return Ok(()),
+                Err(source) if attempt == STORE_ATTEMPTS => {
+                    return Err(RegisterError::Store { name, source });
+                }
+                Err(error) => {
+                    tracing::warn!(secret = name, %error, "an agent's registration could not be stored yet");
+                    tokio::time::sleep(Duration::from_secs(1 << attempt)).await;
+                    attempt += 1;
+                }
+            }
+        }
+    }
+
+    /// Deletes the record at GitHub; false when it runs a job.
+    ///
+    /// # Errors
+    /// [`AppError`].
+    pub async fn deregister(&self, runner: RunnerId) -> Result<bool, AppError> {
+        Ok(self.github.app.delete_runner(runner).await? == Deletion::Gone)
+    }
+
+    /// Deletes the Secret of this place. One that is gone already is fine.
+    ///
+    /// # Errors
+    /// What the API server says.
+    pub async fn forget(&self, group: &Group, index: u32) -> Result<(), kube::Error> {
+        match self.secrets.delete(&group.agents().secret(index), &DeleteParams::default()).await {
+            Ok(_) => Ok(()),
+            Err(kube::Error::Api(status)) if status.code == 404 => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+/// Groups live in their pool and in the tasks that work for it.
+pub(super) type SharedGroup = Arc<Group>;

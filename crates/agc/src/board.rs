@@ -1,0 +1,89 @@
+//! What is known of each group right now: written by pools and dispatcher, read by status, probes and gauges.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use tokio::sync::watch;
+
+/// Facts by group. Cheap to clone; clones share the facts.
+#[derive(Debug, Clone)]
+pub struct Board(Arc<watch::Sender<BTreeMap<String, Facts>>>);
+
+/// What is known of one group.
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize)]
+pub struct Facts {
+    /// Sessions that listen for jobs.
+    pub listening: usize,
+    /// Sessions that will listen soon.
+    pub opening: usize,
+    /// Sessions that stay open for the cancellation of a running job.
+    pub busy: usize,
+    /// Agents that could not be registered and wait for the next pass.
+    pub parked: usize,
+    /// Why agents cannot be registered.
+    pub trouble: Option<Trouble>,
+    /// Polls keep being answered with 429.
+    pub rate_limited: bool,
+    /// GitHub's words when it refused our runner version.
+    pub version_too_old: Option<String>,
+    /// Jobs that are claimed and not over.
+    pub active_jobs: usize,
+    /// Those among them whose pod does not run yet.
+    pub pending_jobs: usize,
+}
+
+/// Why a group has no agents, in the words of its `Ready` condition, with what was said.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub enum Trouble {
+    /// GitHub does not take the labels.
+    LabelsRefused(String),
+    /// GitHub does not know the scope or its runner group, or the App is not allowed there.
+    RunnerGroupNotFound(String),
+    /// There is no installation token.
+    TokenUnavailable(String),
+    /// Anything else.
+    Other(String),
+}
+
+impl Default for Board {
+    fn default() -> Self {
+        Self(Arc::new(watch::Sender::new(BTreeMap::new())))
+    }
+}
+
+impl Board {
+    /// Changes what is known of a group; readers hear of it if it is a change.
+    pub fn update(&self, group: &str, change: impl FnOnce(&mut Facts)) {
+        self.0.send_if_modified(|groups| {
+            let before = groups.get(group).cloned();
+            let mut facts = before.clone().unwrap_or_default();
+            change(&mut facts);
+            let changed = before.as_ref() != Some(&facts);
+            groups.insert(group.to_owned(), facts);
+            changed
+        });
+    }
+
+    /// The group is gone.
+    pub fn forget(&self, group: &str) {
+        self.0.send_if_modified(|groups| groups.remove(group).is_some());
+    }
+
+    /// What is known of a group.
+    #[must_use]
+    pub fn facts(&self, group: &str) -> Facts {
+        self.0.borrow().get(group).cloned().unwrap_or_default()
+    }
+
+    /// What is known of all.
+    #[must_use]
+    pub fn all(&self) -> BTreeMap<String, Facts> {
+        self.0.borrow().clone()
+    }
+
+    /// Hears of each change.
+    #[must_use]
+    pub fn watch(&self) -> watch::Receiver<BTreeMap<String, Facts>> {
+        self.0.subscribe()
+    }
+}

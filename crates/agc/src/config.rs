@@ -1,0 +1,145 @@
+//! What was decided from arguments and environment.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use ::github::{ClientConfig, Proxy};
+use github_proto::broker::Architecture;
+use github_proto::url::{Target, UrlError};
+use handoff::EnvError;
+use handoff::agc::AgcEnv;
+use handoff::worker::ENV_PROXY_CA;
+
+use crate::pod::build::{Platform, Profile};
+
+/// ConfigMap with the egress proxy's CA, beside the proxy in the same namespace.
+const TRUST_CONFIG_MAP: &str = "actions-gateway-trust";
+
+/// Variables that lead traffic through the egress proxy, as the manager sets them.
+const PROXY_VARIABLES: [&str; 3] = ["HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY"];
+
+/// Everything that `main` needs to build the controller.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// What the manager wrote.
+    pub env: AgcEnv,
+    /// What `env.github_url` names.
+    pub target: Target,
+    /// What is the same for all workers.
+    pub platform: Platform,
+    /// The egress proxy's variables, upper case.
+    pub proxy: BTreeMap<String, String>,
+    /// File with the egress proxy's CA.
+    pub proxy_ca_file: Option<PathBuf>,
+    /// The processor of the workers: ours, since a gateway's pods share their node pool.
+    pub architecture: Architecture,
+}
+
+/// The environment makes no sense.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A variable is missing or malformed.
+    #[error("the environment cannot be used")]
+    Env(#[source] EnvError),
+    /// The GitHub address is none.
+    #[error("GITHUB_URL cannot be used")]
+    GitHubUrl(#[source] UrlError),
+    /// The profile is none.
+    #[error("SECURITY_PROFILE: {0:?} is not restricted, baseline or privileged")]
+    Profile(String),
+    /// The group's number is none.
+    #[error("GITHUB_RUNNER_GROUP_ID: {0} is not a runner group")]
+    RunnerGroup(i64),
+    /// A CA file cannot be read.
+    #[error("failed to read {file}")]
+    CaFile {
+        /// The file.
+        file: String,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// A CA file is none.
+    #[error("failed to set up TLS")]
+    Tls(#[source] runtime::tls::Error),
+}
+
+impl Config {
+    /// Decides.
+    ///
+    /// # Errors
+    /// [`Error`] names the variable.
+    pub fn from_env(variables: &BTreeMap<String, String>) -> Result<Self, Error> {
+        let env = AgcEnv::from_env(variables).map_err(Error::Env)?;
+        let given = |name: &str| variables.get(name).filter(|it| !it.is_empty()).cloned();
+        let force_ghes = variables.contains_key("GITHUB_ACTIONS_FORCE_GHES");
+        let proxy: BTreeMap<String, String> =
+            PROXY_VARIABLES.iter().filter_map(|name| Some(((*name).to_owned(), given(name)?))).collect();
+        let proxy_ca_file = given(ENV_PROXY_CA).map(PathBuf::from);
+        let profile: Profile =
+            env.security_profile.parse().map_err(|_| Error::Profile(env.security_profile.clone()))?;
+        if env.runner_group_id < 1 {
+            return Err(Error::RunnerGroup(env.runner_group_id));
+        }
+        Ok(Self {
+            target: Target::parse(&env.github_url, force_ghes).map_err(Error::GitHubUrl)?,
+            platform: Platform {
+                namespace: env.pod_namespace.clone(),
+                gateway: env.gateway_name.clone(),
+                worker_image: env.worker_image.clone(),
+                wrapper_image: env.wrapper_image.clone(),
+                service_account: env.worker_service_account.clone(),
+                profile,
+                proxy: both_cases(&proxy),
+                proxy_ca: proxy_ca_file.as_ref().map(|_| TRUST_CONFIG_MAP.to_owned()),
+                github_ca: env.github_ca_config_map.clone(),
+            },
+            proxy,
+            proxy_ca_file,
+            architecture: if cfg!(target_arch = "aarch64") { Architecture::Arm64 } else { Architecture::X64 },
+            env,
+        })
+    }
+
+    /// How GitHub is reached: its own CA beside the public ones, the proxy's alone.
+    ///
+    /// # Errors
+    /// A CA file that is not what it should be.
+    pub fn github_client(&self) -> Result<ClientConfig, Error> {
+        let github_ca = self.env.github_ca_file.as_ref().map(|it| read(it)).transpose()?;
+        let roots: Vec<&[u8]> = github_ca.iter().map(Vec::as_slice).collect();
+        let tls = runtime::tls::client_config(&roots).map_err(Error::Tls)?;
+        Ok(ClientConfig {
+            proxy: self.proxy_to_github(&tls)?,
+            tls,
+            no_proxy: self.proxy.get("NO_PROXY").cloned().unwrap_or_default(),
+            user_agent: format!("actions-gateway-agc/{}", runtime::version::VERSION),
+        })
+    }
+
+    fn proxy_to_github(&self, tls: &Arc<rustls::ClientConfig>) -> Result<Option<Proxy>, Error> {
+        let Some(uri) = self.proxy.get("HTTPS_PROXY").cloned() else { return Ok(None) };
+        let tls = match &self.proxy_ca_file {
+            Some(file) => {
+                let pem = read(&file.to_string_lossy())?;
+                runtime::tls::client_config_only(&[&pem]).map_err(Error::Tls)?
+            }
+            None => tls.clone(),
+        };
+        Ok(Some(Proxy { uri, tls }))
+    }
+}
+
+/// Tools differ in which case they read.
+fn both_cases(proxy: &BTreeMap<String, String>) -> BTreeMap<String, String> {
+    let lower = proxy.iter().map(|(name, value)| (name.to_ascii_lowercase(), value.clone()));
+    lower.chain(proxy.clone()).collect()
+}
+
+fn read(file: &str) -> Result<Vec<u8>, Error> {
+    std::fs::read(file).map_err(|source| Error::CaFile { file: file.to_owned(), source })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,88 @@
+//! Says on the gateway whether its App's credentials buy tokens: condition `CredentialUnavailable`, ours alone.
+
+use std::time::Duration;
+
+use api::ActionsGateway;
+use api::conditions::{Reason, Type, condition, settle};
+use github::Ambient;
+use github::token::{TokenFailure, TokenState};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+use kube::api::{Patch, PatchParams};
+use kube::{Api, Resource as _};
+use serde_json::json;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use crate::MANAGER;
+
+/// The condition is put back when somebody took it away.
+const RESYNC: Duration = Duration::from_secs(600);
+/// After a write that failed.
+const RETRY: Duration = Duration::from_secs(10);
+
+/// Keeps the condition until told to stop.
+pub async fn run(
+    gateways: Api<ActionsGateway>,
+    name: String,
+    mut tokens: watch::Receiver<TokenState>,
+    ambient: Ambient,
+    stop: CancellationToken,
+) {
+    loop {
+        let state = tokens.borrow_and_update().clone();
+        let pause = match say(&gateways, &name, &state, &ambient).await {
+            Ok(()) => RESYNC,
+            Err(error) => {
+                tracing::warn!(error = %runtime::telemetry::chain(&error), "the state of the credentials could not be written");
+                RETRY
+            }
+        };
+        tokio::select! {
+            () = stop.cancelled() => return,
+            changed = tokens.changed() => if changed.is_err() { return },
+            () = tokio::time::sleep(pause) => {}
+        }
+    }
+}
+
+async fn say(
+    gateways: &Api<ActionsGateway>,
+    name: &str,
+    state: &TokenState,
+    ambient: &Ambient,
+) -> Result<(), kube::Error> {
+    let Some(gateway) = gateways.get_opt(name).await? else { return Ok(()) };
+    let Some(wanted) = unavailable(state, gateway.metadata.generation) else { return Ok(()) };
+    let old = gateway.status.as_ref().map(|it| it.conditions.as_slice()).unwrap_or_default();
+    let wanted = settle(old, wanted, ambient.now());
+    if old.contains(&wanted) {
+        return Ok(());
+    }
+    let body = json!({
+        "apiVersion": ActionsGateway::api_version(&()),
+        "kind": ActionsGateway::kind(&()),
+        "metadata": { "name": name },
+        "status": { "conditions": [wanted] },
+    });
+    let params = PatchParams::apply(MANAGER).force();
+    gateways.patch_status(name, &params, &Patch::Apply(&body)).await.map(drop)
+}
+
+/// The condition; `None` while no attempt has been made.
+fn unavailable(state: &TokenState, generation: Option<i64>) -> Option<Condition> {
+    if let Some((failure, message)) = state.failure() {
+        let reason = match failure {
+            TokenFailure::SecretNotFound => Reason::SecretNotFound,
+            TokenFailure::SecretMalformed => Reason::SecretMalformed,
+            TokenFailure::TokenRefused => Reason::TokenRefused,
+            TokenFailure::GitHubUnreachable => Reason::GitHubUnreachable,
+        };
+        // A token that is still good keeps the gateway going; the failure shows in its metric.
+        let still_good = state.token().is_some() && failure == TokenFailure::GitHubUnreachable;
+        return (!still_good)
+            .then(|| condition(Type::CredentialUnavailable, true, reason, message, generation));
+    }
+    state.token()?;
+    let message = "the App's credentials buy tokens";
+    Some(condition(Type::CredentialUnavailable, false, Reason::SecretFound, message, generation))
+}

@@ -1,0 +1,408 @@
+//! Owns every job's machine, the slots of every group and all timers. Decides; does no I/O.
+//!
+//! One task reads one mailbox: offers from pools, answers from the executor, objects from the watches, what the start
+//! found. Each becomes an event of a machine; the machine's effects go to the executor, to the timers and to the
+//! reporter.
+
+mod ledger;
+mod record;
+mod timers;
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use api::RunnerJob;
+use api::labels;
+use github::Ambient;
+use github_proto::JobId;
+use jiff::Timestamp;
+use job::naming::RunnerJobName;
+use job::{Effect, Event, Fact, Job, NotAcquired, Phase, Recovered};
+use k8s_openapi::api::core::v1::Pod;
+use kube::ResourceExt as _;
+use tokio::sync::mpsc;
+use tokio::time::{Instant, sleep_until};
+use tokio_util::sync::CancellationToken;
+
+use crate::agents::{self, PoolHandle};
+use crate::board::Board;
+use crate::claim::Claim;
+use crate::executor::{Executor, PodFacts};
+use crate::group::Group;
+use crate::intake::Offer;
+use crate::pod::observe::observe;
+use crate::quota::QuotaFacts;
+use crate::report::Reporter;
+use ledger::Ledger;
+use record::Record;
+use timers::Timers;
+
+/// Messages wait here while one is handled, for microseconds. A storm of a thousand jobs sends a few each at once.
+pub const MAILBOX: usize = 4096;
+
+/// How long writes in hand may take when the process is told to end. The pod has 30 s in all.
+const DRAIN: Duration = Duration::from_secs(10);
+
+/// What the dispatcher is told.
+#[derive(Debug)]
+pub enum Message {
+    /// GitHub offers a job.
+    Offer(Box<Offer>),
+    /// Something happened to a job.
+    Event(RunnerJobName, Event),
+    /// W1 is done: the object's uid.
+    Recorded(RunnerJobName, String),
+    /// X1 was granted.
+    Claimed(RunnerJobName, Arc<Claim>),
+    /// W3 is done.
+    PodCreated(RunnerJobName, PodFacts),
+    /// GitHub cancels the job with this id.
+    Cancelled(JobId),
+    /// The watch shows a worker pod.
+    PodSeen(Arc<Pod>),
+    /// The watch shows that a worker pod is gone.
+    PodGone(Arc<Pod>),
+    /// The watch was interrupted: these are the uids of all worker pods there are.
+    PodsListed(HashSet<String>),
+    /// The watch shows a `RunnerJob`.
+    JobSeen(Arc<RunnerJob>),
+    /// The watch shows that a `RunnerJob` is gone.
+    JobGone(String),
+    /// A group is as this, and these are its agents.
+    Group(Arc<Group>, PoolHandle),
+    /// A group is gone.
+    GroupGone(String),
+    /// What the namespace's quotas say.
+    Quotas(Vec<QuotaFacts>),
+    /// A job that a predecessor left.
+    Adopt(Box<Adopted>),
+}
+
+/// A job that a predecessor left, and all that could be found out about it.
+#[derive(Debug)]
+pub struct Adopted {
+    /// What it was offered as.
+    pub offer: Offer,
+    /// Its `RunnerJob`.
+    pub object: RunnerJob,
+    /// What its payload Secret holds.
+    pub claim: Option<Arc<Claim>>,
+    /// Its pod.
+    pub pod: Option<Arc<Pod>>,
+    /// What the machine needs to know.
+    pub found: Recovered,
+}
+
+/// The one owner of all jobs.
+pub struct Dispatcher {
+    mailbox: mpsc::Receiver<Message>,
+    executor: Executor,
+    reporter: Reporter,
+    board: Board,
+    ambient: Ambient,
+    jobs: HashMap<RunnerJobName, Record>,
+    /// Every `RunnerJob` that there is, with or without a machine.
+    known: BTreeSet<String>,
+    /// Deleted ones that were let go already.
+    released: HashSet<String>,
+    groups: HashMap<String, (Arc<Group>, PoolHandle)>,
+    ledger: Ledger,
+    timers: Timers,
+    draining: bool,
+}
+
+impl Dispatcher {
+    /// A dispatcher without jobs.
+    #[must_use]
+    pub fn new(
+        mailbox: mpsc::Receiver<Message>,
+        executor: Executor,
+        reporter: Reporter,
+        board: Board,
+        ambient: Ambient,
+    ) -> Self {
+        Self {
+            mailbox,
+            executor,
+            reporter,
+            board,
+            ambient,
+            jobs: HashMap::new(),
+            known: BTreeSet::new(),
+            released: HashSet::new(),
+            groups: HashMap::new(),
+            ledger: Ledger::default(),
+            timers: Timers::default(),
+            draining: false,
+        }
+    }
+
+    /// Runs until told to stop, then until what is in hand is written.
+    pub async fn run(mut self, stop: CancellationToken) {
+        let mut deadline: Option<Instant> = None;
+        loop {
+            if self.draining && (self.in_hand() == 0 || deadline.is_some_and(|it| Instant::now() >= it)) {
+                break;
+            }
+            let timer = self.timers.next();
+            tokio::select! {
+                message = self.mailbox.recv() => match message {
+                    Some(message) => self.take(message),
+                    None => break,
+                },
+                () = sleep_until(timer), if !self.timers.is_empty() => self.due(),
+                () = stop.cancelled(), if !self.draining => {
+                    self.draining = true;
+                    deadline = Some(Instant::now() + DRAIN);
+                }
+                // Looks again whether all is written.
+                () = tokio::time::sleep(Duration::from_millis(50)), if self.draining => {}
+            }
+        }
+        let left = self.in_hand();
+        if left > 0 {
+            tracing::warn!(left, "jobs are left between two writes: the next start takes them up");
+        }
+        self.jobs.clear(); // the writers finish their queues and end
+    }
+
+    fn take(&mut self, message: Message) {
+        match message {
+            Message::Offer(offer) => self.offered(*offer),
+            Message::Event(name, event) => self.event(&name, event),
+            Message::Recorded(name, uid) => {
+                if let Some(record) = self.jobs.get_mut(&name) {
+                    record.uid = Some(uid);
+                }
+                self.event(&name, Event::Recorded);
+            }
+            Message::Claimed(name, claim) => self.claimed(&name, claim),
+            Message::PodCreated(name, pod) => {
+                if let Some(record) = self.jobs.get_mut(&name) {
+                    record.pod = Some(pod);
+                    record.trace.wait();
+                }
+                self.event(&name, Event::PodCreated);
+            }
+            Message::Cancelled(job_id) => self.cancelled(&job_id),
+            Message::PodSeen(pod) => self.pod_seen(&pod),
+            Message::PodGone(pod) => self.pod_gone(&pod),
+            Message::PodsListed(uids) => self.pods_listed(&uids),
+            Message::JobSeen(object) => self.job_seen(&object),
+            Message::JobGone(name) => self.job_gone(&name),
+            Message::Group(group, pool) => {
+                self.groups.insert(group.name.clone(), (group, pool));
+            }
+            Message::GroupGone(name) => {
+                self.groups.remove(&name);
+            }
+            Message::Quotas(quotas) => self.ledger.quotas = quotas,
+            Message::Adopt(adopted) => self.adopt(*adopted),
+        }
+    }
+
+    /// Jobs between two writes, which a process that ends should not leave there.
+    fn in_hand(&self) -> usize {
+        let between = |it: &&Record| {
+            matches!(
+                it.job.phase(),
+                Phase::Recording
+                    | Phase::Acquiring { .. }
+                    | Phase::Storing { .. }
+                    | Phase::Creating { .. }
+                    | Phase::Finished(..)
+            )
+        };
+        self.jobs.values().filter(between).count()
+    }
+
+    fn offered(&mut self, offer: Offer) {
+        let now = self.ambient.now();
+        let (name, group) = (offer.name.clone(), offer.group.clone());
+        let twice = self.jobs.contains_key(&name) || self.known.contains(name.as_str());
+        if self.draining || twice || self.ledger.is_throttled(&group.name, Instant::now()) {
+            return self.release(&offer);
+        }
+        let verdict = self.ledger.admit(&group, self.jobs.values());
+        self.reporter.admission(&group, &verdict);
+        let job = Job::offered(group.policy.clone(), name.seed(), now);
+        let job::capacity::Verdict::Admit { priority_class } = verdict else { return self.release(&offer) };
+        let active = self.ledger.active(&group.name);
+        let writer = self.executor.writer(None);
+        self.jobs.insert(name.clone(), Record::new(job, offer, priority_class, active, writer));
+        self.event(&name, Event::Admitted);
+    }
+
+    /// The agent goes on listening.
+    fn release(&self, offer: &Offer) {
+        self.tell_pool(&offer.group.name, agents::Message::Released(offer.agent.clone()));
+    }
+
+    fn tell_pool(&self, group: &str, message: agents::Message) {
+        let Some((_, pool)) = self.groups.get(group) else { return };
+        if pool.try_send(message).is_err() && !self.draining {
+            tracing::error!(runner_group = group, "a pool does not keep up, or has ended");
+        }
+    }
+
+    fn claimed(&mut self, name: &RunnerJobName, claim: Arc<Claim>) {
+        let now = self.ambient.now();
+        let locked_until = claim.locked_until(now);
+        if let Some(record) = self.jobs.get_mut(name) {
+            record.claimed(&claim, &self.reporter);
+            let (group, agent) = (record.offer.group.name.clone(), record.offer.agent.clone());
+            self.ledger.granted(&group);
+            self.tell_pool(&group, agents::Message::Claimed(agent));
+        }
+        self.event(name, Event::Acquired { locked_until });
+    }
+
+    fn cancelled(&mut self, job_id: &JobId) {
+        let ours = |it: &Record| {
+            it.identity.as_ref().is_some_and(|it| it.job_id.eq_ignore_ascii_case(job_id.as_str()))
+        };
+        let names: Vec<RunnerJobName> =
+            self.jobs.iter().filter(|(_, it)| ours(it)).map(|(name, _)| name.clone()).collect();
+        for name in names {
+            self.event(&name, Event::Cancelled);
+        }
+    }
+
+    /// The job that a pod belongs to: named by its label, and its owner.
+    fn job_of(&mut self, pod: &Pod) -> Option<(RunnerJobName, &mut Record)> {
+        let name = RunnerJobName::existing(pod.labels().get(labels::RUNNER_JOB)?);
+        let record = self.jobs.get_mut(&name)?;
+        let owner = pod.metadata.owner_references.iter().flatten().find(|it| it.controller == Some(true))?;
+        (record.uid.as_ref() == Some(&owner.uid)).then_some((name, record))
+    }
+
+    fn pod_seen(&mut self, pod: &Pod) {
+        let view = observe(pod, self.ambient.now());
+        let Some((name, record)) = self.job_of(pod) else { return };
+        record.pod = Some(PodFacts::of(pod));
+        self.event(&name, Event::PodSeen(view));
+    }
+
+    fn pod_gone(&mut self, pod: &Pod) {
+        let Some((name, record)) = self.job_of(pod) else { return };
+        if record.pod.as_ref().is_some_and(|it| Some(&it.uid) == pod.metadata.uid.as_ref()) {
+            self.event(&name, Event::PodGone);
+        }
+    }
+
+    fn pods_listed(&mut self, uids: &HashSet<String>) {
+        let is_missing = |it: &Record| it.pod.as_ref().is_some_and(|it| !uids.contains(&it.uid));
+        let missing: Vec<RunnerJobName> =
+            self.jobs.iter().filter(|(_, it)| is_missing(it)).map(|(name, _)| name.clone()).collect();
+        for name in missing {
+            self.event(&name, Event::PodGone);
+        }
+    }
+
+    fn job_seen(&mut self, object: &Arc<RunnerJob>) {
+        let name = object.name_any();
+        self.known.insert(name.clone());
+        if object.metadata.deletion_timestamp.is_none() {
+            return;
+        }
+        let name = RunnerJobName::existing(&name);
+        if self.jobs.contains_key(&name) {
+            self.event(&name, Event::DeletionRequested);
+        } else if object.finalizers().iter().any(|it| it == labels::FINALIZER_JOB)
+            && self.released.insert(object.uid().unwrap_or_default())
+        {
+            self.executor.release(object.clone());
+        }
+    }
+
+    fn job_gone(&mut self, name: &str) {
+        self.known.remove(name);
+        // Somebody took our finalizer off: the job ends as if it had been deleted with it.
+        self.event(&RunnerJobName::existing(name), Event::DeletionRequested);
+    }
+
+    fn adopt(&mut self, adopted: Adopted) {
+        let now = self.ambient.now();
+        let Adopted { offer, object, claim, pod, found } = adopted;
+        let name = offer.name.clone();
+        let (job, effects) = Job::recover(offer.group.policy.clone(), name.seed(), found, now);
+        let writer = self.executor.writer(Some(object.clone()));
+        let class = object.spec.priority_class_name.clone();
+        let active = self.ledger.active(&offer.group.name);
+        let mut record = Record::new(job, offer, class, active, writer);
+        record.uid = object.metadata.uid.clone();
+        record.pod = pod.as_deref().map(PodFacts::of).or_else(|| record::named_pod(&object));
+        record.identity = object.status.and_then(|it| it.job);
+        if let Some(claim) = claim {
+            record.claimed(&claim, &self.reporter);
+        }
+        tracing::info!(
+            job = %name,
+            runner_group = record.offer.group.name,
+            phase = <&str>::from(record.job.summary()),
+            run_id = record.identity.as_ref().map(|it| it.run_id.as_str()),
+            "took up a job"
+        );
+        self.jobs.insert(name.clone(), record);
+        self.apply(&name, effects, now);
+    }
+
+    fn due(&mut self) {
+        while let Some((name, timer)) = self.timers.take_due(Instant::now()) {
+            self.event(&name, Event::Due(timer));
+        }
+    }
+
+    fn event(&mut self, name: &RunnerJobName, event: Event) {
+        let now = self.ambient.now();
+        let Some(record) = self.jobs.get_mut(name) else { return };
+        let effects = record.job.handle(event, now);
+        self.apply(name, effects, now);
+    }
+
+    fn apply(&mut self, name: &RunnerJobName, effects: Vec<Effect>, now: Timestamp) {
+        let Some(record) = self.jobs.get_mut(name) else { return };
+        let group = record.offer.group.clone();
+        let mut not_acquired = None;
+        for effect in effects {
+            match effect {
+                Effect::TakeSlot => self.ledger.take(&group.name),
+                Effect::ReleaseSlot => self.ledger.give_back(&group.name),
+                Effect::Wake(timer, at) => self.timers.set(name.clone(), timer, at, now),
+                Effect::Report(fact) => {
+                    if let Fact::NotAcquired(why) = fact {
+                        not_acquired = Some(why);
+                    }
+                    record.report(&fact, &self.reporter);
+                }
+                effect => {
+                    let pool = self.groups.get(&group.name).map(|(_, pool)| pool.clone());
+                    self.executor.perform(&record.writer, effect, record.view(pool));
+                }
+            }
+        }
+        let over = record.job.is_over();
+        let agent = record.offer.agent.clone();
+        if let Some(why) = not_acquired {
+            if why == NotAcquired::Refused {
+                self.ledger.refused(&group.name, Instant::now());
+            }
+            self.tell_pool(&group.name, agents::Message::Released(agent));
+        }
+        if over {
+            self.jobs.remove(name);
+        }
+        self.publish(&group.name);
+    }
+
+    fn publish(&self, group: &str) {
+        let of_group = self.jobs.values().filter(|it| it.offer.group.name == group && it.job.is_claimed());
+        let running = of_group.clone().filter(|it| *it.job.phase() == Phase::Running).count();
+        let active = of_group.count();
+        self.board.update(group, |facts| {
+            facts.active_jobs = active;
+            facts.pending_jobs = active - running;
+        });
+    }
+}

@@ -1,0 +1,73 @@
+//! Who holds a slot, what quotas leave, and how eager to be.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use github::pace::Throttle;
+use job::capacity::{Amounts, Question, Quota, Verdict, admit};
+use tokio::time::Instant;
+
+use super::record::Record;
+use crate::group::Group;
+use crate::quota::QuotaFacts;
+
+/// Counts of all groups.
+#[derive(Debug, Default)]
+pub(super) struct Ledger {
+    slots: HashMap<String, u32>,
+    throttles: HashMap<String, (Throttle, Instant)>,
+    pub(super) quotas: Vec<QuotaFacts>,
+}
+
+impl Ledger {
+    pub(super) fn active(&self, group: &str) -> u32 {
+        self.slots.get(group).copied().unwrap_or_default()
+    }
+
+    pub(super) fn take(&mut self, group: &str) {
+        *self.slots.entry(group.to_owned()).or_default() += 1;
+    }
+
+    pub(super) fn give_back(&mut self, group: &str) {
+        if let Some(slots) = self.slots.get_mut(group) {
+            *slots = slots.saturating_sub(1);
+        }
+    }
+
+    /// May one more job of this group be claimed?
+    pub(super) fn admit<'a>(&self, group: &Group, jobs: impl Iterator<Item = &'a Record>) -> Verdict {
+        let mut reserved = Amounts::new();
+        // A job whose pod exists is counted by the quota itself.
+        for job in jobs.filter(|it| it.job.outcome().is_none() && it.pod.is_none()) {
+            for (resource, amount) in &job.offer.group.demand {
+                *reserved.entry(resource.clone()).or_default() += amount;
+            }
+        }
+        let quotas: Vec<Quota> =
+            self.quotas.iter().filter(|it| it.counts(&group.template)).map(|it| it.quota.clone()).collect();
+        admit(&Question {
+            ceiling: &group.ceiling,
+            active: self.active(&group.name),
+            demand: &group.demand,
+            reserved: &reserved,
+            quotas: &quotas,
+        })
+    }
+
+    /// GitHub refused a claim: the group holds back longer each time.
+    pub(super) fn refused(&mut self, group: &str, now: Instant) {
+        let (throttle, until) =
+            self.throttles.entry(group.to_owned()).or_insert_with(|| (Throttle::of_claims(), now));
+        let wait: Duration = throttle.refuse();
+        *until = now + wait;
+    }
+
+    /// GitHub granted a claim: no holding back any more.
+    pub(super) fn granted(&mut self, group: &str) {
+        self.throttles.remove(group);
+    }
+
+    pub(super) fn is_throttled(&self, group: &str, now: Instant) -> bool {
+        self.throttles.get(group).is_some_and(|(_, until)| now < *until)
+    }
+}

@@ -1,0 +1,94 @@
+//! What the dispatcher keeps of one job beside its machine.
+
+use std::sync::Arc;
+
+use api::RunnerJob;
+use api::runner_job::JobIdentity;
+use job::{Fact, Job};
+
+use crate::agents::PoolHandle;
+use crate::claim::Claim;
+use crate::executor::{JobWriter, PodFacts, View};
+use crate::intake::Offer;
+use crate::report::{JobTrace, Reporter, Subject};
+
+/// One job in hand.
+pub(super) struct Record {
+    pub(super) job: Job,
+    pub(super) offer: Arc<Offer>,
+    pub(super) claim: Option<Arc<Claim>>,
+    pub(super) identity: Option<JobIdentity>,
+    /// The `RunnerJob`'s uid.
+    pub(super) uid: Option<String>,
+    pub(super) pod: Option<PodFacts>,
+    pub(super) writer: JobWriter,
+    priority_class: Option<String>,
+    /// Jobs of the group when this one was admitted.
+    active: u32,
+    pub(super) trace: JobTrace,
+}
+
+impl Record {
+    pub(super) fn new(
+        job: Job,
+        offer: Offer,
+        priority_class: Option<String>,
+        active: u32,
+        writer: JobWriter,
+    ) -> Self {
+        Self {
+            job,
+            offer: Arc::new(offer),
+            claim: None,
+            identity: None,
+            uid: None,
+            pod: None,
+            writer,
+            priority_class,
+            active,
+            trace: JobTrace::default(),
+        }
+    }
+
+    /// The job has a name from here on, and a trace.
+    pub(super) fn claimed(&mut self, claim: &Arc<Claim>, reporter: &Reporter) {
+        self.claim = Some(claim.clone());
+        self.identity = Some(claim.identity());
+        self.trace = reporter.trace(&self.offer.group, claim, self.active, self.priority_class.as_deref());
+    }
+
+    /// What the executor needs to know at this moment.
+    pub(super) fn view(&self, pool: Option<PoolHandle>) -> View {
+        View {
+            offer: self.offer.clone(),
+            claim: self.claim.clone(),
+            identity: self.identity.clone(),
+            priority_class: self.priority_class.clone(),
+            times: *self.job.times(),
+            summary: self.job.summary(),
+            outcome: self.job.outcome().cloned(),
+            locked_until: self.job.locked_until(),
+            pod: self.pod.clone(),
+            pool,
+            span: self.trace.root(),
+        }
+    }
+
+    pub(super) fn report(&mut self, fact: &Fact, reporter: &Reporter) {
+        let subject = Subject {
+            name: &self.offer.name,
+            uid: self.uid.as_deref(),
+            group: &self.offer.group,
+            identity: self.identity.as_ref(),
+            pod: self.pod.as_ref(),
+            trace: &mut self.trace,
+        };
+        reporter.fact(subject, fact);
+    }
+}
+
+/// The pod that W4 named, for a job whose pod is gone.
+pub(super) fn named_pod(object: &RunnerJob) -> Option<PodFacts> {
+    let pod = object.status.as_ref()?.pod.as_ref()?;
+    Some(PodFacts { name: pod.name.clone(), uid: pod.uid.clone(), node: pod.node.clone(), deleting: true })
+}

@@ -1,0 +1,185 @@
+//! Does what a job's machine asks: calls GitHub, writes objects. Owns nothing but the calls under way.
+//!
+//! What is written for one job is written in order, by one task of that job; calls to GitHub go beside it. Every
+//! answer becomes a message to the dispatcher.
+
+mod github_calls;
+mod record;
+pub mod status;
+mod worker;
+mod writes;
+
+use std::sync::Arc;
+
+use api::RunnerJob;
+use api::runner_job::JobIdentity;
+use jiff::Timestamp;
+use job::naming::RunnerJobName;
+use job::{Effect, Event, Outcome, Summary, Times};
+use k8s_openapi::api::core::v1::{Pod, Secret};
+use kube::{Api, Client};
+use tokio::sync::{Semaphore, mpsc};
+use tokio_util::task::TaskTracker;
+
+use crate::agents::PoolHandle;
+use crate::claim::Claim;
+use crate::dispatcher::Message;
+use crate::github::GitHub;
+use crate::intake::Offer;
+use crate::metrics::Metrics;
+use crate::pod::build::Platform;
+
+/// Requests to the API server at once. Its own fairness gives one client about as many seats.
+const API_CALLS: usize = 32;
+
+/// Calls to GitHub at once, beside the polls: a storm of a thousand jobs renews a thousand locks a minute.
+const GITHUB_CALLS: usize = 64;
+
+/// Effects of one job that wait to be done. A machine never has more than a dozen outstanding.
+const QUEUE: usize = 64;
+
+/// A worker pod, as far as writes about it need to know.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PodFacts {
+    /// Its name.
+    pub name: String,
+    /// Its uid.
+    pub uid: String,
+    /// Its node.
+    pub node: Option<String>,
+    /// Whether somebody asked for its deletion.
+    pub deleting: bool,
+}
+
+/// A job as it was when an effect was asked for: all that doing it needs.
+#[derive(Debug, Clone)]
+pub struct View {
+    /// What was offered.
+    pub offer: Arc<Offer>,
+    /// What was claimed.
+    pub claim: Option<Arc<Claim>>,
+    /// Which job it is; known longer than the claim.
+    pub identity: Option<JobIdentity>,
+    /// The pod's priority class.
+    pub priority_class: Option<String>,
+    /// When it came to where.
+    pub times: Times,
+    /// Where it stands.
+    pub summary: Summary,
+    /// How it ended.
+    pub outcome: Option<Outcome>,
+    /// End of the lock.
+    pub locked_until: Option<Timestamp>,
+    /// Its pod.
+    pub pod: Option<PodFacts>,
+    /// The group's agents.
+    pub pool: Option<PoolHandle>,
+    /// The span of the job.
+    pub span: tracing::Span,
+}
+
+/// Where answers go, and what calls are made with. Shared by all tasks.
+pub(crate) struct Shared {
+    jobs: Api<RunnerJob>,
+    pods: Api<Pod>,
+    secrets: Api<Secret>,
+    github: GitHub,
+    platform: Arc<Platform>,
+    metrics: Metrics,
+    dispatcher: mpsc::WeakSender<Message>,
+    api_calls: Semaphore,
+    github_calls: Semaphore,
+}
+
+impl Shared {
+    /// Tells the dispatcher. When it has ended nobody needs to know.
+    async fn tell(&self, message: Message) {
+        if let Some(dispatcher) = self.dispatcher.upgrade() {
+            let _ = dispatcher.send(message).await;
+        }
+    }
+
+    async fn event(&self, name: &RunnerJobName, event: Event) {
+        self.tell(Message::Event(name.clone(), event)).await;
+    }
+
+    fn now(&self) -> Timestamp {
+        self.github.ambient.now()
+    }
+}
+
+/// Starts what is asked for. Cheap to clone.
+#[derive(Clone)]
+pub struct Executor {
+    shared: Arc<Shared>,
+    tasks: TaskTracker,
+}
+
+/// The task that writes for one job.
+#[derive(Debug, Clone)]
+pub struct JobWriter(mpsc::Sender<(Effect, View)>);
+
+impl Executor {
+    /// Answers go to `dispatcher`, which does not outlive its own handles for it.
+    #[must_use]
+    pub fn new(
+        client: Client,
+        github: GitHub,
+        platform: Arc<Platform>,
+        metrics: Metrics,
+        dispatcher: mpsc::WeakSender<Message>,
+    ) -> Self {
+        let namespace = platform.namespace.clone();
+        let shared = Shared {
+            jobs: Api::namespaced(client.clone(), &namespace),
+            pods: Api::namespaced(client.clone(), &namespace),
+            secrets: Api::namespaced(client, &namespace),
+            github,
+            platform,
+            metrics,
+            dispatcher,
+            api_calls: Semaphore::new(API_CALLS),
+            github_calls: Semaphore::new(GITHUB_CALLS),
+        };
+        Self { shared: Arc::new(shared), tasks: TaskTracker::new() }
+    }
+
+    /// Begins to write for a job; `found` is its `RunnerJob` when a predecessor wrote it. Ends when the writer is
+    /// dropped and everything that was asked for is done.
+    #[must_use]
+    pub fn writer(&self, found: Option<RunnerJob>) -> JobWriter {
+        let (sender, queue) = mpsc::channel(QUEUE);
+        self.tasks.spawn(worker::run(self.shared.clone(), queue, found));
+        JobWriter(sender)
+    }
+
+    /// Does the effect, or hands it to the job's writer.
+    pub fn perform(&self, writer: &JobWriter, effect: Effect, view: View) {
+        let shared = self.shared.clone();
+        match effect {
+            Effect::Acquire => drop(self.tasks.spawn(github_calls::acquire(shared, view))),
+            Effect::Renew => drop(self.tasks.spawn(github_calls::renew(shared, view))),
+            Effect::CheckAgent => drop(self.tasks.spawn(github_calls::check_agent(shared, view))),
+            Effect::ForceCancel => drop(self.tasks.spawn(github_calls::force_cancel(shared, view))),
+            effect => {
+                let name = view.offer.name.clone();
+                if writer.0.try_send((effect, view)).is_err() {
+                    // Cannot happen while the machine keeps to its bound; the next start would mend it.
+                    tracing::error!(job = %name, "a write was dropped: the job's writer does not keep up");
+                }
+            }
+        }
+    }
+
+    /// Lets go of a `RunnerJob` that somebody deleted and that has no machine.
+    pub fn release(&self, record: Arc<RunnerJob>) {
+        let shared = self.shared.clone();
+        self.tasks.spawn(async move { record::release(&shared, &record).await });
+    }
+
+    /// Waits until everything that was asked for is done.
+    pub async fn finish(&self) {
+        self.tasks.close();
+        self.tasks.wait().await;
+    }
+}

@@ -1,0 +1,131 @@
+//! X1, X2, R5 and J8: the calls of a job to GitHub.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use github::run_service::{self, RenewError};
+use github_proto::run_service::RunServiceErrorKind;
+use job::{AgentState, Event};
+use runtime::telemetry::chain;
+
+use super::{Shared, View};
+use crate::claim::{Claim, LOCK, run_of};
+use crate::dispatcher::Message;
+
+/// How often GitHub is asked to end a run before it is left to its own fifteen minutes.
+const FORCE_CANCEL_ATTEMPTS: u32 = 6;
+
+/// X1.
+pub(super) async fn acquire(shared: Arc<Shared>, view: View) {
+    let name = &view.offer.name;
+    let Some(credentials) = &view.offer.credentials else {
+        // Nothing to claim with: the agent itself tells whether the claim was granted.
+        return shared.event(name, Event::AcquireRefused { doubtful: true }).await;
+    };
+    let Ok(_permit) = shared.github_calls.acquire().await else { return };
+    let github = &shared.github;
+    let request = &view.offer.request;
+    let answer =
+        run_service::acquire(&github.client, &credentials.auth, request, &github.ambient, &github.timers)
+            .await;
+    let acquired = match answer {
+        Ok(acquired) => acquired,
+        Err(error) => {
+            let doubtful = error.may_be_ours();
+            let reason = acquisition_error(error.kind());
+            tracing::info!(job = %name, reason, doubtful, error = %chain(&error), "a claim did not come about");
+            let labels = [shared.platform.namespace.as_str(), reason];
+            shared.metrics.acquisition_errors.with_label_values(&labels).inc();
+            let event = match error {
+                run_service::AcquireError::Declined { doubtful, .. } => Event::AcquireRefused { doubtful },
+                _ => Event::AcquireFailed { sent: doubtful },
+            };
+            return shared.event(name, event).await;
+        }
+    };
+    let namespace = &shared.platform.namespace;
+    let group = &view.offer.group.name;
+    match Claim::read(acquired, &request.run_service_url, credentials.jit.clone(), namespace, group) {
+        Ok(claim) => shared.tell(Message::Claimed(name.clone(), Arc::new(claim))).await,
+        Err(error) => {
+            tracing::warn!(job = %name, error = %chain(&error), "a claimed job's message is of no use");
+            shared.event(name, Event::AcquireFailed { sent: true }).await;
+        }
+    }
+}
+
+/// The four words of the counter.
+fn acquisition_error(kind: Option<RunServiceErrorKind>) -> &'static str {
+    match kind {
+        Some(RunServiceErrorKind::Conflict) => "already_claimed",
+        Some(RunServiceErrorKind::NotFound) => "delivery_window_expired",
+        _ => "other",
+    }
+}
+
+/// X2.
+pub(super) async fn renew(shared: Arc<Shared>, view: View) {
+    let name = &view.offer.name;
+    let Some(claim) = &view.claim else {
+        // The payload is gone, and with it the token: the lock runs out.
+        return shared.event(name, Event::RenewFailed).await;
+    };
+    let Ok(_permit) = shared.github_calls.acquire().await else { return };
+    let github = &shared.github;
+    let job = &claim.job;
+    let token = &job.connection.token;
+    let renewed =
+        run_service::renew(&github.client, &claim.renew_at, &job.plan_id, &job.job_id, token, &github.timers);
+    let event = match renewed.await {
+        Ok(until) => Event::Renewed { locked_until: until.unwrap_or(shared.now() + LOCK) },
+        Err(error) => {
+            tracing::warn!(job = %name, error = %chain(&error), "a lock was not renewed");
+            match error {
+                RenewError::Lost(_) => Event::LockGone,
+                _ => Event::RenewFailed,
+            }
+        }
+    };
+    shared.event(name, event).await;
+}
+
+/// R5.
+pub(super) async fn check_agent(shared: Arc<Shared>, view: View) {
+    let Ok(_permit) = shared.github_calls.acquire().await else { return };
+    let runner = github_proto::RunnerId(u64::try_from(view.offer.agent.runner_id).unwrap_or_default());
+    let event = match shared.github.app.runner(runner).await {
+        Ok(Some(runner)) if runner.busy => Event::AgentSeen(AgentState::Busy),
+        Ok(_) => Event::AgentSeen(AgentState::Free),
+        Err(error) => {
+            tracing::warn!(job = %view.offer.name, error = %chain(&error), "an agent could not be looked at");
+            Event::AgentUnseen
+        }
+    };
+    shared.event(&view.offer.name, event).await;
+}
+
+/// J8.
+pub(super) async fn force_cancel(shared: Arc<Shared>, view: View) {
+    let Ok(_permit) = shared.github_calls.acquire().await else { return };
+    let outcome = match view.identity.as_ref().and_then(run_of) {
+        None => "identity_unknown",
+        Some((repository, run)) => {
+            let mut attempt = 1;
+            loop {
+                match shared.github.app.force_cancel(&repository, run).await {
+                    Ok(()) => break "cancelled",
+                    Err(error) if error.is_transient() && attempt < FORCE_CANCEL_ATTEMPTS => {
+                        tokio::time::sleep(Duration::from_secs(1 << attempt)).await;
+                        attempt += 1;
+                    }
+                    Err(error) => {
+                        tracing::warn!(job = %view.offer.name, error = %chain(&error), "a run was not ended");
+                        break "error";
+                    }
+                }
+            }
+        }
+    };
+    let labels = [shared.platform.namespace.as_str(), view.offer.group.name.as_str(), outcome];
+    shared.metrics.force_cancels.with_label_values(&labels).inc();
+}

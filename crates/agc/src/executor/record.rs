@@ -1,0 +1,96 @@
+//! The `RunnerJob` object: made before the claim, deleted when the claim was not ours.
+
+use api::runner_job::{RunnerGroupRef, RunnerJobSpec};
+use api::{RunnerJob, labels};
+use kube::api::{DeleteParams, PostParams};
+use kube::core::ObjectMeta;
+use operator::finalizer;
+use runtime::telemetry::chain;
+
+use super::{Shared, View};
+use crate::pod::build::worker_labels;
+
+/// What a job's writer knows of its `RunnerJob`.
+#[derive(Debug)]
+pub(super) enum Record {
+    /// It was not made.
+    Absent,
+    /// The POST got no answer.
+    Unknown,
+    /// As last written.
+    Present(Box<RunnerJob>),
+}
+
+/// W1.
+pub(super) async fn create(shared: &Shared, view: &View) -> Record {
+    let Ok(_permit) = shared.api_calls.acquire().await else { return Record::Absent };
+    match shared.jobs.create(&PostParams::default(), &object(shared, view)).await {
+        Ok(created) => Record::Present(Box::new(created)),
+        Err(error) => {
+            tracing::warn!(job = %view.offer.name, error = %chain(&error), "the intent to claim was not written");
+            match error {
+                kube::Error::Api(status) if status.code < 500 => Record::Absent,
+                _ => Record::Unknown,
+            }
+        }
+    }
+}
+
+fn object(shared: &Shared, view: &View) -> RunnerJob {
+    let offer = &view.offer;
+    let spec = RunnerJobSpec {
+        runner_group: RunnerGroupRef { name: offer.group.name.clone() },
+        request_id: offer.request.request_id.as_str().to_owned(),
+        run_service_url: offer.request.run_service_url.to_string(),
+        billing_owner_id: offer.request.billing_owner_id.clone(),
+        agent: offer.agent.clone(),
+        priority_class_name: view.priority_class.clone(),
+    };
+    let mut own_labels = worker_labels(&shared.platform.gateway, &offer.group.name, offer.name.as_str());
+    own_labels.remove(labels::COMPONENT);
+    RunnerJob {
+        metadata: ObjectMeta {
+            name: Some(offer.name.to_string()),
+            namespace: Some(shared.platform.namespace.clone()),
+            labels: Some(own_labels),
+            owner_references: Some(vec![offer.group.owner.clone()]),
+            finalizers: Some(vec![labels::FINALIZER_JOB.to_owned()]),
+            ..ObjectMeta::default()
+        },
+        spec,
+        status: None,
+    }
+}
+
+/// Deletes a record that we made. Best effort: what is left is found at the next start and asked about.
+pub(super) async fn delete(shared: &Shared, record: &mut Record, view: &View) {
+    let Ok(_permit) = shared.api_calls.acquire().await else { return };
+    let found = match std::mem::replace(record, Record::Absent) {
+        Record::Absent => return,
+        Record::Present(it) => *it,
+        Record::Unknown => match shared.jobs.get_opt(view.offer.name.as_str()).await {
+            Ok(Some(it)) => it,
+            Ok(None) | Err(_) => return,
+        },
+    };
+    let released = finalizer::remove(&shared.jobs, &found, labels::FINALIZER_JOB).await;
+    let deleted = shared.jobs.delete(view.offer.name.as_str(), &DeleteParams::default()).await;
+    if let Err(error) = released {
+        tracing::warn!(job = %view.offer.name, error = %chain(&error), "a record that is not ours was not let go");
+    }
+    match deleted {
+        Ok(_) => {}
+        Err(kube::Error::Api(status)) if status.code == 404 => {}
+        Err(error) => {
+            tracing::warn!(job = %view.offer.name, error = %chain(&error), "a record that is not ours was not deleted");
+        }
+    }
+}
+
+/// Takes our finalizer off.
+pub(super) async fn release(shared: &Shared, record: &RunnerJob) {
+    let Ok(_permit) = shared.api_calls.acquire().await else { return };
+    if let Err(error) = finalizer::remove(&shared.jobs, record, labels::FINALIZER_JOB).await {
+        tracing::warn!(error = %chain(&error), "a deleted RunnerJob was not let go");
+    }
+}

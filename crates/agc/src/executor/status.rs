@@ -1,0 +1,96 @@
+//! The status of a `RunnerJob`, computed whole. Pure.
+
+use api::conditions::{Reason, Type, condition, settle};
+use api::runner_job::{FailureClass, JobResult, Phase, PodRef, RunnerJobStatus, Times};
+use jiff::Timestamp;
+use job::{Class, Outcome, Summary};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
+
+use super::View;
+
+/// What the job's status should be; `old` gives the conditions their transition times.
+#[must_use]
+pub fn status(
+    view: &View,
+    old: &RunnerJobStatus,
+    generation: Option<i64>,
+    now: Timestamp,
+) -> RunnerJobStatus {
+    let outcome = view.outcome.as_ref();
+    let conditions = [acquired(view, generation), complete(view, generation)];
+    RunnerJobStatus {
+        phase: Some(phase(view.summary)),
+        job: view.identity.clone().or_else(|| old.job.clone()),
+        pod: view
+            .pod
+            .as_ref()
+            .map(|it| PodRef { name: it.name.clone(), uid: it.uid.clone(), node: it.node.clone() })
+            .or_else(|| old.pod.clone()),
+        times: times(view),
+        locked_until: view.locked_until.map(Time),
+        result: outcome.and_then(result),
+        failure_reason: outcome.and_then(|it| it.reason).map(|it| it.as_str().to_owned()),
+        failure_class: outcome.and_then(Outcome::class).map(|it| match it {
+            Class::User => FailureClass::User,
+            Class::Infra => FailureClass::Infra,
+        }),
+        exit_code: outcome.and_then(|it| it.exit_code),
+        trace_id: view.claim.as_ref().map(|it| it.run.trace_id.clone()).or_else(|| old.trace_id.clone()),
+        conditions: conditions.into_iter().map(|it| settle(&old.conditions, it, now)).collect(),
+    }
+}
+
+fn acquired(view: &View, generation: Option<i64>) -> Condition {
+    if view.identity.is_some() {
+        return condition(Type::Acquired, true, Reason::Acquired, "the job's payload is stored", generation);
+    }
+    let lost = view.outcome.is_some();
+    let (reason, message) = if lost {
+        (Reason::ClaimLost, "GitHub granted the claim and its answer was lost")
+    } else {
+        (Reason::Acquiring, "the claim is under way")
+    };
+    condition(Type::Acquired, false, reason, message, generation)
+}
+
+fn complete(view: &View, generation: Option<i64>) -> Condition {
+    let Some(outcome) = &view.outcome else {
+        return condition(Type::Complete, false, Reason::Running, "", generation);
+    };
+    let message = outcome.reason.map_or_else(String::new, |it| it.as_str().to_owned());
+    condition(Type::Complete, true, outcome.condition_reason(), message, generation)
+}
+
+fn phase(summary: Summary) -> Phase {
+    match summary {
+        Summary::Acquiring => Phase::Acquiring,
+        Summary::Acquired => Phase::Acquired,
+        Summary::Starting => Phase::Starting,
+        Summary::Running => Phase::Running,
+        Summary::Succeeded => Phase::Succeeded,
+        Summary::Failed => Phase::Failed,
+        Summary::Cancelled => Phase::Cancelled,
+    }
+}
+
+/// A duplicate has none: the job's result is the other claim's.
+fn result(outcome: &Outcome) -> Option<JobResult> {
+    match outcome.result {
+        job::JobResult::Succeeded => Some(JobResult::Succeeded),
+        job::JobResult::Failed => Some(JobResult::Failed),
+        job::JobResult::Cancelled => Some(JobResult::Cancelled),
+        job::JobResult::Skipped => Some(JobResult::Skipped),
+        job::JobResult::Duplicate => None,
+    }
+}
+
+fn times(view: &View) -> Times {
+    let job::Times { offered, acquired, pod_created, scheduled: _, started, finished } = view.times;
+    Times {
+        offered: offered.map(Time),
+        acquired: acquired.map(Time),
+        pod_created: pod_created.map(Time),
+        started: started.map(Time),
+        finished: finished.map(Time),
+    }
+}

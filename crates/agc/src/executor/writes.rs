@@ -1,0 +1,240 @@
+//! W2 to W9: one function each. Every one bears repeating.
+
+use api::{RunnerJob, labels};
+use job::outcome::StopReason;
+use job::{Event, PodRefusal, naming};
+use json_patch::{
+    AddOperation, Patch as JsonPatch, PatchOperation, RemoveOperation, TestOperation, jsonptr::PointerBuf,
+};
+use k8s_openapi::api::core::v1::Pod;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
+use kube::api::{DeleteParams, Patch, PatchParams, PostParams, Preconditions};
+use kube::core::{ObjectMeta, Status};
+use kube::{Resource as _, ResourceExt as _};
+use runtime::telemetry::chain;
+use serde_json::{Value, json};
+
+use super::record::Record;
+use super::status::status as computed;
+use super::{PodFacts, Shared, View};
+use crate::payload;
+use crate::pod::build::{self, Work, worker_labels};
+
+/// How the POST of a pod ended.
+pub(super) enum Created {
+    Pod(PodFacts),
+    Not(Event),
+}
+
+impl PodFacts {
+    /// What writes about this pod need to know.
+    #[must_use]
+    pub fn of(pod: &Pod) -> Self {
+        Self {
+            name: pod.name_any(),
+            uid: pod.metadata.uid.clone().unwrap_or_default(),
+            node: pod.spec.as_ref().and_then(|it| it.node_name.clone()),
+            deleting: pod.metadata.deletion_timestamp.is_some(),
+        }
+    }
+}
+
+/// W2.
+pub(super) async fn store_payload(shared: &Shared, record: &Record, view: &View) -> Event {
+    let (Some(claim), Record::Present(owner)) = (&view.claim, record) else {
+        return Event::PayloadStoreFailed;
+    };
+    let name = view.offer.name.payload_secret();
+    let metadata = ObjectMeta {
+        name: Some(name.clone()),
+        namespace: Some(shared.platform.namespace.clone()),
+        labels: Some(worker_labels(
+            &shared.platform.gateway,
+            &view.offer.group.name,
+            view.offer.name.as_str(),
+        )),
+        owner_references: Some(owner_reference(owner).into_iter().collect()),
+        ..ObjectMeta::default()
+    };
+    let secret = match payload::secret(metadata, &claim.message, &claim.jit, &claim.run) {
+        Ok(secret) => secret,
+        Err(error) => {
+            tracing::warn!(job = %view.offer.name, error = %chain(&error), "the payload makes no Secret");
+            return Event::PayloadTooLarge;
+        }
+    };
+    let Ok(_permit) = shared.api_calls.acquire().await else { return Event::PayloadStoreFailed };
+    match shared.secrets.create(&PostParams::default(), &secret).await {
+        Ok(_) => Event::PayloadStored,
+        Err(kube::Error::Api(refusal)) if refusal.code == 413 => Event::PayloadTooLarge,
+        Err(kube::Error::Api(refusal)) if refusal.is_already_exists() => {
+            match shared.secrets.get_opt(&name).await {
+                Ok(Some(found)) if is_owned(&found.metadata, owner) => Event::PayloadStored,
+                _ => Event::PayloadStoreFailed,
+            }
+        }
+        Err(error) => {
+            tracing::warn!(job = %view.offer.name, error = %chain(&error), "the payload was not stored");
+            Event::PayloadStoreFailed
+        }
+    }
+}
+
+/// W3.
+pub(super) async fn create_pod(shared: &Shared, record: &Record, view: &View) -> Created {
+    let (Some(claim), Record::Present(owner)) = (&view.claim, record) else {
+        return Created::Not(Event::PodCreateFailed);
+    };
+    let Some(owner_reference) = owner_reference(owner) else { return Created::Not(Event::PodCreateFailed) };
+    let name = naming::pod(&view.offer.group.name, &claim.run.plan_id, &claim.run.job_id);
+    let work = Work {
+        name: &name,
+        owner: owner_reference,
+        payload_secret: &view.offer.name.payload_secret(),
+        run: &claim.run,
+        priority_class: view.priority_class.as_deref(),
+    };
+    let pod = build::build(&shared.platform, &view.offer.group.template, &work);
+    let Ok(_permit) = shared.api_calls.acquire().await else { return Created::Not(Event::PodCreateFailed) };
+    match shared.pods.create(&PostParams::default(), &pod).await {
+        Ok(created) => Created::Pod(PodFacts::of(&created)),
+        Err(kube::Error::Api(refusal)) if refusal.is_already_exists() => {
+            match shared.pods.get_opt(&name).await {
+                Ok(Some(found)) if is_owned(&found.metadata, owner) => Created::Pod(PodFacts::of(&found)),
+                Ok(Some(_)) => Created::Not(Event::PodRefused(PodRefusal::Duplicate)),
+                Ok(None) | Err(_) => Created::Not(Event::PodCreateFailed),
+            }
+        }
+        Err(error) => {
+            tracing::warn!(job = %view.offer.name, pod = name, error = %chain(&error), "the pod was not created");
+            Created::Not(refusal(&error))
+        }
+    }
+}
+
+/// Whether the API server would refuse the pod every time.
+fn refusal(error: &kube::Error) -> Event {
+    let kube::Error::Api(status) = error else { return Event::PodCreateFailed };
+    match status.code {
+        403 if is_quota(status) => Event::PodRefused(PodRefusal::Quota),
+        400 | 403 | 404 | 422 => Event::PodRefused(PodRefusal::Invalid),
+        _ => Event::PodCreateFailed,
+    }
+}
+
+fn is_quota(status: &Status) -> bool {
+    status.message.contains("exceeded quota") || status.message.contains("failed quota")
+}
+
+/// W4, W5, W6. The status goes over nothing that somebody else wrote meanwhile: then it is computed anew, once.
+pub(super) async fn status(shared: &Shared, record: &mut Record, view: &View) -> Result<(), kube::Error> {
+    let Record::Present(current) = record else { return Ok(()) };
+    let Ok(_permit) = shared.api_calls.acquire().await else { return Ok(()) };
+    let written = match write_status(shared, current, view).await {
+        Err(kube::Error::Api(conflict)) if conflict.is_conflict() => {
+            let Some(read) = shared.jobs.get_opt(&current.name_any()).await? else { return Ok(()) };
+            **current = read;
+            write_status(shared, current, view).await
+        }
+        written => written,
+    };
+    match written {
+        Ok(object) => **current = object,
+        // Somebody took our finalizer off: there is nobody left to tell.
+        Err(kube::Error::Api(gone)) if gone.code == 404 => {}
+        Err(error) => return Err(error),
+    }
+    Ok(())
+}
+
+async fn write_status(shared: &Shared, current: &RunnerJob, view: &View) -> Result<RunnerJob, kube::Error> {
+    let old = current.status.clone().unwrap_or_default();
+    let wanted = computed(view, &old, current.metadata.generation, shared.now());
+    let patch = json!({
+        "metadata": { "resourceVersion": current.metadata.resource_version, "uid": current.metadata.uid },
+        "status": wanted,
+    });
+    shared.jobs.patch_status(&current.name_any(), &PatchParams::default(), &Patch::Merge(patch)).await
+}
+
+/// Stamps the pod, then deletes it with its grace. A pod that is gone needs neither.
+pub(super) async fn stop_worker(shared: &Shared, view: &View, reason: StopReason) -> Result<(), kube::Error> {
+    let Some(pod) = &view.pod else { return Ok(()) };
+    let Ok(_permit) = shared.api_calls.acquire().await else { return Ok(()) };
+    let stamp = json!({
+        "metadata": { "uid": pod.uid, "annotations": { labels::DELETION_REASON: reason.as_str() } }
+    });
+    let stamped = shared.pods.patch(&pod.name, &PatchParams::default(), &Patch::Merge(stamp)).await;
+    if gone(stamped.map(drop))? {
+        return Ok(());
+    }
+    let preconditions = Preconditions { uid: Some(pod.uid.clone()), ..Preconditions::default() };
+    let params = DeleteParams { preconditions: Some(preconditions), ..DeleteParams::default() };
+    gone(shared.pods.delete(&pod.name, &params).await.map(drop)).map(drop)
+}
+
+/// W7.
+pub(super) async fn delete_payload(shared: &Shared, view: &View) -> Result<(), kube::Error> {
+    let Ok(_permit) = shared.api_calls.acquire().await else { return Ok(()) };
+    let deleted = shared.secrets.delete(&view.offer.name.payload_secret(), &DeleteParams::default()).await;
+    gone(deleted.map(drop)).map(drop)
+}
+
+/// W9: our finalizer off, and on it what people want to see: why the job failed, and what will delete the pod.
+pub(super) async fn release_pod(shared: &Shared, view: &View) -> Result<(), kube::Error> {
+    let Some(pod) = &view.pod else { return Ok(()) };
+    let Ok(_permit) = shared.api_calls.acquire().await else { return Ok(()) };
+    // Nobody else puts a finalizer in front of ours on a pod that we make; if somebody does, look where ours is.
+    let first = release_patch(0, view);
+    match shared.pods.patch(&pod.name, &PatchParams::default(), &Patch::Json::<()>(first)).await {
+        Err(kube::Error::Api(stale)) if stale.code == 422 || stale.code == 409 => {}
+        written => return gone(written.map(drop)).map(drop),
+    }
+    let Some(found) = shared.pods.get_opt(&pod.name).await? else { return Ok(()) };
+    let index = found.finalizers().iter().position(|it| it == labels::FINALIZER_JOB);
+    let (Some(index), true) = (index, found.uid().as_deref() == Some(&pod.uid)) else { return Ok(()) };
+    let second = release_patch(index, view);
+    let written = shared.pods.patch(&pod.name, &PatchParams::default(), &Patch::Json::<()>(second)).await;
+    gone(written.map(drop)).map(drop)
+}
+
+fn release_patch(index: usize, view: &View) -> JsonPatch {
+    let index = index.to_string();
+    let finalizer = PointerBuf::from_tokens(["metadata", "finalizers", &index]);
+    let annotation = |key: &str, value: &str| {
+        PatchOperation::Add(AddOperation {
+            path: PointerBuf::from_tokens(["metadata", "annotations", key]),
+            value: Value::String(value.to_owned()),
+        })
+    };
+    let reason = view.outcome.as_ref().and_then(|it| it.reason);
+    let deleting = view.pod.as_ref().is_some_and(|it| it.deleting);
+    let mut operations = vec![
+        PatchOperation::Test(TestOperation { path: finalizer.clone(), value: json!(labels::FINALIZER_JOB) }),
+        PatchOperation::Remove(RemoveOperation { path: finalizer }),
+    ];
+    operations.extend(reason.map(|it| annotation(labels::FAILURE_REASON, it.as_str())));
+    // Whatever deletes it from here on is routine; a reason that stands already says more.
+    operations
+        .extend((!deleting).then(|| annotation(labels::DELETION_REASON, StopReason::CompletedTtl.as_str())));
+    JsonPatch(operations)
+}
+
+/// The RunnerJob as the controlling owner of what is written for it.
+fn owner_reference(owner: &RunnerJob) -> Option<OwnerReference> {
+    owner.controller_owner_ref(&()).map(|it| OwnerReference { block_owner_deletion: None, ..it })
+}
+
+fn is_owned(object: &ObjectMeta, owner: &RunnerJob) -> bool {
+    let uid = owner.metadata.uid.as_deref().unwrap_or_default();
+    operator::apply::ownership(object, uid) == operator::apply::Ownership::Ours
+}
+
+/// Whether the object is gone already, or is another one of that name.
+fn gone(result: Result<(), kube::Error>) -> Result<bool, kube::Error> {
+    match result {
+        Ok(()) => Ok(false),
+        Err(kube::Error::Api(status)) if status.code == 404 || status.code == 409 => Ok(true),
+        Err(error) => Err(error),
+    }
+}

@@ -1,0 +1,55 @@
+//! GitHub as the parts of this program see it, bundled once.
+
+use github::{Ambient, App, Client, RunnerAuth, Timers};
+use github_proto::JitBlob;
+use github_proto::broker::{Architecture, RunnerStatus};
+use github_proto::jit::{JitConfig, JitError};
+use std::sync::Arc;
+
+/// What every call to GitHub takes. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct GitHub {
+    /// Connections.
+    pub client: Client,
+    /// REST calls with the installation's token.
+    pub app: App,
+    /// Clock and jitter.
+    pub ambient: Ambient,
+    /// Waits.
+    pub timers: Timers,
+    /// Who we are, for people to see at GitHub.
+    pub owner: String,
+    /// The runner version that will execute the jobs.
+    pub runner_version: String,
+    /// GitHub's runner group.
+    pub runner_group_id: u64,
+    /// The processor of the workers.
+    pub architecture: Architecture,
+}
+
+impl GitHub {
+    /// The token source of the runner that this configuration belongs to.
+    ///
+    /// # Errors
+    /// The configuration is none.
+    pub fn runner(&self, jit: &JitBlob) -> Result<RunnerAuth, JitError> {
+        let config = Arc::new(JitConfig::decode(jit.expose())?);
+        Ok(RunnerAuth::new(config, self.client.clone(), self.ambient.clone(), self.timers.clone()))
+    }
+
+    /// A session of that runner.
+    #[must_use]
+    pub fn session(&self, auth: RunnerAuth, fresh: bool, status: RunnerStatus) -> github::session::Session {
+        github::session::Session::start(github::session::SessionConfig {
+            client: self.client.clone(),
+            auth,
+            owner: self.owner.clone(),
+            version: self.runner_version.clone(),
+            architecture: self.architecture,
+            fresh,
+            status,
+            ambient: self.ambient.clone(),
+            timers: self.timers.clone(),
+        })
+    }
+}

@@ -1,0 +1,134 @@
+//! The two containers that are ours: the one that runs the job, and the one that delivers wrapper and payload.
+
+use std::collections::BTreeMap;
+
+use api::names;
+use handoff::worker::{ENV_GITHUB_CA, ENV_PAYLOAD_DIR, ENV_PROXY_CA, GITHUB_CA_DIR, PAYLOAD_DIR, RUN_DIR};
+use k8s_openapi::api::core::v1::{
+    Capabilities, Container, EnvVar, PodSpec, ResourceRequirements, SeccompProfile, SecurityContext,
+    VolumeMount,
+};
+use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
+
+use super::{Platform, Template, wrapper};
+
+/// Volume of the egress proxy's CA.
+pub(super) const PROXY_CA_VOLUME: &str = "actions-gateway-proxy-ca";
+const PROXY_CA_DIR: &str = "/etc/actions-gateway/proxy-ca";
+
+/// The user of our images: nobody's, and not root.
+const USER: i64 = 65532;
+
+/// Makes the `runner` container run the wrapper; adds one if the template has none.
+pub(super) fn runner(spec: &mut PodSpec, platform: &Platform, template: &Template) {
+    let position =
+        spec.containers.iter().position(|it| it.name == names::RUNNER_CONTAINER).unwrap_or_else(|| {
+            spec.containers
+                .insert(0, Container { name: names::RUNNER_CONTAINER.to_owned(), ..Container::default() });
+            0
+        });
+    let runner = &mut spec.containers[position];
+    let image = runner.image.take().filter(|it| !it.is_empty());
+    runner.image =
+        image.or_else(|| template.worker_image.clone()).or_else(|| Some(platform.worker_image.clone()));
+    runner.command = Some(vec![wrapper()]);
+    runner.args = None;
+    // The report is a file that the kubelet reads; logs are no substitute for it.
+    runner.termination_message_path = None;
+    runner.termination_message_policy = Some("File".to_owned());
+    set_env(runner, environment(platform));
+    add_mounts(runner, run_mounts(platform));
+}
+
+/// Puts the install container in front of the template's own init containers, so that a sidecar among them starts
+/// after it.
+pub(super) fn install(spec: &mut PodSpec, platform: &Platform) {
+    let install = Container {
+        name: names::INSTALL_CONTAINER.to_owned(),
+        image: Some(platform.wrapper_image.clone()),
+        image_pull_policy: Some("IfNotPresent".to_owned()),
+        args: Some(vec!["install".to_owned(), RUN_DIR.to_owned()]),
+        env: Some(vec![variable(ENV_PAYLOAD_DIR, PAYLOAD_DIR)]),
+        resources: Some(install_resources()),
+        security_context: Some(hardened()),
+        volume_mounts: Some(vec![
+            mount(names::RUN_VOLUME, RUN_DIR, false),
+            mount(names::PAYLOAD_VOLUME, PAYLOAD_DIR, true),
+        ]),
+        ..Container::default()
+    };
+    spec.init_containers.get_or_insert_default().insert(0, install);
+}
+
+/// Below any runner's own, so it costs nothing: a pod needs the larger of the two. The files it writes stay in
+/// memory and count.
+fn install_resources() -> ResourceRequirements {
+    let amounts = |cpu: &str, memory: &str| {
+        Some(BTreeMap::from([
+            ("cpu".to_owned(), Quantity(cpu.to_owned())),
+            ("memory".to_owned(), Quantity(memory.to_owned())),
+        ]))
+    };
+    ResourceRequirements { requests: amounts("10m", "32Mi"), limits: amounts("500m", "128Mi"), claims: None }
+}
+
+fn hardened() -> SecurityContext {
+    SecurityContext {
+        allow_privilege_escalation: Some(false),
+        capabilities: Some(Capabilities { drop: Some(vec!["ALL".to_owned()]), add: None }),
+        read_only_root_filesystem: Some(true),
+        run_as_non_root: Some(true),
+        run_as_user: Some(USER),
+        seccomp_profile: Some(SeccompProfile { type_: "RuntimeDefault".to_owned(), localhost_profile: None }),
+        ..SecurityContext::default()
+    }
+}
+
+fn environment(platform: &Platform) -> Vec<EnvVar> {
+    let mut environment: Vec<EnvVar> =
+        platform.proxy.iter().map(|(name, value)| variable(name, value)).collect();
+    let file = |dir: &str| format!("{dir}/{}", names::CA_KEY);
+    if platform.proxy_ca.is_some() {
+        environment.push(variable(ENV_PROXY_CA, &file(PROXY_CA_DIR)));
+    }
+    if platform.github_ca.is_some() {
+        environment.push(variable(ENV_GITHUB_CA, &file(GITHUB_CA_DIR)));
+    }
+    environment
+}
+
+fn run_mounts(platform: &Platform) -> Vec<VolumeMount> {
+    let mut mounts = vec![mount(names::RUN_VOLUME, RUN_DIR, false)];
+    if platform.proxy_ca.is_some() {
+        mounts.push(mount(PROXY_CA_VOLUME, PROXY_CA_DIR, true));
+    }
+    if platform.github_ca.is_some() {
+        mounts.push(mount(names::GITHUB_CA_VOLUME, GITHUB_CA_DIR, true));
+    }
+    mounts
+}
+
+/// Ours replace variables of the same name.
+fn set_env(container: &mut Container, ours: Vec<EnvVar>) {
+    let mut all = container.env.take().unwrap_or_default();
+    all.retain(|it| !ours.iter().any(|other| other.name == it.name));
+    all.extend(ours);
+    container.env = Some(all).filter(|it| !it.is_empty());
+}
+
+fn add_mounts(container: &mut Container, ours: Vec<VolumeMount>) {
+    container.volume_mounts.get_or_insert_default().extend(ours);
+}
+
+fn variable(name: &str, value: &str) -> EnvVar {
+    EnvVar { name: name.to_owned(), value: Some(value.to_owned()), value_from: None }
+}
+
+fn mount(name: &str, path: &str, read_only: bool) -> VolumeMount {
+    VolumeMount {
+        name: name.to_owned(),
+        mount_path: path.to_owned(),
+        read_only: read_only.then_some(true),
+        ..VolumeMount::default()
+    }
+}

@@ -1,0 +1,136 @@
+use super::*;
+
+fn platform(profile: Profile) -> Platform {
+    Platform {
+        namespace: "team-a".into(),
+        gateway: "team-a".into(),
+        worker_image: "runner:default".into(),
+        wrapper_image: "wrapper:1".into(),
+        service_account: names::WORKER.into(),
+        profile,
+        proxy: BTreeMap::new(),
+        proxy_ca: None,
+        github_ca: None,
+    }
+}
+
+fn template(yaml: &str) -> Template {
+    let pod = api::pod_template::parse(&serde_yaml::from_str(yaml).unwrap()).unwrap();
+    Template { group: "blue".into(), pod, worker_image: None, lifetime_seconds: Some(43_200) }
+}
+
+fn run() -> RunInfo {
+    RunInfo {
+        repository: "synthetic-org/demo-repo".into(),
+        workflow: "ci".into(),
+        job_name: "build (linux)".into(),
+        run_id: "7700000001".into(),
+        run_attempt: 1,
+        trace_id: "0123456789abcdef0123456789abcdef".into(),
+        ..RunInfo::default()
+    }
+}
+
+fn owner() -> OwnerReference {
+    OwnerReference {
+        api_version: "actions-gateway.github.com/v1alpha1".into(),
+        kind: "RunnerJob".into(),
+        name: "blue-0123456789".into(),
+        uid: "uid-of-the-runner-job".into(),
+        controller: Some(true),
+        block_owner_deletion: None,
+    }
+}
+
+fn built(platform: &Platform, template: &Template, priority_class: Option<&str>) -> Pod {
+    let run = run();
+    let work = Work {
+        name: "blue-0123456789ab",
+        owner: owner(),
+        payload_secret: "blue-0123456789-payload",
+        run: &run,
+        priority_class,
+    };
+    build(platform, template, &work)
+}
+
+#[test]
+fn an_empty_template_makes_a_restricted_worker() {
+    insta::assert_yaml_snapshot!(built(&platform(Profile::Restricted), &template("{}"), None));
+}
+
+#[test]
+fn a_baseline_worker_keeps_what_its_template_says_and_goes_out_by_the_proxy() {
+    let through_proxy = Platform {
+        proxy: [
+            ("HTTPS_PROXY", "https://actions-gateway-proxy:8080"),
+            ("https_proxy", "https://actions-gateway-proxy:8080"),
+        ]
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .into(),
+        proxy_ca: Some("actions-gateway-trust".into()),
+        github_ca: Some("ghes-ca".into()),
+        ..platform(Profile::Baseline)
+    };
+    let template = Template {
+        worker_image: Some("runner:of-the-group".into()),
+        ..template(
+            "
+            metadata: { labels: { team: blue }, annotations: { note: kept } }
+            spec:
+              activeDeadlineSeconds: 600
+              terminationGracePeriodSeconds: 90
+              nodeSelector: { disk: ssd }
+              initContainers: [{ name: warm-up, image: busybox }]
+              containers:
+              - { name: sidecar, image: redis }
+              - { name: runner, env: [{ name: GREETING, value: hello }], resources: { requests: { cpu: 2 } } }
+              volumes: [{ name: cache, emptyDir: {} }]
+            ",
+        )
+    };
+    insta::assert_yaml_snapshot!(built(&through_proxy, &template, Some("high")));
+}
+
+#[test]
+fn a_privileged_worker_gets_no_security_defaults_but_the_fence_stays() {
+    let template =
+        template("{ spec: { containers: [{ name: runner, securityContext: { privileged: true } }] } }");
+    insta::assert_yaml_snapshot!(built(&platform(Profile::Privileged), &template, None));
+}
+
+#[test]
+fn no_template_opens_the_fence() {
+    let mut hostile = template("{}");
+    hostile.pod.spec = Some(PodSpec {
+        service_account_name: Some("admin".into()),
+        service_account: Some("admin".into()),
+        automount_service_account_token: Some(true),
+        host_network: Some(true),
+        host_pid: Some(true),
+        host_ipc: Some(true),
+        restart_policy: Some("Always".into()),
+        termination_grace_period_seconds: Some(1),
+        priority: Some(2_000_000_000),
+        ..PodSpec::default()
+    });
+    let pod = built(&platform(Profile::Privileged), &hostile, None);
+    let fence = built(&platform(Profile::Privileged), &template("{}"), None);
+    assert_eq!(pod, fence, "whatever it says about reserved fields, the pod is the same");
+}
+
+#[test]
+fn only_the_install_container_sees_the_payload_secret() {
+    let pod = built(
+        &platform(Profile::Baseline),
+        &template("{ spec: { initContainers: [{ name: other, image: x }] } }"),
+        None,
+    );
+    let spec = pod.spec.unwrap();
+    let all = spec.init_containers.iter().flatten().chain(&spec.containers);
+    let mounting: Vec<&str> = all
+        .filter(|it| it.volume_mounts.iter().flatten().any(|mount| mount.name == names::PAYLOAD_VOLUME))
+        .map(|it| it.name.as_str())
+        .collect();
+    assert_eq!(mounting, [names::INSTALL_CONTAINER]);
+}

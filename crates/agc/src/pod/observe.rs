@@ -1,0 +1,175 @@
+//! Reads a worker pod: the whole of what the job needs to know, each time. Pure.
+
+use api::{labels, names};
+use handoff::worker::{TaskResult, TerminationReport};
+use jiff::{SignedDuration, Timestamp};
+use job::outcome::{Disruption, Report};
+use job::{Ending, JobResult, PodStage, PodView, StartFailure, StopReason};
+use k8s_openapi::api::core::v1::{ContainerStateTerminated, ContainerStatus, Pod, PodCondition, PodStatus};
+
+/// What the job needs to know of its pod. `now` is when the pod was seen, for ends that carry no time.
+#[must_use]
+pub fn observe(pod: &Pod, now: Timestamp) -> PodView {
+    let none = PodStatus::default();
+    let status = pod.status.as_ref().unwrap_or(&none);
+    PodView {
+        stage: stage(pod, status, now),
+        created: pod.metadata.creation_timestamp.as_ref().map_or(now, |it| it.0),
+        scheduled: condition(status, "PodScheduled")
+            .and_then(|it| it.last_transition_time.as_ref())
+            .map(|it| it.0),
+        gone_by: pod.metadata.deletion_timestamp.as_ref().map(|it| it.0),
+        disruption: disruption(status),
+        held: pod.metadata.finalizers.iter().flatten().any(|it| it == labels::FINALIZER_JOB),
+    }
+}
+
+/// The termination report of the `runner` container, if it left one.
+#[must_use]
+pub fn report(pod: &Pod) -> Option<TerminationReport> {
+    let terminated = runner(pod.status.as_ref()?)?.state.as_ref()?.terminated.as_ref()?;
+    TerminationReport::from_message(terminated.message.as_deref()?)
+}
+
+fn stage(pod: &Pod, status: &PodStatus, now: Timestamp) -> PodStage {
+    let state = runner(status).and_then(|it| it.state.as_ref());
+    let terminated = state.and_then(|it| it.terminated.as_ref());
+    let ended = matches!(status.phase.as_deref(), Some("Succeeded" | "Failed"));
+    // The kubelet ends a pod that it was given; one that was never placed has nobody to end it.
+    let unplaced = pod.metadata.deletion_timestamp.is_some()
+        && pod.spec.as_ref().is_none_or(|it| it.node_name.is_none());
+    if terminated.is_some() || ended || unplaced {
+        return PodStage::Ended(ending(pod, status, terminated, now));
+    }
+    match state.and_then(|it| it.running.as_ref()) {
+        Some(running) => PodStage::Running { since: running.started_at.as_ref().map_or(now, |it| it.0) },
+        None => PodStage::Pending(start_failure(status)),
+    }
+}
+
+fn ending(
+    pod: &Pod,
+    status: &PodStatus,
+    terminated: Option<&ContainerStateTerminated>,
+    now: Timestamp,
+) -> Ending {
+    let at = terminated.and_then(|it| it.finished_at.as_ref()).map_or(now, |it| it.0);
+    Ending {
+        at,
+        exit_code: terminated.map(|it| it.exit_code),
+        oom_killed: terminated.is_some_and(|it| it.reason.as_deref() == Some("OOMKilled")),
+        init_failed: init_failed(status),
+        deadline_exceeded: status.reason.as_deref() == Some("DeadlineExceeded"),
+        report: terminated.map_or(Report::Missing, read_report),
+        disruption: disruption(status),
+        deletion_requested: deletion_requested(pod).is_some_and(|it| terminated.is_none() || it <= at),
+        stamp: stamp(pod),
+    }
+}
+
+/// When the deletion was asked for: the API server writes when it is to be over.
+fn deletion_requested(pod: &Pod) -> Option<Timestamp> {
+    let over = pod.metadata.deletion_timestamp.as_ref()?.0;
+    let grace = pod.metadata.deletion_grace_period_seconds.unwrap_or_default();
+    over.checked_sub(SignedDuration::from_secs(grace)).ok()
+}
+
+fn stamp(pod: &Pod) -> Option<StopReason> {
+    pod.metadata.annotations.as_ref()?.get(labels::DELETION_REASON)?.parse().ok()
+}
+
+fn read_report(terminated: &ContainerStateTerminated) -> Report {
+    let message = terminated.message.as_deref().unwrap_or_default();
+    let Some(report) = TerminationReport::from_message(message) else { return Report::Missing };
+    let concluded = |result| Report::Concluded { result, oom_kills: 0 };
+    match report.result {
+        Some(TaskResult::Succeeded | TaskResult::SucceededWithIssues) => concluded(JobResult::Succeeded),
+        Some(TaskResult::Failed) => concluded(JobResult::Failed),
+        Some(TaskResult::Canceled) => concluded(JobResult::Cancelled),
+        Some(TaskResult::Skipped) => concluded(JobResult::Skipped),
+        Some(TaskResult::Abandoned) => Report::RunnerDied { oom_kills: 0 },
+        None if report.exit.is_some() => Report::RunnerDied { oom_kills: 0 },
+        None => Report::WrapperFailed,
+    }
+}
+
+fn init_failed(status: &PodStatus) -> bool {
+    let states = status.init_container_statuses.iter().flatten().filter_map(|it| it.state.as_ref());
+    states.filter_map(|it| it.terminated.as_ref()).any(|it| it.exit_code != 0)
+}
+
+fn runner(status: &PodStatus) -> Option<&ContainerStatus> {
+    status.container_statuses.iter().flatten().find(|it| it.name == names::RUNNER_CONTAINER)
+}
+
+/// A condition that is true.
+fn condition<'a>(status: &'a PodStatus, type_: &str) -> Option<&'a PodCondition> {
+    status.conditions.iter().flatten().find(|it| it.type_ == type_ && it.status == "True")
+}
+
+/// What the cluster does to the pod: as its condition says, or for older kubelets its status.
+fn disruption(status: &PodStatus) -> Option<Disruption> {
+    let message = status.message.as_deref().unwrap_or_default();
+    let target = condition(status, "DisruptionTarget").and_then(|it| it.reason.as_deref());
+    match target {
+        Some("PreemptionByScheduler" | "PreemptionByKubeScheduler") => Some(Disruption::Preempted),
+        Some("EvictionByEvictionAPI") => Some(Disruption::Drained),
+        Some("DeletionByTaintManager" | "DeletionByPodGC") => Some(Disruption::NodeLost),
+        Some(_) => Some(eviction(message)),
+        None => match status.reason.as_deref() {
+            Some("Evicted") => Some(eviction(message)),
+            Some("Preempting") => Some(Disruption::Preempted),
+            Some("NodeLost") => Some(Disruption::NodeLost),
+            Some("Terminated" | "NodeShutdown" | "Shutdown") => Some(Disruption::EvictedOther),
+            _ => None,
+        },
+    }
+}
+
+/// The kubelet's message names the resource under pressure.
+fn eviction(message: &str) -> Disruption {
+    let message = message.to_ascii_lowercase();
+    let says = |words: &[&str]| words.iter().any(|it| message.contains(it));
+    if says(&["resource: memory", "memory available", "memory pressure"]) {
+        Disruption::EvictedMemory
+    } else if says(&["ephemeral", "disk", "inodes", "emptydir"]) {
+        Disruption::EvictedDisk
+    } else {
+        Disruption::EvictedOther
+    }
+}
+
+/// The first container that cannot start, and why.
+fn start_failure(status: &PodStatus) -> Option<StartFailure> {
+    let statuses =
+        status.init_container_statuses.iter().flatten().chain(status.container_statuses.iter().flatten());
+    statuses.filter_map(|it| it.state.as_ref()?.waiting.as_ref()).find_map(|waiting| {
+        let message = waiting.message.as_deref().unwrap_or_default();
+        match waiting.reason.as_deref()? {
+            "ErrImageNeverPull" | "InvalidImageName" => Some(StartFailure::ImageName),
+            "ErrImagePull" | "ImagePullBackOff" if !may_pass(message) => Some(StartFailure::ImagePull),
+            "CreateContainerConfigError" | "CreateContainerError" => Some(StartFailure::ContainerConfig),
+            _ => None,
+        }
+    })
+}
+
+/// Whether a pull failed in a way that passes by itself: such a pod has until its pending deadline.
+fn may_pass(message: &str) -> bool {
+    const PASSING: [&str; 9] = [
+        "timeout",
+        "deadline exceeded",
+        "connection refused",
+        "connection reset",
+        "temporary failure",
+        "toomanyrequests",
+        "429",
+        "503 service",
+        "tls handshake",
+    ];
+    let message = message.to_ascii_lowercase();
+    PASSING.iter().any(|it| message.contains(it))
+}
+
+#[cfg(test)]
+mod tests;

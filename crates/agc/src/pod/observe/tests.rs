@@ -1,0 +1,148 @@
+use super::*;
+
+const NOW: Timestamp = Timestamp::UNIX_EPOCH;
+
+fn pod(yaml: &str) -> Pod {
+    let mut pod: Pod = serde_yaml::from_str(yaml).unwrap();
+    pod.metadata.creation_timestamp.get_or_insert(k8s_openapi::apimachinery::pkg::apis::meta::v1::Time(NOW));
+    pod.spec.get_or_insert_default().node_name.get_or_insert("node-1".into());
+    pod
+}
+
+fn ended(yaml: &str) -> Ending {
+    match observe(&pod(yaml), NOW).stage {
+        PodStage::Ended(ending) => ending,
+        other => panic!("not ended: {other:?}"),
+    }
+}
+
+fn pending(yaml: &str) -> Option<StartFailure> {
+    match observe(&pod(yaml), NOW).stage {
+        PodStage::Pending(failure) => failure,
+        other => panic!("not pending: {other:?}"),
+    }
+}
+
+fn terminated(state: &str) -> String {
+    format!(
+        "status: {{ phase: Failed, containerStatuses: [{{ name: runner, image: i, imageID: i, ready: false, restartCount: 0, state: {{ terminated: {state} }} }}] }}"
+    )
+}
+
+fn waiting(list: &str, container: &str, reason: &str, message: &str) -> String {
+    format!(
+        "status: {{ phase: Pending, {list}: [{{ name: {container}, image: i, imageID: '', ready: false, restartCount: 0, state: {{ waiting: {{ reason: {reason}, message: {message:?} }} }} }}] }}"
+    )
+}
+
+#[test]
+fn a_report_is_read_from_the_runner_container() {
+    let ending = ended(&terminated(r#"{ exitCode: 0, message: '{"v":1,"result":"succeeded","exit":100}' }"#));
+    assert_eq!(ending.report, Report::Concluded { result: JobResult::Succeeded, oom_kills: 0 });
+    let ending = ended(&terminated(r#"{ exitCode: 1, message: '{"v":1,"exit":137}' }"#));
+    assert_eq!(ending.report, Report::RunnerDied { oom_kills: 0 });
+    let ending = ended(&terminated(r#"{ exitCode: 1, message: '{"v":1,"error":"no payload"}' }"#));
+    assert_eq!(ending.report, Report::WrapperFailed);
+}
+
+#[test]
+fn a_missing_or_broken_report_is_data() {
+    for message in ["''", "'{\"v\":2}'", "'core dumped'"] {
+        let ending = ended(&terminated(&format!("{{ exitCode: 139, message: {message} }}")));
+        assert_eq!((ending.report, ending.exit_code), (Report::Missing, Some(139)), "{message}");
+    }
+}
+
+#[test]
+fn memory_and_deadline_are_seen() {
+    assert!(ended(&terminated("{ exitCode: 137, reason: OOMKilled }")).oom_killed);
+    assert!(ended("status: { phase: Failed, reason: DeadlineExceeded }").deadline_exceeded);
+}
+
+#[test]
+fn the_cluster_says_why_it_takes_a_pod_away() {
+    let by_condition = [
+        ("PreemptionByScheduler", "", Disruption::Preempted),
+        ("EvictionByEvictionAPI", "", Disruption::Drained),
+        ("DeletionByTaintManager", "", Disruption::NodeLost),
+        ("DeletionByPodGC", "", Disruption::NodeLost),
+        (
+            "TerminationByKubelet",
+            "The node was low on resource: memory. Threshold quantity: 100Mi",
+            Disruption::EvictedMemory,
+        ),
+        ("TerminationByKubelet", "The node was low on resource: ephemeral-storage.", Disruption::EvictedDisk),
+        (
+            "TerminationByKubelet",
+            "Pod was terminated in response to imminent node shutdown.",
+            Disruption::EvictedOther,
+        ),
+    ];
+    for (reason, message, expected) in by_condition {
+        let yaml = format!(
+            "status: {{ phase: Failed, message: {message:?}, conditions: [{{ type: DisruptionTarget, status: 'True', reason: {reason} }}] }}"
+        );
+        assert_eq!(ended(&yaml).disruption, Some(expected), "{reason} {message}");
+    }
+    assert_eq!(
+        ended("status: { phase: Failed, reason: Evicted, message: 'low on resource: memory' }").disruption,
+        Some(Disruption::EvictedMemory)
+    );
+    assert_eq!(ended("status: { phase: Failed }").disruption, None);
+}
+
+#[test]
+fn a_deletion_counts_only_if_it_was_asked_for_before_the_container_ended() {
+    let yaml = |finished: &str| {
+        format!(
+            "{{ metadata: {{ deletionTimestamp: '2026-01-01T00:01:00Z', deletionGracePeriodSeconds: 30 }}, {} }}",
+            terminated(&format!("{{ exitCode: 1, finishedAt: '{finished}' }}"))
+        )
+    };
+    assert!(ended(&yaml("2026-01-01T00:00:40Z")).deletion_requested);
+    assert!(!ended(&yaml("2026-01-01T00:00:20Z")).deletion_requested, "it ended before anybody asked");
+}
+
+#[test]
+fn our_own_deletion_carries_its_stamp() {
+    let yaml = "{ metadata: { annotations: { actions-gateway.github.com/deletion-reason: lock_lost } }, status: { phase: Failed } }";
+    assert_eq!(ended(yaml).stamp, Some(StopReason::LockLost));
+}
+
+#[test]
+fn a_deleted_pod_that_was_never_placed_has_ended() {
+    let mut unplaced =
+        pod("{ metadata: { deletionTimestamp: '2026-01-01T00:00:00Z' }, status: { phase: Pending } }");
+    unplaced.spec.as_mut().unwrap().node_name = None;
+    assert!(matches!(observe(&unplaced, NOW).stage, PodStage::Ended(_)));
+    unplaced.spec.as_mut().unwrap().node_name = Some("node".into());
+    assert!(matches!(observe(&unplaced, NOW).stage, PodStage::Pending(None)));
+}
+
+#[test]
+fn a_container_that_never_will_start_is_told_from_one_that_may() {
+    let runner = |reason, message| pending(&waiting("containerStatuses", "runner", reason, message));
+    assert_eq!(runner("ContainerCreating", ""), None);
+    assert_eq!(runner("InvalidImageName", ""), Some(StartFailure::ImageName));
+    assert_eq!(runner("ErrImageNeverPull", ""), Some(StartFailure::ImageName));
+    assert_eq!(runner("ErrImagePull", "manifest unknown: not found"), Some(StartFailure::ImagePull));
+    assert_eq!(runner("ImagePullBackOff", "Back-off pulling image"), Some(StartFailure::ImagePull));
+    assert_eq!(runner("ErrImagePull", "dial tcp: i/o timeout"), None);
+    assert_eq!(
+        runner("CreateContainerConfigError", "configmap not found"),
+        Some(StartFailure::ContainerConfig)
+    );
+    let init = pending(&waiting("initContainerStatuses", names::INSTALL_CONTAINER, "ErrImageNeverPull", ""));
+    assert_eq!(init, Some(StartFailure::ImageName));
+}
+
+#[test]
+fn a_running_runner_runs_whatever_its_sidecars_do() {
+    let yaml = "status: { phase: Running, containerStatuses: [
+        { name: sidecar, image: i, imageID: i, ready: false, restartCount: 0, state: { waiting: { reason: CrashLoopBackOff } } },
+        { name: runner, image: i, imageID: i, ready: true, restartCount: 0, state: { running: { startedAt: '2026-01-01T00:00:00Z' } } }] }";
+    assert_eq!(
+        observe(&pod(yaml), NOW).stage,
+        PodStage::Running { since: "2026-01-01T00:00:00Z".parse().unwrap() }
+    );
+}

@@ -1,0 +1,131 @@
+//! Removes what is only on show: finished pods after their time, settled `RunnerJob`s beyond what the group keeps,
+//! pods that no job stands behind. What is due is decided by pure functions over what the watches know.
+
+mod due;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use api::{RunnerJob, labels};
+use github::Ambient;
+use job::StopReason;
+use k8s_openapi::api::core::v1::Pod;
+use kube::api::{DeleteParams, Patch, PatchParams, Preconditions};
+use kube::{Api, Client, ResourceExt as _};
+use operator::finalizer;
+use serde_json::json;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use crate::group::Group;
+use crate::metrics::Metrics;
+use crate::watches::Stores;
+pub use due::{Reap, finished_pods, orphans, surplus_jobs};
+
+/// Often enough for a `completedPodTTL` of zero to mean soon.
+const ROUND: Duration = Duration::from_secs(5);
+
+/// The groups as they are, by name.
+pub type Groups = watch::Receiver<BTreeMap<String, Arc<Group>>>;
+
+/// Looks at everything every few seconds.
+pub struct Reaper {
+    pods: Api<Pod>,
+    jobs: Api<RunnerJob>,
+    stores: Stores,
+    groups: Groups,
+    metrics: Metrics,
+    namespace: String,
+    ambient: Ambient,
+}
+
+impl Reaper {
+    /// Reaps in `namespace`.
+    #[must_use]
+    pub fn new(
+        client: Client,
+        namespace: &str,
+        stores: Stores,
+        groups: Groups,
+        metrics: Metrics,
+        ambient: Ambient,
+    ) -> Self {
+        let pods = Api::namespaced(client.clone(), namespace);
+        let jobs = Api::namespaced(client, namespace);
+        Self { pods, jobs, stores, groups, metrics, namespace: namespace.to_owned(), ambient }
+    }
+
+    /// Runs until told to stop.
+    pub async fn run(self, stop: CancellationToken) {
+        loop {
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = tokio::time::sleep(ROUND) => {}
+            }
+            self.round().await;
+        }
+    }
+
+    /// One look at everything.
+    pub async fn round(&self) {
+        let now = self.ambient.now();
+        let groups = self.groups.borrow().clone();
+        let pods = self.stores.pods.state();
+        let jobs = self.stores.runner_jobs();
+        for reap in finished_pods(&pods, &groups, now) {
+            self.reap(&reap).await;
+        }
+        for reap in orphans(&pods, &jobs, now) {
+            self.reap(&reap).await;
+        }
+        for name in surplus_jobs(&jobs, &pods, &groups, now) {
+            match self.jobs.delete(&name, &DeleteParams::default()).await {
+                Ok(_) => tracing::debug!(runner_job = name, "history pruned"),
+                Err(error) if is_gone(&error) => {}
+                Err(error) => tracing::warn!(runner_job = name, %error, "history was not pruned"),
+            }
+        }
+    }
+
+    async fn reap(&self, reap: &Reap) {
+        if let Err(error) = self.delete(reap).await {
+            let error = runtime::telemetry::chain(&error);
+            tracing::warn!(pod = reap.pod.name_any(), %error, "a pod was not reaped");
+            return;
+        }
+        let labels = [self.namespace.as_str(), reap.group.as_str(), reap.reason.as_str()];
+        self.metrics.pods_reaped.with_label_values(&labels).inc();
+    }
+
+    /// The stamp comes first. A finished pod got its one with the last write of its job.
+    async fn delete(&self, reap: &Reap) -> Result<(), kube::Error> {
+        let name = reap.pod.name_any();
+        if !reap.pod.annotations().contains_key(labels::DELETION_REASON) {
+            let stamp =
+                json!({ "metadata": { "annotations": { labels::DELETION_REASON: reap.reason.as_str() } } });
+            tolerate(self.pods.patch(&name, &PatchParams::default(), &Patch::Merge(stamp)).await.map(drop))?;
+        }
+        let preconditions = Preconditions { uid: reap.pod.uid(), ..Preconditions::default() };
+        let params = DeleteParams { preconditions: Some(preconditions), ..DeleteParams::default() };
+        tolerate(self.pods.delete(&name, &params).await.map(drop))?;
+        if reap.reason == StopReason::Orphaned
+            && let Err(error) = finalizer::remove(&self.pods, &*reap.pod, labels::FINALIZER_JOB).await
+        {
+            tracing::warn!(pod = name, %error, "an orphaned pod was not let go");
+        }
+        Ok(())
+    }
+}
+
+fn tolerate(result: Result<(), kube::Error>) -> Result<(), kube::Error> {
+    match result {
+        Err(error) if is_gone(&error) => Ok(()),
+        result => result,
+    }
+}
+
+/// Gone, or another object of that name by now.
+fn is_gone(error: &kube::Error) -> bool {
+    matches!(error, kube::Error::Api(status) if status.code == 404 || status.code == 409)
+}

@@ -1,0 +1,266 @@
+//! Turns what happened into metric, Event, log line and span: in one place, so that they say the same.
+
+use api::runner_job::JobIdentity;
+use jiff::SignedDuration;
+use job::capacity::Verdict;
+use job::naming::RunnerJobName;
+use job::{Fact, FailureReason, JobResult, NotAcquired, Outcome, StopReason};
+use k8s_openapi::api::core::v1::ObjectReference;
+use operator::report::{Events, Severity};
+use runtime::telemetry::root_span;
+use tracing::{Span, info_span};
+
+use crate::claim::Claim;
+use crate::executor::PodFacts;
+use crate::group::Group;
+use crate::metrics::Metrics;
+
+/// Says what happened. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Reporter {
+    metrics: Metrics,
+    events: Events,
+    namespace: String,
+}
+
+/// The job that something happened to.
+pub struct Subject<'a> {
+    /// Its `RunnerJob`.
+    pub name: &'a RunnerJobName,
+    /// The object's uid.
+    pub uid: Option<&'a str>,
+    /// Its group.
+    pub group: &'a Group,
+    /// Which job it is, once that is known.
+    pub identity: Option<&'a JobIdentity>,
+    /// Its pod.
+    pub pod: Option<&'a PodFacts>,
+    /// Its spans.
+    pub trace: &'a mut JobTrace,
+}
+
+/// The spans of one job: a root, and the wait for its end.
+#[derive(Debug, Default)]
+pub struct JobTrace {
+    root: Option<Span>,
+    wait: Option<Span>,
+    trace_id: String,
+    span_id: String,
+}
+
+impl JobTrace {
+    /// The pod is made: what is left is to wait.
+    pub fn wait(&mut self) {
+        self.wait = Some(info_span!(parent: &self.root(), "waitForCompletion"));
+    }
+
+    /// The root span; a disabled one before the claim.
+    #[must_use]
+    pub fn root(&self) -> Span {
+        self.root.clone().unwrap_or_else(Span::none)
+    }
+}
+
+impl Reporter {
+    /// Counts in `metrics`, tells in `events`.
+    #[must_use]
+    pub fn new(metrics: Metrics, events: Events, namespace: &str) -> Self {
+        Self { metrics, events, namespace: namespace.to_owned() }
+    }
+
+    /// Whether a job may be claimed was asked and answered.
+    pub fn admission(&self, group: &Group, verdict: &Verdict) {
+        let labels = [self.namespace.as_str(), group.name.as_str(), verdict.as_str()];
+        self.metrics.admission_decisions.with_label_values(&labels).inc();
+        match verdict {
+            Verdict::Admit { .. } => {}
+            Verdict::Ceiling { limit } => {
+                tracing::debug!(runner_group = group.name, limit, "a job stays queued: the group is full");
+            }
+            Verdict::Quota { name, resource } => {
+                tracing::info!(
+                    runner_group = group.name,
+                    quota = name,
+                    resource,
+                    "a job stays queued: no quota"
+                );
+            }
+        }
+    }
+
+    /// Begins the spans of a claimed job.
+    #[must_use]
+    pub fn trace(&self, group: &Group, claim: &Claim, active: u32, priority_class: Option<&str>) -> JobTrace {
+        let pod = job::naming::pod(&group.name, &claim.run.plan_id, &claim.run.job_id);
+        let root = root_span(claim.ids, || {
+            info_span!(
+                parent: None,
+                "Provisioner.provision",
+                runnergroup.namespace = self.namespace,
+                runnergroup.name = group.name,
+                plan.id = claim.run.plan_id,
+                pod.name = pod,
+                active_pods = active,
+                ceiling.held = false,
+                priority_class,
+                pod.phase = tracing::field::Empty,
+                pod.reason = tracing::field::Empty,
+                duration_seconds = tracing::field::Empty,
+            )
+        });
+        // Counted before the claim, and so before there was a trace to put it in.
+        info_span!(parent: &root, "countActivePods", active_pods = active).in_scope(|| {});
+        JobTrace {
+            root: Some(root),
+            wait: None,
+            trace_id: claim.run.trace_id.clone(),
+            span_id: claim.run.span_id.clone(),
+        }
+    }
+
+    /// Something happened to a job.
+    pub fn fact(&self, subject: Subject<'_>, fact: &Fact) {
+        match fact {
+            Fact::Acquired => self.acquired(&subject),
+            Fact::NotAcquired(NotAcquired::Declined | NotAcquired::Refused) => {}
+            Fact::NotAcquired(NotAcquired::Failed) => self.log(&subject, "a job was not claimed"),
+            Fact::Scheduled(after) => {
+                let latency = self.metrics.pod_creation_latency.with_label_values(&[self.namespace.as_str()]);
+                latency.observe(after.as_secs_f64());
+            }
+            Fact::Started(_) => self.log(&subject, "job started"),
+            Fact::RenewFailed => {
+                self.metrics.renewjob_errors.with_label_values(&[self.namespace.as_str()]).inc();
+            }
+            Fact::QuotaRefused(times) => self.quota_refused(&subject, *times),
+            Fact::Stopping(reason) => self.stopping(&subject, *reason),
+            Fact::Finished(outcome, took) => self.finished(subject, outcome, *took),
+            Fact::Settled => self.log_debug(&subject, "job settled"),
+        }
+    }
+
+    fn acquired(&self, subject: &Subject<'_>) {
+        self.metrics.jobs_acquired.with_label_values(&self.of_group(subject)).inc();
+        self.log(subject, "job acquired");
+    }
+
+    fn quota_refused(&self, subject: &Subject<'_>, times: u32) {
+        let note = format!("the pod of job {} was refused for quota, for the {times}. time", subject.name);
+        self.events.say_about(
+            subject.group.reference.clone(),
+            Severity::Warning,
+            "WorkerPodCreateFailed",
+            "ProvisionWorker",
+            note,
+        );
+    }
+
+    fn stopping(&self, subject: &Subject<'_>, reason: StopReason) {
+        let group = self.of_group(subject);
+        let pod = subject.pod.map_or("", |it| it.name.as_str());
+        if matches!(reason, StopReason::PendingDeadline | StopReason::LifetimeExceeded) {
+            self.metrics.pods_reaped.with_label_values(&[group[0], group[1], reason.as_str()]).inc();
+        }
+        let said = match reason {
+            StopReason::PendingDeadline => {
+                Some(("WorkerPodStuckPending", "did not start within pendingPodDeadline"))
+            }
+            StopReason::LifetimeExceeded => Some(("WorkerPodLifetimeExceeded", "outlived maxWorkerLifetime")),
+            _ => None,
+        };
+        if let Some((word, what)) = said {
+            let note = format!("worker pod {pod} of job {} {what}; its job is cancelled", subject.name);
+            self.events.say_about(
+                subject.group.reference.clone(),
+                Severity::Warning,
+                word,
+                "ReapWorkerPods",
+                note,
+            );
+        }
+        self.log(subject, &format!("stopping the worker: {}", reason.as_str()));
+    }
+
+    fn finished(&self, subject: Subject<'_>, outcome: &Outcome, took: SignedDuration) {
+        let [namespace, group] = self.of_group(&subject);
+        let result = outcome.result.as_str();
+        self.metrics.job_duration.with_label_values(&[namespace, group]).observe(took.as_secs_f64());
+        self.metrics.jobs_finished.with_label_values(&[namespace, group, result]).inc();
+        if let (JobResult::Failed, Some(reason)) = (outcome.result, outcome.reason) {
+            let class = reason.class().as_str();
+            self.metrics.job_failures.with_label_values(&[namespace, group, reason.as_str(), class]).inc();
+            self.say_failure(&subject, reason);
+        }
+        tracing::info!(
+            runner_group = subject.group.name,
+            namespace,
+            runner_job = %subject.name,
+            result,
+            failure_reason = outcome.reason.map(FailureReason::as_str),
+            failure_class = outcome.class().map(job::Class::as_str),
+            exit_code = outcome.exit_code,
+            duration_seconds = took.as_secs_f64(),
+            run_id = subject.identity.map(|it| it.run_id.as_str()),
+            job = subject.identity.map(|it| it.name.as_str()),
+            repository = subject.identity.map(|it| it.repository.as_str()),
+            pod = subject.pod.map(|it| it.name.as_str()),
+            node = subject.pod.and_then(|it| it.node.as_deref()),
+            trace_id = subject.trace.trace_id,
+            span_id = subject.trace.span_id,
+            "job finished"
+        );
+        if let Some(root) = subject.trace.root.take() {
+            root.record(
+                "pod.phase",
+                if outcome.result == JobResult::Succeeded { "Succeeded" } else { "Failed" },
+            );
+            if let Some(reason) = outcome.reason {
+                root.record("pod.reason", reason.as_str());
+            }
+            root.record("duration_seconds", took.as_secs_f64());
+        }
+        subject.trace.wait = None;
+    }
+
+    fn say_failure(&self, subject: &Subject<'_>, reason: FailureReason) {
+        let word = if reason == FailureReason::ClaimLost { "JobClaimLost" } else { "JobFailed" };
+        let job = subject.identity.map_or("unknown", |it| it.name.as_str());
+        let note = format!("job {job:?} failed: {}", reason.as_str());
+        self.events.say_about(self.object_of(subject), Severity::Warning, word, "ProvisionWorker", note);
+    }
+
+    fn object_of(&self, subject: &Subject<'_>) -> ObjectReference {
+        ObjectReference {
+            api_version: Some("actions-gateway.github.com/v1alpha1".to_owned()),
+            kind: Some("RunnerJob".to_owned()),
+            name: Some(subject.name.to_string()),
+            namespace: Some(self.namespace.clone()),
+            uid: subject.uid.map(str::to_owned),
+            ..ObjectReference::default()
+        }
+    }
+
+    fn of_group<'a>(&'a self, subject: &Subject<'a>) -> [&'a str; 2] {
+        [&self.namespace, &subject.group.name]
+    }
+
+    fn log(&self, subject: &Subject<'_>, what: &str) {
+        tracing::info!(
+            runner_group = subject.group.name,
+            namespace = self.namespace,
+            runner_job = %subject.name,
+            run_id = subject.identity.map(|it| it.run_id.as_str()),
+            run_attempt = subject.identity.map(|it| it.run_attempt),
+            job = subject.identity.map(|it| it.name.as_str()),
+            repository = subject.identity.map(|it| it.repository.as_str()),
+            pod = subject.pod.map(|it| it.name.as_str()),
+            trace_id = subject.trace.trace_id,
+            span_id = subject.trace.span_id,
+            "{what}"
+        );
+    }
+
+    fn log_debug(&self, subject: &Subject<'_>, what: &str) {
+        tracing::debug!(runner_group = subject.group.name, runner_job = %subject.name, "{what}");
+    }
+}

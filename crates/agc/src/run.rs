@@ -1,0 +1,210 @@
+//! The controller from the moment it may act to its orderly end.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use api::RunnerGroup;
+use github::token::TokenState;
+use kube::api::ListParams;
+use kube::core::DeserializeGuard;
+use kube::{Api, Client, ResourceExt as _};
+use operator::apply::Applier;
+use operator::lease::{self, Leadership};
+use operator::metrics::ControllerMetrics;
+use operator::report::Events;
+use runtime::admin::Health;
+use tokio::sync::{mpsc, watch};
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+
+use crate::MANAGER;
+use crate::adopt::{Adoption, inherit};
+use crate::agents::Registrar;
+use crate::agents::pool::Context;
+use crate::board::Board;
+use crate::credential;
+use crate::dispatcher::{self, Dispatcher};
+use crate::executor::Executor;
+use crate::github::GitHub;
+use crate::group::Group;
+use crate::metrics::Metrics;
+use crate::pod::build::Platform;
+use crate::reaper::Reaper;
+use crate::report::Reporter;
+use crate::runner_group::pools::Pools;
+use crate::runner_group::{self, Groups, validate};
+use crate::watches::{self, Stores};
+
+/// An API server that does not answer is asked again.
+const RETRY: Duration = Duration::from_secs(2);
+
+/// What the last writes may take after the dispatcher has ended.
+const LAST_WRITES: Duration = Duration::from_secs(5);
+
+/// What the controller is made of; `main` puts it together.
+pub struct Parts {
+    /// The API server.
+    pub client: Client,
+    /// GitHub.
+    pub github: GitHub,
+    /// The installation's token, for the condition that speaks of it.
+    pub tokens: watch::Receiver<TokenState>,
+    /// What is the same for all workers.
+    pub platform: Platform,
+    /// Our own series.
+    pub metrics: Metrics,
+    /// The series of every controller.
+    pub controller_metrics: ControllerMetrics,
+    /// Kubernetes Events.
+    pub events: Events,
+    /// Probes.
+    pub health: Health,
+    /// What is known of the groups.
+    pub board: Board,
+}
+
+/// The controller ended otherwise than it was told to.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Another may hold the lease by now: not one more write.
+    #[error("the lease is lost")]
+    LeaseLost,
+}
+
+/// Waits for the lease, then works until told to stop, then ends in order.
+///
+/// # Errors
+/// [`Error::LeaseLost`]: the process must end at once.
+pub async fn run(
+    parts: Parts,
+    mut leadership: watch::Receiver<Leadership>,
+    stop: CancellationToken,
+) -> Result<(), Error> {
+    let led = tokio::select! {
+        led = lease::leading(&mut leadership) => led,
+        () = stop.cancelled() => false,
+    };
+    if !led {
+        return Ok(());
+    }
+    tokio::select! {
+        () = work(parts, stop) => Ok(()),
+        () = lease::lost(&mut leadership) => Err(Error::LeaseLost),
+    }
+}
+
+async fn work(parts: Parts, stop: CancellationToken) {
+    let Parts { client, github, tokens, platform, metrics, controller_metrics, events, health, board } =
+        parts;
+    let namespace = platform.namespace.clone();
+    let gateway = platform.gateway.clone();
+    let watches_ready = health.check("watches");
+    let groups_ready = health.check("runnergroups");
+
+    let (sender, mailbox) = mpsc::channel(dispatcher::MAILBOX);
+    let executor = Executor::new(
+        client.clone(),
+        github.clone(),
+        Arc::new(platform),
+        metrics.clone(),
+        sender.downgrade(),
+    );
+    let reporter = Reporter::new(metrics.clone(), events.clone(), &namespace);
+    let jobs_ended = CancellationToken::new();
+    let dispatcher =
+        Dispatcher::new(mailbox, executor.clone(), reporter, board.clone(), github.ambient.clone());
+    let dispatching = tokio::spawn(dispatcher.run(jobs_ended.clone()));
+
+    let stores = watches::start(&client, &namespace, &sender, watches_ready);
+    let Some(groups) = first_look(&client, &namespace, &stores, &stop).await else { return };
+    let registrar = Registrar::new(client.clone(), github.clone(), &namespace, &gateway);
+    let context = Context {
+        registrar: registrar.clone(),
+        dispatcher: sender.clone(),
+        board: board.clone(),
+        metrics: metrics.clone(),
+        namespace: namespace.clone(),
+    };
+    let pools = Pools::new(context, sender.clone(), inherit(&stores.runner_jobs(), &groups));
+    for group in groups.values().filter(|it| !it.deleting) {
+        pools.ensure(group.clone()).await;
+    }
+    let adoption = Adoption {
+        secrets: Api::namespaced(client.clone(), &namespace),
+        registrar: registrar.clone(),
+        namespace: namespace.clone(),
+        dispatcher: sender.clone(),
+    };
+    adoption.run(&stores, &groups, github.ambient.now()).await;
+
+    let reaper = Reaper::new(
+        client.clone(),
+        &namespace,
+        stores.clone(),
+        pools.groups(),
+        metrics.clone(),
+        github.ambient.clone(),
+    );
+    tokio::spawn(reaper.run(stop.clone()));
+    let gateways = Api::namespaced(client.clone(), &namespace);
+    tokio::spawn(credential::run(gateways, gateway, tokens, github.ambient.clone(), stop.clone()));
+
+    let controller = runner_group::controller(client.clone(), &namespace, &board);
+    let reconciler = Groups {
+        api: Api::namespaced(client.clone(), &namespace),
+        applier: Applier::new(client, MANAGER),
+        pools: pools.clone(),
+        registrar,
+        board,
+        stores,
+        events,
+        ambient: github.ambient.clone(),
+    };
+    operator::controller::run(controller, Arc::new(reconciler), controller_metrics, groups_ready, stop).await;
+
+    // Nobody is offered anything from here on; what was claimed is written down.
+    pools.close_all().await;
+    jobs_ended.cancel();
+    let _ = dispatching.await;
+    if timeout(LAST_WRITES, executor.finish()).await.is_err() {
+        tracing::warn!("writes are left unfinished: the next start takes them up");
+    }
+}
+
+/// The groups as they are, once the watches have delivered; `None` when told to stop before that.
+async fn first_look(
+    client: &Client,
+    namespace: &str,
+    stores: &Stores,
+    stop: &CancellationToken,
+) -> Option<BTreeMap<String, Arc<Group>>> {
+    let look = async {
+        // An error is the end of the watch's task, and so of the process.
+        let _ = stores.pods.wait_until_ready().await;
+        let _ = stores.jobs.wait_until_ready().await;
+        groups(&Api::namespaced(client.clone(), namespace)).await
+    };
+    tokio::select! {
+        groups = look => Some(groups),
+        () = stop.cancelled() => None,
+    }
+}
+
+async fn groups(api: &Api<DeserializeGuard<RunnerGroup>>) -> BTreeMap<String, Arc<Group>> {
+    let listed = loop {
+        match api.list(&ListParams::default()).await {
+            Ok(listed) => break listed,
+            Err(error) => {
+                tracing::warn!(error = %runtime::telemetry::chain(&error), "the RunnerGroups could not be listed yet");
+                tokio::time::sleep(RETRY).await;
+            }
+        }
+    };
+    let valid = listed.items.into_iter().filter_map(|it| it.0.ok()).map(|group| {
+        // The jobs of a group whose spec no longer holds are seen to their end all the same.
+        let group_or_identity = validate::validate(&group).unwrap_or_else(|_| validate::identity(&group));
+        (group.name_any(), Arc::new(group_or_identity))
+    });
+    valid.collect()
+}

@@ -1,0 +1,202 @@
+//! The controller of `RunnerGroup`s: validate, keep a pool of agents, say how it goes.
+
+pub mod cleanup;
+pub mod pools;
+pub mod status;
+pub mod validate;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use api::{RunnerGroup, labels};
+use futures::{Stream, stream};
+use github::Ambient;
+use kube::core::DeserializeGuard;
+use kube::runtime::controller::Action;
+use kube::runtime::reflector::ObjectRef;
+use kube::runtime::{Controller, controller, watcher};
+use kube::{Api, Client, ResourceExt as _};
+use operator::apply::{Applier, ApplyError};
+use operator::controller::{Reconciler, Retry};
+use operator::finalizer;
+use operator::report::{Events, Severity};
+use operator::status::Precondition;
+use tokio::time::Instant;
+use tracing::info_span;
+
+use crate::agents::Registrar;
+use crate::board::{Board, Facts};
+use crate::watches::Stores;
+use cleanup::Leftover;
+use pools::Pools;
+
+/// Everything is looked at again this often, whatever happened.
+const RESYNC: Duration = Duration::from_secs(600);
+/// A group that cannot register its agents is tried again.
+const REPAIR: Duration = Duration::from_secs(10);
+/// A pod that waits for a node says so by itself only once.
+const PENDING: Duration = Duration::from_secs(30);
+/// Jobs of a deleted group are waited for.
+const JOBS: Duration = Duration::from_secs(5);
+
+/// Status follows the facts at once, then at most this often: a storm of jobs is no storm of writes.
+const STATUS_PERIOD: Duration = Duration::from_secs(5);
+
+/// Passes at once. A pass is a status write; there are at most 64 groups.
+const CONCURRENCY: u16 = 4;
+
+/// A pass failed.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The finalizer was not put on or taken off.
+    #[error("failed to write the finalizer")]
+    Finalizer(#[source] finalizer::Error),
+    /// The status was not written.
+    #[error("failed to write the status")]
+    Status(#[source] ApplyError),
+    /// The spec cannot be honoured.
+    #[error("the spec cannot be honoured")]
+    Validate(#[source] validate::Error),
+}
+
+impl Error {
+    /// The finite word.
+    #[must_use]
+    pub fn reason(&self) -> &'static str {
+        match self {
+            Self::Finalizer(_) => "FinalizerFailed",
+            Self::Status(_) => "StatusFailed",
+            Self::Validate(_) => "InvalidSpec",
+        }
+    }
+}
+
+/// Reconciles the groups of one namespace.
+pub struct Groups {
+    /// Reaches the groups.
+    pub api: Api<RunnerGroup>,
+    /// Writes status.
+    pub applier: Applier,
+    /// The pools of all groups.
+    pub pools: Pools,
+    /// Removes agents.
+    pub registrar: Registrar,
+    /// What is known.
+    pub board: Board,
+    /// Worker pods.
+    pub stores: Stores,
+    /// Tells what stays behind.
+    pub events: Events,
+    /// The time.
+    pub ambient: Ambient,
+}
+
+impl Reconciler for Groups {
+    type Object = RunnerGroup;
+    type Error = Error;
+    const NAME: &'static str = "runnergroup";
+
+    async fn reconcile(&self, group: Arc<RunnerGroup>) -> Result<Action, Error> {
+        if group.metadata.deletion_timestamp.is_some() {
+            return self.clean_up(&group).await;
+        }
+        finalizer::add(&self.api, &*group, labels::FINALIZER_GROUP).await.map_err(Error::Finalizer)?;
+        let validated = validate::validate(&group);
+        if let Ok(validated) = &validated {
+            self.pools.ensure(Arc::new(validated.clone())).await;
+        }
+        let facts = self.board.facts(&group.name_any());
+        let unschedulable = status::unschedulable(&group.name_any(), &self.stores.pods.state());
+        let wanted =
+            status::status(&group, validated.as_ref().err(), &facts, unschedulable, self.ambient.now());
+        let written = self.applier.status(&*group, &wanted, Precondition::None).await;
+        validated.map_err(Error::Validate)?; // the first failure is the one to report
+        written.map_err(Error::Status)?;
+        Ok(Action::requeue(next_look(&facts)))
+    }
+
+    fn span(&self, group: &RunnerGroup) -> tracing::Span {
+        info_span!(
+            parent: None,
+            "RunnerGroup.Reconcile",
+            runnergroup.namespace = group.namespace(),
+            runnergroup.name = group.name_any(),
+        )
+    }
+
+    fn reason(&self, error: &Error) -> &'static str {
+        error.reason()
+    }
+
+    fn retry(&self, error: &Error) -> Retry {
+        match error {
+            Error::Validate(_) => Retry::OnChange,
+            Error::Finalizer(_) | Error::Status(_) => Retry::Backoff,
+        }
+    }
+}
+
+fn next_look(facts: &Facts) -> Duration {
+    match facts {
+        Facts { parked: 1.., .. } => REPAIR,
+        Facts { pending_jobs: 1.., .. } => PENDING,
+        _ => RESYNC,
+    }
+}
+
+impl Groups {
+    /// A8: stop listening, let the jobs end, remove the agents, let go.
+    async fn clean_up(&self, group: &RunnerGroup) -> Result<Action, Error> {
+        let name = group.name_any();
+        if !finalizer::is_on(group, labels::FINALIZER_GROUP) {
+            return Ok(Action::await_change());
+        }
+        self.pools.close(&name).await;
+        let active = self.board.facts(&name).active_jobs;
+        if active > 0 {
+            tracing::info!(runner_group = name, active, "a deleted group waits for its jobs");
+            return Ok(Action::requeue(JOBS));
+        }
+        // A spec that cannot be honoured has no agents that we could know of but by its name and uid.
+        let identity = validate::identity(group);
+        let leftovers = cleanup::remove_agents(&self.registrar, &identity).await;
+        if !leftovers.is_empty() {
+            let names: Vec<String> = leftovers.iter().map(Leftover::to_string).collect();
+            let note = format!("runners that stay registered at GitHub: {}", names.join(", "));
+            self.events.say(group, Severity::Warning, "AgentDeregistrationFailed", "Cleanup", note);
+        }
+        finalizer::remove(&self.api, group, labels::FINALIZER_GROUP).await.map_err(Error::Finalizer)?;
+        self.pools.forget(&name).await;
+        Ok(Action::await_change())
+    }
+}
+
+/// The controller with its watches: the groups, and whatever becomes known of them.
+pub fn controller(
+    client: Client,
+    namespace: &str,
+    board: &Board,
+) -> Controller<DeserializeGuard<RunnerGroup>> {
+    let api = Api::namespaced(client, namespace);
+    Controller::new(api, watcher::Config::default())
+        .with_config(controller::Config::default().concurrency(CONCURRENCY))
+        .reconcile_on(changes(board, namespace.to_owned()))
+}
+
+/// Names the groups whenever something became known; at once the first time, then bundled.
+fn changes(
+    board: &Board,
+    namespace: String,
+) -> impl Stream<Item = ObjectRef<DeserializeGuard<RunnerGroup>>> + use<> {
+    let waves = stream::unfold((board.watch(), Instant::now()), |(mut facts, earliest)| async move {
+        facts.changed().await.ok()?;
+        tokio::time::sleep_until(earliest).await;
+        let names: Vec<String> = facts.borrow_and_update().keys().cloned().collect();
+        Some((names, (facts, Instant::now() + STATUS_PERIOD)))
+    });
+    let refs = move |names: Vec<String>| {
+        let namespace = namespace.clone();
+        stream::iter(names.into_iter().map(move |name| ObjectRef::new(&name).within(&namespace)))
+    };
+    futures::StreamExt::flat_map(waves, refs)
+}

@@ -1,0 +1,58 @@
+//! The agents of a group that is going: off GitHub, out of the namespace.
+
+use std::fmt;
+
+use github_proto::RunnerId;
+use runtime::telemetry::chain;
+
+use crate::agents::Registrar;
+use crate::agents::registrar::Stored;
+use crate::group::Group;
+
+/// Places are numbered without gaps, but a person may have deleted a Secret.
+const GAP: u32 = 3;
+
+/// A runner that stays registered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Leftover {
+    name: String,
+    runner_id: RunnerId,
+    why: String,
+}
+
+impl fmt::Display for Leftover {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ({}): {}", self.name, self.runner_id, self.why)
+    }
+}
+
+/// Deregisters every agent of the group and forgets it; says which runners GitHub keeps.
+pub async fn remove_agents(registrar: &Registrar, group: &Group) -> Vec<Leftover> {
+    let mut leftovers = Vec::new();
+    let mut missing = 0;
+    let mut index = 0;
+    while missing < GAP {
+        match registrar.load(group, index).await {
+            Ok(Stored::Agent(agent)) => {
+                missing = 0;
+                let why = match registrar.deregister(agent.runner_id).await {
+                    Ok(true) => None,
+                    Ok(false) => Some("it runs a job".to_owned()),
+                    Err(error) => Some(chain(&error).to_string()),
+                };
+                leftovers.extend(why.map(|why| Leftover {
+                    name: agent.name,
+                    runner_id: agent.runner_id,
+                    why,
+                }));
+                if let Err(error) = registrar.forget(group, index).await {
+                    // Its owner is going: the garbage collector takes it.
+                    tracing::debug!(index, error = %chain(&error), "an agent's Secret was not deleted");
+                }
+            }
+            Ok(Stored::Nothing) | Err(_) => missing += 1,
+        }
+        index += 1;
+    }
+    leftovers
+}

@@ -1,0 +1,112 @@
+//! The pools of all groups: started with what the start found, drained at the end.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::{mpsc, oneshot, watch};
+
+use crate::agents::pool::{Context, Inherited};
+use crate::agents::{Message, Pool, PoolHandle};
+use crate::dispatcher;
+use crate::group::Group;
+
+/// All pools. Cheap to clone; clones share the pools.
+#[derive(Clone)]
+pub struct Pools(Arc<Inner>);
+
+struct Inner {
+    context: Context,
+    dispatcher: mpsc::Sender<dispatcher::Message>,
+    groups: watch::Sender<BTreeMap<String, Arc<Group>>>,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    pools: BTreeMap<String, (String, PoolHandle)>,
+    inherited: BTreeMap<String, Inherited>,
+    closed: bool,
+}
+
+impl Pools {
+    /// No pools yet; `inherited` is what the start found of their agents.
+    #[must_use]
+    pub fn new(
+        context: Context,
+        dispatcher: mpsc::Sender<dispatcher::Message>,
+        inherited: BTreeMap<String, Inherited>,
+    ) -> Self {
+        let state = Mutex::new(State { inherited, ..State::default() });
+        Self(Arc::new(Inner { context, dispatcher, groups: watch::Sender::default(), state }))
+    }
+
+    /// The groups that have pools.
+    #[must_use]
+    pub fn groups(&self) -> watch::Receiver<BTreeMap<String, Arc<Group>>> {
+        self.0.groups.subscribe()
+    }
+
+    /// The group has a pool, and everybody knows what it asks for.
+    pub async fn ensure(&self, group: Arc<Group>) {
+        let Some(pool) = self.pool_of(&group) else { return };
+        self.0.groups.send_modify(|it| drop(it.insert(group.name.clone(), group.clone())));
+        let message = dispatcher::Message::Group(group.clone(), pool.clone());
+        // Both outlive the controller, or the process is ending.
+        let _ = self.0.dispatcher.send(message).await;
+        let _ = pool.send(Message::Configure(group)).await;
+    }
+
+    fn pool_of(&self, group: &Arc<Group>) -> Option<PoolHandle> {
+        let mut state = self.state();
+        if state.closed {
+            return None;
+        }
+        if let Some((uid, pool)) = state.pools.get(&group.name)
+            && *uid == group.uid
+        {
+            return Some(pool.clone());
+        }
+        let inherited = state.inherited.remove(&group.name).unwrap_or_default();
+        let pool = Pool::start(group.clone(), inherited, self.0.context.clone());
+        state.pools.insert(group.name.clone(), (group.uid.clone(), pool.clone()));
+        Some(pool)
+    }
+
+    /// The group listens no more.
+    pub async fn close(&self, group: &str) {
+        let pool = self.state().pools.remove(group);
+        if let Some((_, pool)) = pool {
+            drain(pool).await;
+        }
+    }
+
+    /// Nobody listens any more, nor ever will.
+    pub async fn close_all(&self) {
+        let pools = {
+            let mut state = self.state();
+            state.closed = true;
+            std::mem::take(&mut state.pools)
+        };
+        futures::future::join_all(pools.into_values().map(|(_, pool)| drain(pool))).await;
+    }
+
+    /// The group is gone.
+    pub async fn forget(&self, group: &str) {
+        self.0.groups.send_modify(|it| drop(it.remove(group)));
+        self.0.context.board.forget(group);
+        self.0.context.metrics.forget(&self.0.context.namespace, group);
+        let _ = self.0.dispatcher.send(dispatcher::Message::GroupGone(group.to_owned())).await;
+    }
+
+    /// Nothing panics while it holds the lock, so what it holds is whole.
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+async fn drain(pool: PoolHandle) {
+    let (done, drained) = oneshot::channel();
+    if pool.send(Message::Drain(done)).await.is_ok() {
+        let _ = drained.await;
+    }
+}

@@ -1,0 +1,108 @@
+//! The status of a RunnerGroup: one function of spec, facts and time. Pure.
+
+use std::sync::Arc;
+
+use api::RunnerGroup;
+use api::conditions::{Reason, Type, condition, is_true, settle};
+use api::labels;
+use api::runner_group::RunnerGroupStatus;
+use jiff::Timestamp;
+use k8s_openapi::api::core::v1::Pod;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+use kube::ResourceExt as _;
+
+use super::validate;
+use crate::board::{Facts, Trouble};
+
+/// What the group's status should be.
+#[must_use]
+pub fn status(
+    group: &RunnerGroup,
+    invalid: Option<&validate::Error>,
+    facts: &Facts,
+    unschedulable: Option<String>,
+    now: Timestamp,
+) -> RunnerGroupStatus {
+    let generation = group.metadata.generation;
+    let old = group.status.as_ref().map(|it| it.conditions.as_slice()).unwrap_or_default();
+    let said = |type_, (status, reason, message): Said| condition(type_, status, reason, message, generation);
+    let conditions: [Condition; 5] = [
+        said(Type::Ready, ready(facts, is_true(old, Type::Ready))),
+        said(Type::Degraded, degraded(invalid)),
+        said(Type::RateLimited, rate_limited(facts)),
+        said(Type::RunnerVersionTooOld, version(facts)),
+        said(Type::WorkersUnschedulable, schedulable(unschedulable)),
+    ];
+    let count = |number: usize| Some(i32::try_from(number).unwrap_or(i32::MAX));
+    RunnerGroupStatus {
+        conditions: conditions.into_iter().map(|it| settle(old, it, now)).collect(),
+        active_sessions: count(facts.listening),
+        active_jobs: count(facts.active_jobs),
+        pending_jobs: count(facts.pending_jobs),
+        observed_generation: generation,
+    }
+}
+
+/// The first worker pod of the group that no node takes, and why.
+#[must_use]
+pub fn unschedulable(group: &str, pods: &[Arc<Pod>]) -> Option<String> {
+    let of_group =
+        pods.iter().filter(|it| it.labels().get(labels::RUNNER_GROUP).is_some_and(|it| it == group));
+    of_group.into_iter().find_map(|pod| {
+        let conditions = pod.status.as_ref()?.conditions.as_ref()?;
+        let placed = conditions.iter().find(|it| it.type_ == "PodScheduled" && it.status == "False")?;
+        let why = placed.message.as_deref().unwrap_or_default();
+        Some(format!("{}: {why}", pod.name_any()))
+    })
+}
+
+/// Whether the condition is true, why, and in words.
+type Said = (bool, Reason, String);
+
+/// Between a claim and the next listener lies a moment that is no trouble.
+fn ready(facts: &Facts, was_ready: bool) -> Said {
+    if facts.listening > 0 {
+        return (true, Reason::ListenerActive, "a session listens for jobs".to_owned());
+    }
+    match &facts.trouble {
+        Some(Trouble::LabelsRefused(words)) => (false, Reason::LabelsRefused, words.clone()),
+        Some(Trouble::RunnerGroupNotFound(words)) => (false, Reason::RunnerGroupNotFound, words.clone()),
+        Some(Trouble::TokenUnavailable(words)) => (false, Reason::TokenUnavailable, words.clone()),
+        Some(Trouble::Other(words)) => (false, Reason::NoActiveSessions, words.clone()),
+        None if facts.opening > 0 && was_ready && facts.version_too_old.is_none() => {
+            (true, Reason::ListenerActive, "a session listens for jobs".to_owned())
+        }
+        None => (false, Reason::NoActiveSessions, "no session listens for jobs yet".to_owned()),
+    }
+}
+
+fn degraded(invalid: Option<&validate::Error>) -> Said {
+    match invalid {
+        Some(error) => (true, Reason::InvalidSpec, error.to_string()),
+        None => (false, Reason::ReconcileSucceeded, String::new()),
+    }
+}
+
+fn rate_limited(facts: &Facts) -> Said {
+    match facts.rate_limited {
+        true => (true, Reason::SustainedRateLimit, "GitHub keeps answering polls with 429".to_owned()),
+        false => (false, Reason::PollingHealthy, String::new()),
+    }
+}
+
+fn version(facts: &Facts) -> Said {
+    match &facts.version_too_old {
+        Some(words) => (true, Reason::VersionTooOld, words.clone()),
+        None => (false, Reason::VersionAccepted, String::new()),
+    }
+}
+
+fn schedulable(unschedulable: Option<String>) -> Said {
+    match unschedulable {
+        Some(words) => (true, Reason::PodsUnschedulable, words),
+        None => (false, Reason::WorkersSchedulable, String::new()),
+    }
+}
+
+#[cfg(test)]
+mod tests;

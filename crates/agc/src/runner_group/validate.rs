@@ -1,0 +1,100 @@
+//! From a RunnerGroup to a value that is proof. Pure.
+
+use api::pod_template::{self, FieldError};
+use api::{GoDuration, RunnerGroup};
+use jiff::SignedDuration;
+use job::capacity::{Ceiling, Tier};
+use k8s_openapi::api::core::v1::ObjectReference;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
+use kube::{Resource as _, ResourceExt as _};
+
+use crate::group::Group;
+use crate::pod::build::Template;
+use crate::quota::demand;
+
+/// The spec cannot be honoured. The schema and the webhook refuse most of this before; here it is refused for good.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The pod template is none, or reaches for what is not its own.
+    #[error("podTemplate: {}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
+    Template(Vec<FieldError>),
+    /// Without labels no job could choose the group.
+    #[error("runnerLabels: at least one is needed")]
+    NoLabels,
+}
+
+/// Checks the whole spec.
+///
+/// # Errors
+/// [`Error`] says what to change.
+pub fn validate(group: &RunnerGroup) -> Result<Group, Error> {
+    let spec = &group.spec;
+    if spec.runner_labels.is_empty() {
+        return Err(Error::NoLabels);
+    }
+    let pod = pod_template::parse(&spec.pod_template).map_err(Error::Template)?;
+    let lifetime = signed(&spec.max_worker_lifetime);
+    let lifetime = Some(lifetime).filter(|it| *it > SignedDuration::ZERO);
+    let template_deadline = pod.spec.as_ref().and_then(|it| it.active_deadline_seconds);
+    let tiers = spec
+        .priority_tiers
+        .iter()
+        .map(|it| Tier { priority_class: it.priority_class_name.clone(), threshold: positive(it.threshold) });
+    Ok(Group {
+        labels: spec.runner_labels.clone(),
+        max_listeners: usize::try_from(spec.max_listeners).unwrap_or(1).max(1),
+        ceiling: Ceiling { max_workers: spec.max_workers.map(positive), tiers: tiers.collect() },
+        policy: job::Policy {
+            pending_deadline: signed(&spec.pending_pod_deadline),
+            lifetime: template_deadline.map(SignedDuration::from_secs).or(lifetime),
+            ..job::Policy::default()
+        },
+        demand: demand(&pod.spec.clone().unwrap_or_default()),
+        template: Template {
+            group: group.name_any(),
+            pod,
+            worker_image: spec.worker_image.clone(),
+            lifetime_seconds: lifetime.map(|it| it.as_secs().max(1)),
+        },
+        completed_pod_ttl: signed(&spec.completed_pod_ttl),
+        history: spec.job_history.clone(),
+        ..identity(group)
+    })
+}
+
+/// Who the group is, whatever its spec says: enough to find what was made for it.
+#[must_use]
+pub fn identity(group: &RunnerGroup) -> Group {
+    let reference: ObjectReference = group.object_ref(&());
+    let owner = group.controller_owner_ref(&()).unwrap_or_default();
+    let name = group.name_any();
+    Group {
+        uid: group.uid().unwrap_or_default(),
+        generation: group.metadata.generation,
+        deleting: group.metadata.deletion_timestamp.is_some(),
+        owner: OwnerReference { block_owner_deletion: None, ..owner },
+        reference,
+        labels: Vec::new(),
+        max_listeners: 1,
+        ceiling: Ceiling::default(),
+        policy: job::Policy::default(),
+        template: Template {
+            group: name.clone(),
+            pod: Default::default(),
+            worker_image: None,
+            lifetime_seconds: None,
+        },
+        demand: Default::default(),
+        completed_pod_ttl: SignedDuration::ZERO,
+        history: Default::default(),
+        name,
+    }
+}
+
+fn positive(number: i32) -> u32 {
+    u32::try_from(number).unwrap_or(0)
+}
+
+fn signed(duration: &GoDuration) -> SignedDuration {
+    SignedDuration::try_from(duration.get()).unwrap_or(SignedDuration::MAX)
+}
