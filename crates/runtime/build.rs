@@ -4,6 +4,13 @@ use std::process::Command;
 
 fn main() {
     println!("cargo:rerun-if-env-changed=BUILD_COMMIT");
+    // What is shipped names its own commit. A debug build may name the one it was first made from: to follow
+    // each commit would compile every program again.
+    if std::env::var("PROFILE").is_ok_and(|it| it == "release") {
+        println!("cargo:rerun-if-changed=../../.git/logs/HEAD");
+    } else {
+        println!("cargo:rerun-if-changed=build.rs");
+    }
     println!("cargo:rustc-env=BUILD_COMMIT={}", commit());
 }
 
