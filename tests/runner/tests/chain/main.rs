@@ -5,6 +5,7 @@
 
 mod github;
 mod pod;
+mod proxy;
 
 use ::github::session::Event;
 use fakegithub::Fault;
@@ -14,6 +15,7 @@ use tokio::task::spawn_blocking;
 
 use crate::github::{Claimed, GitHub, wait_for};
 use crate::pod::{Ended, Pod};
+use crate::proxy::Proxy;
 
 struct Chain {
     github: GitHub,
@@ -180,5 +182,21 @@ async fn a_result_that_is_not_taken_at_first_is_told_again() {
     let ended = chain.run(&claimed).await;
     let (run, _) = chain.github.result(run.run_id).await;
     assert_eq!((ended.code, run.conclusion), (Some(0), Some("success")), "{}", ended.log);
+    chain.assert_strict();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pod_behind_the_egress_proxy_reports_through_it() {
+    let chain = Chain::new().await;
+    let proxy = Proxy::start().await;
+    let (run, claimed) = chain.github.claim(&workflow("steps: [{run: echo through the proxy}]")).await;
+    let pod = Pod::new(&chain.github, &claimed).behind(&proxy);
+    let ended = spawn_blocking(move || pod.run(|_, _| {})).await.unwrap();
+    let (run, log) = chain.github.result(run.run_id).await;
+    assert_eq!((ended.code, run.conclusion), (Some(0), Some("success")), "{}", ended.log);
+    assert!(log.contains("through the proxy"), "{log}");
+    let tunnels = proxy.tunnels.lock().unwrap().clone();
+    let github = chain.github.server.address().to_string();
+    assert!(!tunnels.is_empty() && tunnels.iter().all(|it| *it == github), "{tunnels:?}");
     chain.assert_strict();
 }

@@ -8,10 +8,12 @@ use std::process::{Child, Command, Stdio};
 use handoff::worker::TerminationReport;
 
 use crate::github::{Claimed, GitHub};
+use crate::proxy::Proxy;
 
 /// The folder.
 pub struct Pod {
     root: tempfile::TempDir,
+    proxy: Option<String>,
 }
 
 /// What is left of a pod.
@@ -29,12 +31,19 @@ impl Pod {
         for dir in ["run", "home/bin"] {
             fs::create_dir_all(root.path().join(dir)).unwrap();
         }
-        let pod = Pod { root };
+        let pod = Pod { root, proxy: None };
         fs::hard_link(env!("CARGO_BIN_EXE_standin-runner"), pod.path("home/bin/Runner.Worker")).unwrap();
         fs::write(pod.path("run/payload"), &claimed.message).unwrap();
         fs::write(pod.path("run/jitconfig"), &claimed.jit).unwrap();
         fs::write(pod.path("github-ca.crt"), github.server.ca_pem()).unwrap();
         pod
+    }
+
+    /// The same pod, with no way out but this proxy.
+    pub fn behind(mut self, proxy: &Proxy) -> Pod {
+        fs::write(self.path("proxy-ca.crt"), &proxy.certificate).unwrap();
+        self.proxy = Some(proxy.url.clone());
+        self
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -52,6 +61,9 @@ impl Pod {
             .env("TERMINATION_MESSAGE_PATH", self.path("termination-log"))
             .stdin(Stdio::null())
             .stdout(Stdio::piped());
+        if let Some(proxy) = &self.proxy {
+            command.env("HTTPS_PROXY", proxy).env("PROXY_CA_CERT_PATH", self.path("proxy-ca.crt"));
+        }
         command
     }
 
