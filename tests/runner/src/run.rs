@@ -309,3 +309,6 @@ async fn stopped(stop: &mut watch::Receiver<bool>) {
         std::future::pending::<()>().await; // nobody is left who could stop us
     }
 }
+
+#[cfg(test)]
+mod tests;
