@@ -115,21 +115,28 @@ impl Events {
 impl Publisher {
     /// Publishes until `stop`, then what is left, briefly.
     pub async fn run(mut self, stop: CancellationToken) {
-        loop {
-            let said = tokio::select! {
-                () = stop.cancelled() => break,
-                said = self.queue.recv() => said,
-            };
-            let Some(said) = said else { return };
-            self.publish(said).await;
-        }
-        self.queue.close();
-        let rest = async {
-            while let Some(said) = self.queue.recv().await {
-                self.publish(said).await;
-            }
+        let patience = async {
+            stop.cancelled().await;
+            tokio::time::sleep(FLUSH_DEADLINE).await;
         };
-        let _ = tokio::time::timeout(FLUSH_DEADLINE, rest).await;
+        tokio::select! {
+            () = self.publish_all(&stop) => {}
+            () = patience => tracing::warn!("Events were lost at the end"),
+        }
+    }
+
+    /// Until nothing more can come: everyone who could say something is gone, or `stop` has closed the queue and
+    /// it is empty.
+    async fn publish_all(&mut self, stop: &CancellationToken) {
+        loop {
+            tokio::select! {
+                said = self.queue.recv() => match said {
+                    Some(said) => self.publish(said).await,
+                    None => return,
+                },
+                () = stop.cancelled(), if !self.queue.is_closed() => self.queue.close(),
+            }
+        }
     }
 
     async fn publish(&mut self, said: Said) {

@@ -1,14 +1,17 @@
 //! From a destination to a connection. Each address is judged and then dialled as it is: nothing is looked up
 //! twice, so a name cannot point elsewhere in between.
 
-use std::{future::Future, io, net::SocketAddr, pin::Pin, sync::Arc};
+use std::{future::Future, io, net::SocketAddr, pin::Pin, sync::Arc, time::Duration};
 
-use tokio::net::TcpStream;
+use tokio::{net::TcpStream, time::timeout};
 
 use crate::{
     connect::Host,
     policy::{Denial, Policy},
 };
+
+/// An address that stays silent for so long makes way for the next one, if there is one.
+const NEXT_ADDRESS_AFTER: Duration = Duration::from_secs(2);
 
 /// Looks a name up; `host` and port, as for the system's own resolver.
 pub type Resolver = Arc<dyn Fn(String, u16) -> Lookup + Send + Sync>;
@@ -54,21 +57,30 @@ pub async fn dial(
     host: &Host,
     port: u16,
 ) -> Result<Dialled, DialError> {
+    let addresses = addresses(policy, resolver, host, port).await?;
     let mut failure = None;
-    for address in addresses(policy, resolver, host, port).await? {
-        let entry = match policy.judge(host, port, address.ip()) {
-            Ok(entry) => entry.to_owned(),
-            Err(denial) => {
-                failure.get_or_insert(DialError::Denied(denial));
-                continue;
-            }
-        };
-        match TcpStream::connect(address).await {
-            Ok(stream) => return Ok(Dialled { stream, entry }),
+    let mut allowed = Vec::new();
+    for address in addresses {
+        match policy.judge(host, port, address.ip()) {
+            Ok(entry) => allowed.push((address, entry)),
+            Err(denial) => failure = Some(DialError::Denied(denial)),
+        }
+    }
+    let last = allowed.len().saturating_sub(1);
+    for (index, (address, entry)) in allowed.into_iter().enumerate() {
+        match connect(address, index == last).await {
+            Ok(stream) => return Ok(Dialled { stream, entry: entry.to_owned() }),
             Err(error) => failure = Some(DialError::Connect(error)),
         }
     }
     Err(failure.unwrap_or_else(|| DialError::Resolve(io::Error::from(io::ErrorKind::NotFound))))
+}
+
+async fn connect(address: SocketAddr, last: bool) -> io::Result<TcpStream> {
+    if last {
+        return TcpStream::connect(address).await;
+    }
+    timeout(NEXT_ADDRESS_AFTER, TcpStream::connect(address)).await?
 }
 
 async fn addresses(

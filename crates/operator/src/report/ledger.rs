@@ -16,8 +16,9 @@ const COUNT_EVERY: Duration = Duration::from_secs(10);
 const BURST: f64 = 25.0;
 const REFILL: Duration = Duration::from_secs(300);
 
-/// Beyond this many, what is older than an episode is dropped.
-const TIDY_AT: usize = 2048;
+/// Beyond this many, what is older than an episode is dropped; if that is not enough, all is. That costs no more
+/// than an Event too many.
+const TIDY_AT: usize = 4096;
 
 /// What to do with something said.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -93,9 +94,15 @@ impl Ledger {
     fn tidy(&mut self, now: Instant) {
         if self.entries.len() > TIDY_AT {
             self.entries.retain(|_, it| now - it.heard < EPISODE);
+            if self.entries.len() > TIDY_AT {
+                self.entries.clear();
+            }
         }
         if self.budgets.len() > TIDY_AT {
             self.budgets.retain(|_, it| it.refilled(now) < BURST);
+            if self.budgets.len() > TIDY_AT {
+                self.budgets.clear();
+            }
         }
     }
 }
@@ -148,3 +155,6 @@ impl Key {
         Key { subject, severity: *severity, reason, action, note: note.clone() }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -218,6 +218,18 @@ async fn a_destination_that_refuses_is_a_502() {
 }
 
 #[tokio::test]
+async fn an_address_that_refuses_makes_way_for_the_next() {
+    let (echo, mut dialled) = echo().await;
+    let closed = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+    let resolver: Resolver = Arc::new(move |_, _| Box::pin(async move { Ok(vec![closed, echo]) }));
+    let policy = Policy::new(&[], vec!["127.0.0.0/8".parse().unwrap()]);
+    let proxy = Proxy::with(limits(), policy, resolver).await;
+    let mut client = proxy.connect().await.unwrap();
+    client.write_all(b"CONNECT two-addresses.test:443 HTTP/1.1\r\n\r\n").await.unwrap();
+    dialled.recv().await.unwrap();
+}
+
+#[tokio::test]
 async fn a_lookup_that_does_not_end_is_a_504() {
     let resolver: Resolver = Arc::new(|_, _| Box::pin(std::future::pending()));
     let limits = Limits { dial: Duration::from_millis(50), ..limits() };

@@ -1,0 +1,23 @@
+use k8s_openapi::api::core::v1::ObjectReference;
+
+use super::*;
+
+fn said(about: usize) -> Said {
+    Said {
+        regarding: ObjectReference { name: Some(about.to_string()), ..ObjectReference::default() },
+        severity: Severity::Normal,
+        reason: "Reason",
+        action: "Action",
+        note: String::new(),
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_storm_about_many_objects_is_heard_in_bounded_memory() {
+    let mut ledger = Ledger::default();
+    for about in 0..3 * TIDY_AT {
+        assert_eq!(ledger.hear(&said(about), Instant::now()), Verdict::Create);
+    }
+    assert!(ledger.entries.len() <= TIDY_AT + 1);
+    assert!(ledger.budgets.len() <= TIDY_AT + 1);
+}
