@@ -242,6 +242,11 @@ impl Control {
         self.shared.faults(|faults| faults.list())
     }
 
+    /// The settings that levers turn, as they are now.
+    pub fn settings(&self) -> serde_json::Value {
+        self.shared.with(|state, _| serde_json::to_value(&state.settings).unwrap_or_default())
+    }
+
     /// Forgets the faults and puts every setting back to what it was at the start.
     pub fn reset(&self) {
         self.shared.with(|state, _| self.shared.faults(|faults| lever::reset(state, faults, &self.initial)));

@@ -24,8 +24,8 @@ use crate::state::State;
 
 /// A client that does not finish its handshake by then is dropped.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
-/// A client that does not finish its headers by then is dropped.
-const HEADER_TIMEOUT: Duration = Duration::from_secs(30);
+/// A client that does not finish its headers by then is dropped; hyper counts idle time too, so it is long.
+const HEADER_TIMEOUT: Duration = Duration::from_secs(120);
 /// How long open connections may take to end at shutdown.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(5);
 /// How often time acts at factor 1; a higher factor shortens it.

@@ -7,7 +7,8 @@ use serde_json::{Value, json};
 use crate::envelope::Encryption;
 
 /// The server's timers, unscaled. Values and their sources: protocol §0.8.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub(crate) struct Timers {
     /// Every timer below is divided by this.
     pub(crate) factor: f64,
@@ -72,7 +73,8 @@ impl Timers {
 }
 
 /// How long freshly minted tokens live. Not scaled: clients compare these dates with fixed margins of their own.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub(crate) struct Lives {
     pub(crate) installation: SignedDuration,
     pub(crate) registration: SignedDuration,
@@ -92,7 +94,8 @@ pub enum Repeat {
 }
 
 /// All that the levers turn.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub(crate) struct Settings {
     pub(crate) timers: Timers,
     pub(crate) lives: Lives,
@@ -121,6 +124,8 @@ pub(crate) struct Settings {
     pub(crate) byte_order_mark: bool,
     /// Requests an hour, for each installation, App or address.
     pub(crate) rate_limit: u64,
+    /// Long, and to be seen at `/meta`.
+    #[serde(skip)]
     pub(crate) meta: Value,
 }
 

@@ -100,3 +100,6 @@ impl State {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

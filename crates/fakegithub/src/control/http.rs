@@ -175,7 +175,7 @@ async fn pull(State(control): State<Control>, body: String) -> Result<Response, 
 }
 
 async fn faults(State(control): State<Control>) -> Response {
-    Json(json!({"faults": control.faults()})).into_response()
+    Json(json!({"faults": control.faults(), "settings": control.settings()})).into_response()
 }
 
 async fn reset(State(control): State<Control>) -> StatusCode {

@@ -88,7 +88,13 @@ async fn levers_are_turned_one_by_one_or_as_a_list() {
                   {"lever": "rate-limit", "endpoint": "R3", "form": "secondary-429", "retryAfter": "7"},
                   {"lever": "encrypt-messages", "mode": "rsa-sha1"}, {"lever": "byte-order-mark", "on": true}]"#;
     assert_eq!(call(address, "POST", "/control/faults", list).await.0, 204);
+    let settings = async || json_of(&call(address, "GET", "/control/faults", "").await.1)["settings"].clone();
+    assert_eq!(
+        (&settings().await["fanOut"], &settings().await["repeatedAcquire"]),
+        (&json!(3), &json!("200"))
+    );
     assert_eq!(call(address, "DELETE", "/control/faults", "").await.0, 204);
+    assert_eq!(settings().await["fanOut"], 1);
     assert!(github.control().faults().is_empty());
     for wrong in [
         r#"{"lever": "explode"}"#,

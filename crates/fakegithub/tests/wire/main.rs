@@ -1,5 +1,7 @@
 //! Raw requests against a server on loopback, over TLS: for each endpoint what it takes and what it refuses.
 
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a helper may end its test")]
+
 mod apps;
 mod broker;
 mod control;
