@@ -16,6 +16,7 @@ use crate::{Outcome, ca, exec, jit, payload, plan, report, usage};
 /// Runs the claimed job and gives the exit code for the container.
 pub(crate) fn run(config: &Config, report: &mut TerminationReport) -> Outcome {
     report.phases.wrapper = Some(Timestamp::now());
+    let used_before = usage::read(Path::new(usage::CGROUP));
     report.runner_version = report::runner_version(&config.home);
     let events = exec::listen()?; // before anything that takes time: a signal is never missed
     let claim = payload::take(&config.run_dir)?;
@@ -29,7 +30,7 @@ pub(crate) fn run(config: &Config, report: &mut TerminationReport) -> Outcome {
     drop(claim);
 
     let end = exec::supervise(events, &runner, job, config.grace, |it| record(it, report, &log))?;
-    report.usage = usage::read(Path::new(usage::CGROUP));
+    report.usage = usage::between(used_before, usage::read(Path::new(usage::CGROUP)));
     Ok(plan::exit_code(end))
 }
 

@@ -35,5 +35,17 @@ pub fn read(cgroup: &Path) -> Usage {
     }
 }
 
+/// The part of two readings that fell between them; the peak is the later one's. In a container of its own the earlier
+/// one is next to nothing; where a cgroup is shared, what others did before is not ours.
+pub fn between(earlier: Usage, later: Usage) -> Usage {
+    let grown =
+        |earlier: Option<u64>, later: Option<u64>| Some(later?.saturating_sub(earlier.unwrap_or_default()));
+    Usage {
+        oom_kills: grown(earlier.oom_kills, later.oom_kills),
+        memory_peak_bytes: later.memory_peak_bytes,
+        cpu_millis: grown(earlier.cpu_millis, later.cpu_millis),
+    }
+}
+
 #[cfg(test)]
 mod tests;

@@ -54,3 +54,13 @@ fn what_a_node_does_not_say_is_absent() {
         None,
     );
 }
+
+#[test]
+fn what_was_used_before_the_job_is_not_the_jobs() {
+    let usage = |oom_kills, memory_peak_bytes, cpu_millis| Usage { oom_kills, memory_peak_bytes, cpu_millis };
+    let before = usage(Some(3), Some(50), Some(1_000));
+    let after = usage(Some(4), Some(70), Some(2_500));
+    assert_eq!(between(before, after), usage(Some(1), Some(70), Some(1_500)));
+    assert_eq!(between(Usage::default(), after), after);
+    assert_eq!(between(before, Usage::default()), Usage::default());
+}
