@@ -61,8 +61,10 @@ pub async fn connect(kubeconfig: Option<&Path>, metrics: RestMetrics) -> Result<
     };
     config.default_retry = false;
     config.connect_timeout = Some(CONNECT_DEADLINE);
+    // Requests pass our layer before kube's makes their path a whole URL.
+    let host = config.cluster_url.authority().map_or("", |it| it.as_str()).into();
     let builder = ClientBuilder::try_from(config).map_err(ConnectError::Build)?;
-    Ok(builder.with_layer(&BoundedLayer { metrics }).build())
+    Ok(builder.with_layer(&BoundedLayer { metrics, host }).build())
 }
 
 async fn from_file(path: &Path) -> Result<Config, ConnectError> {
@@ -90,19 +92,21 @@ pub async fn bounded<T>(
 #[derive(Debug, Clone)]
 struct BoundedLayer {
     metrics: RestMetrics,
+    host: Arc<str>,
 }
 
 #[derive(Debug, Clone)]
 struct Bounded<S> {
     inner: S,
     metrics: RestMetrics,
+    host: Arc<str>,
 }
 
 impl<S> Layer<S> for BoundedLayer {
     type Service = Bounded<S>;
 
     fn layer(&self, inner: S) -> Bounded<S> {
-        Bounded { inner, metrics: self.metrics.clone() }
+        Bounded { inner, metrics: self.metrics.clone(), host: self.host.clone() }
     }
 }
 
@@ -123,10 +127,9 @@ where
 
     fn call(&mut self, request: Request<Body>) -> Self::Future {
         let method = request.method().clone();
-        let host = Arc::<str>::from(request.uri().authority().map_or("", |it| it.as_str()));
         let streaming = is_stream(request.uri().query().unwrap_or_default());
         let answer = self.inner.call(request);
-        let metrics = self.metrics.clone();
+        let (metrics, host) = (self.metrics.clone(), self.host.clone());
         Box::pin(async move {
             let answer = if streaming { answer.await } else { whole(answer).await };
             metrics.observe(&method, &host, answer.as_ref().ok().map(Response::status));

@@ -20,7 +20,9 @@ where
 {
     let metrics = RestMetrics::register(registry).unwrap();
     let service = tower::service_fn(answer);
-    ClientBuilder::new(service, "default").with_layer(&BoundedLayer { metrics }).build()
+    ClientBuilder::new(service, "default")
+        .with_layer(&BoundedLayer { metrics, host: "api.test:6443".into() })
+        .build()
 }
 
 fn answered(status: StatusCode) -> Result<Answer, BoxError> {
@@ -81,7 +83,8 @@ async fn a_call_is_tried_once_and_counted_by_its_answer() {
     let metrics = runtime::metrics::render(&registry).unwrap();
     for code in ["200", "503", "<error>"] {
         assert!(
-            metrics.contains(&format!(r#"{{code="{code}",host="",method="{}"}} 1"#, Method::GET)),
+            metrics
+                .contains(&format!(r#"{{code="{code}",host="api.test:6443",method="{}"}} 1"#, Method::GET)),
             "{metrics}"
         );
     }
