@@ -13,8 +13,10 @@ pub mod validate;
 
 use std::time::Duration;
 
+use api::conditions::Reason;
 use api::{ActionsGateway, ActionsGatewayStatus, labels};
 use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::api::Api;
 use kube::runtime::controller::Action;
 use kube::{Client, Resource};
@@ -71,8 +73,8 @@ pub struct Attempt {
 pub async fn reconcile(cr: &ActionsGateway, ctx: &Context) -> Result<Action, Error> {
     let Some(identity) = Identity::of(cr.meta()) else { return Ok(Action::await_change()) };
     let outcome = match &cr.metadata.deletion_timestamp {
-        None => Outcome::Attempted(attempt(cr, identity, ctx).await),
-        Some(deleted) => Outcome::Ending(take_down(cr, identity, deleted.0, ctx).await),
+        None => Outcome::Attempted(Box::new(Box::pin(attempt(cr, identity, ctx)).await)),
+        Some(deleted) => Outcome::Ending(Box::pin(take_down(cr, identity, deleted.0, ctx)).await),
     };
     let written = match &outcome {
         Outcome::Ending(Ok(Step::Remove)) => Ok(()), // there is no object any more
@@ -85,10 +87,11 @@ pub async fn reconcile(cr: &ActionsGateway, ctx: &Context) -> Result<Action, Err
 
 fn next_look(outcome: Outcome) -> Result<Action, Error> {
     match outcome {
-        Outcome::Attempted(Attempt { result: Err(Error::Validate(refusal)), .. }) => {
-            Ok(Action::requeue(refusal.recheck().unwrap_or(RESYNC)))
-        }
-        Outcome::Attempted(attempt) => attempt.result.map(|_| Action::requeue(RESYNC)),
+        Outcome::Attempted(attempt) => match attempt.result {
+            Ok(_) => Ok(Action::requeue(RESYNC)),
+            Err(Error::Validate(refusal)) => Ok(Action::requeue(refusal.recheck().unwrap_or(RESYNC))),
+            Err(error) => Err(error),
+        },
         Outcome::Ending(Ok(Step::Remove)) => Ok(Action::await_change()),
         Outcome::Ending(step) => step.map(|_| Action::requeue(teardown::LOOK_EVERY)),
     }
@@ -174,13 +177,24 @@ fn say_what_was_cut_short(cr: &ActionsGateway, step: &Step, ctx: &Context) {
 async fn write(cr: &ActionsGateway, status: &ActionsGatewayStatus, ctx: &Context) -> Result<(), Error> {
     let written = ctx.applier.status(cr, status, Precondition::None).await.map_err(Error::Status)?;
     if let Some(ready) = ready_changed(cr, status).filter(|_| written.is_some()) {
-        let (severity, reason) = match ready.status.as_str() {
-            "True" => (Severity::Normal, "Ready"),
-            _ => (Severity::Warning, "NotReady"),
-        };
-        ctx.events.say(cr, severity, reason, "Reconcile", format!("{}: {}", ready.reason, ready.message));
+        say_how_it_is(cr, &ready, ctx);
     }
     Ok(())
+}
+
+fn say_how_it_is(cr: &ActionsGateway, ready: &Condition, ctx: &Context) {
+    let (severity, word) = match ready.status.as_str() {
+        "True" => (Severity::Normal, "Ready"),
+        _ if ready.reason == Reason::Terminating.as_str() => (Severity::Normal, "Terminating"),
+        _ => (Severity::Warning, "NotReady"),
+    };
+    tracing::info!(
+        ready = ready.status,
+        reason = ready.reason,
+        message = ready.message,
+        "the gateway's readiness changed"
+    );
+    ctx.events.say(cr, severity, word, "Reconcile", format!("{}: {}", ready.reason, ready.message));
 }
 
 #[cfg(test)]

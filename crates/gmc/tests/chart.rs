@@ -1,6 +1,8 @@
 //! The chart holds no twin: CRDs, roles and policies are copies of `config/`, written here. A stale copy is
 //! rewritten, and then the test fails, so that the diff is seen. (`make generate` runs this too.)
 
+#![expect(clippy::unwrap_used, clippy::panic, reason = "in a test, a panic is the report")]
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -1,5 +1,7 @@
 //! Every manifest of `examples/` is read as what it says it is, and every gateway among them can be built.
 
+#![expect(clippy::unwrap_used, reason = "in a test, a panic is the report")]
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};

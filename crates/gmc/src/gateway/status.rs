@@ -7,6 +7,7 @@ use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 
 use crate::gateway::Attempt;
+use crate::gateway::build::{InCluster, Resources};
 use crate::gateway::dereference::{Group, References};
 use crate::gateway::error::{Error, describe};
 use crate::gateway::teardown::Step;
@@ -21,7 +22,7 @@ const MESSAGE_CHARS: usize = 2000;
 /// What came of a pass.
 pub enum Outcome {
     /// The cluster was to be made as the gateway asks.
-    Attempted(Attempt),
+    Attempted(Box<Attempt>),
     /// The gateway is being taken down: the step it is at, or why that failed.
     Ending(Result<Step, Error>),
 }
@@ -31,6 +32,13 @@ impl Outcome {
         match self {
             Self::Attempted(attempt) => attempt.result.as_ref().err(),
             Self::Ending(step) => step.as_ref().err(),
+        }
+    }
+
+    fn applied(&self) -> Option<&Resources<InCluster>> {
+        match self {
+            Self::Attempted(attempt) => attempt.result.as_ref().ok(),
+            Self::Ending(_) => None,
         }
     }
 
@@ -90,10 +98,7 @@ impl Judge<'_> {
         let Some(references) = outcome.references() else {
             return find(self.old, Type::AGCAvailable).cloned();
         };
-        let wanted = match outcome {
-            Outcome::Attempted(Attempt { result: Ok(applied), .. }) => applied.deployment.meta.generation,
-            _ => None,
-        };
+        let wanted = outcome.applied().and_then(|it| it.deployment.meta.generation);
         Some(match unavailable(references.own_controller(), wanted) {
             None => self.condition(Type::AGCAvailable, true, Reason::AGCReady, "the controller runs"),
             Some(why) => self.condition(Type::AGCAvailable, false, Reason::AGCNotReady, why),

@@ -96,12 +96,12 @@ pub async fn take(applier: &Applier, references: &References, step: &Step) -> Re
     let namespace = &references.identity.namespace;
     match step {
         Step::Drain { delete, .. } => delete_all::<RunnerGroup>(applier, delete).await,
-        Step::Stop { workers, controller, pods } => {
+        Step::Stop { workers, controllers, pods } => {
             for worker in workers {
                 mark(applier, namespace, worker).await?;
             }
             delete_all::<Pod>(applier, workers).await?;
-            delete_all::<Deployment>(applier, controller.as_slice()).await?;
+            delete_all::<Deployment>(applier, controllers).await?;
             delete_all::<Pod>(applier, pods).await
         }
         Step::Release { delete, groups, jobs, workers } => {

@@ -7,7 +7,6 @@ use operator::apply::{Applied, ApplyError, ObjectId};
 use serde_json::{Value, json};
 
 use super::*;
-use crate::gateway::build::Resources;
 use crate::gateway::identity::Identity;
 use crate::gateway::teardown::Step;
 use crate::gateway::validate;
@@ -88,11 +87,14 @@ fn standing(generation: i64, controller: Option<Deployment>, groups: Vec<Group>)
         runner_groups: Vec::new(),
         deployment: receipt(generation),
     };
-    Outcome::Attempted(Attempt { references: Some(references(controller, groups)), result: Ok(applied) })
+    Outcome::Attempted(Box::new(Attempt {
+        references: Some(references(controller, groups)),
+        result: Ok(applied),
+    }))
 }
 
 fn failed(references: Option<References>, error: Error) -> Outcome {
-    Outcome::Attempted(Attempt { references, result: Err(error) })
+    Outcome::Attempted(Box::new(Attempt { references, result: Err(error) }))
 }
 
 /// `Type=Status/Reason`, in order.

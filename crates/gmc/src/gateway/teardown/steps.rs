@@ -54,7 +54,7 @@ pub enum Step {
         /// Workers to delete.
         workers: Vec<ObjectMeta>,
         /// The Deployment, unless it is going already.
-        controller: Option<ObjectMeta>,
+        controllers: Vec<ObjectMeta>,
         /// Its pods, but for those that are going already.
         pods: Vec<ObjectMeta>,
     },
@@ -95,12 +95,12 @@ pub fn next(facts: &Facts) -> Step {
         return Step::Drain { delete: delete(), waiting: Waiting { groups, workers: facts.workers.len() } };
     }
 
-    let controller = facts.controller.clone().filter(stays);
-    if controller.is_some() || facts.controller_pods.iter().any(|it| lives(it, facts.now)) {
+    let controllers: Vec<ObjectMeta> = facts.controller.iter().filter(|it| stays(it)).cloned().collect();
+    if !controllers.is_empty() || facts.controller_pods.iter().any(|it| lives(it, facts.now)) {
         let staying = |pods: &[ObjectMeta]| pods.iter().filter(|it| stays(it)).cloned().collect();
         return Step::Stop {
             workers: staying(&facts.workers),
-            controller,
+            controllers,
             pods: staying(&facts.controller_pods),
         };
     }

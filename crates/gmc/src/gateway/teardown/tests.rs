@@ -92,9 +92,9 @@ fn nobody_waits_for_workers_in_a_namespace_that_ends() {
 
 #[test]
 fn a_controller_that_lives_is_stopped_however_late_it_is() {
-    let Step::Stop { workers, controller, pods } = next(&working(100_000)) else { panic!() };
+    let Step::Stop { workers, controllers, pods } = next(&working(100_000)) else { panic!() };
     assert_eq!(names(&workers), ["worker"]);
-    assert!(controller.is_some());
+    assert_eq!(names(&controllers), ["controller"]);
     assert_eq!(names(&pods), ["pod"]);
 }
 
