@@ -71,6 +71,7 @@ impl Args {
             seed: self.seed,
             ca_dir: self.ca_dir.clone(),
             distinct_keys: self.distinct_keys,
+            keys: None,
         })
     }
 }

@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use url::Url;
 
+use crate::keys::Keys;
+
 /// The configuration of a server. The default suits tests: loopback, free ports, the protocol's own timers.
 #[derive(Debug, Clone)]
 pub struct Config {
@@ -27,6 +29,8 @@ pub struct Config {
     pub ca_dir: Option<PathBuf>,
     /// How many different RSA keys are made before they are handed out in turn again; 0 for no limit.
     pub distinct_keys: usize,
+    /// Keys to share with other servers of the process, instead of making some.
+    pub keys: Option<Keys>,
 }
 
 impl Default for Config {
@@ -42,6 +46,7 @@ impl Default for Config {
             seed: None,
             ca_dir: None,
             distinct_keys: 0,
+            keys: None,
         }
     }
 }

@@ -9,17 +9,18 @@ use crate::rsa::{Error, RsaKey};
 /// Keys that wait to be used. One registration a second drains this in a few seconds, which the thread makes up for.
 const AHEAD: usize = 4;
 
-/// A store of fresh keys, filled by a thread that ends when the store is dropped.
-#[derive(Debug)]
-pub(crate) struct KeyPool(Mutex<Receiver<Arc<RsaKey>>>);
+/// A store of fresh keys, filled by a thread that ends when the last handle is dropped. Cheap to clone: servers of
+/// one process may share it, which saves their tests most of their CPU time.
+#[derive(Debug, Clone)]
+pub struct Keys(Arc<Mutex<Receiver<Arc<RsaKey>>>>);
 
-impl KeyPool {
-    /// Starts the thread. With `distinct` above 0 it makes so many keys and then hands out the same ones in turn.
-    pub(crate) fn start(distinct: usize) -> Self {
+impl Keys {
+    /// Starts the thread. With `number` above 0 it makes so many keys and then hands out the same ones in turn.
+    pub fn distinct(number: usize) -> Self {
         let (sender, receiver) = sync_channel(AHEAD);
         // Without the thread every key is made on demand: slower, and right all the same.
-        let _ = thread::Builder::new().name("rsa-keys".into()).spawn(move || fill(&sender, distinct));
-        Self(Mutex::new(receiver))
+        let _ = thread::Builder::new().name("rsa-keys".into()).spawn(move || fill(&sender, number));
+        Self(Arc::new(Mutex::new(receiver)))
     }
 
     /// A key: at once when one is ready, else as soon as it is made. Blocks.

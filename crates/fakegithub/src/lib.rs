@@ -40,6 +40,7 @@ pub use control::{
 pub use envelope::Encryption;
 pub use fault::{Effect, Fault};
 pub use journal::{Request, Violation};
+pub use keys::Keys;
 pub use lever::{Error as LeverError, Lever, RateForm};
 pub use pki::Error as PkiError;
 pub use server::{Error, Handle, Server};

@@ -16,7 +16,7 @@ use url::Host;
 
 use crate::config::Config;
 use crate::control::{self, Control};
-use crate::keys::KeyPool;
+use crate::keys::Keys;
 use crate::pki::{self, Ca};
 use crate::settings::Settings;
 use crate::shared::Shared;
@@ -76,7 +76,7 @@ impl Server {
         let hold = SignedDuration::try_from(config.poll_hold).unwrap_or(SignedDuration::from_secs(50));
         let state = State::new(base.clone(), Settings::new(config.time_factor, hold), config.seed);
         let stop = CancellationToken::new();
-        let keys = KeyPool::start(config.distinct_keys);
+        let keys = config.keys.unwrap_or_else(|| Keys::distinct(config.distinct_keys));
         let shared = Arc::new(Shared::new(state, keys, ca.pem, stop.clone()));
         let control = Control::new(Arc::clone(&shared));
         let tasks = TaskTracker::new();

@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::fault::Faults;
 use crate::journal::Journal;
-use crate::keys::KeyPool;
+use crate::keys::Keys;
 use crate::state::State;
 
 /// What every handler, the ticker and the control API share.
@@ -17,7 +17,7 @@ pub(crate) struct Shared {
     state: Mutex<State>,
     journal: Mutex<Journal>,
     faults: Mutex<Faults>,
-    pub(crate) keys: KeyPool,
+    pub(crate) keys: Keys,
     pub(crate) ca_pem: String,
     /// Counts changes that a parked request may wait for.
     changes: watch::Sender<u64>,
@@ -26,7 +26,7 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
-    pub(crate) fn new(state: State, keys: KeyPool, ca_pem: String, stop: CancellationToken) -> Self {
+    pub(crate) fn new(state: State, keys: Keys, ca_pem: String, stop: CancellationToken) -> Self {
         Self {
             state: Mutex::new(state),
             journal: Mutex::new(Journal::default()),

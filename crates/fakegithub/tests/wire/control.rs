@@ -25,7 +25,7 @@ async fn call(address: SocketAddr, method: &str, path: &str, body: &str) -> (u16
 
 async fn start() -> (Github, SocketAddr) {
     let control_listen = Some("127.0.0.1:0".parse().unwrap());
-    let github = Github::start_with(Config { control_listen, distinct_keys: 2, ..Config::default() }).await;
+    let github = Github::start_with(Config { control_listen, ..Config::default() }).await;
     let address = github.server.control_address().unwrap();
     (github, address)
 }

@@ -4,10 +4,10 @@
 pub mod crypto;
 pub mod runner;
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use bytes::Bytes;
-use fakegithub::{AppCreated, AppRequest, Config, Control, Handle, RunView, Server};
+use fakegithub::{AppCreated, AppRequest, Config, Control, Handle, Keys, RunView, Server};
 use http::{HeaderMap, Method, Request};
 use http_body_util::{BodyExt as _, Full};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
@@ -22,6 +22,9 @@ use serde_json::{Value, json};
 
 pub use crypto::{Alg, Signer};
 pub use runner::Runner;
+
+/// Keys for all tests: enough for the few runners of one test to differ.
+static KEYS: LazyLock<Keys> = LazyLock::new(|| Keys::distinct(8));
 
 /// What `runs-on: [self-hosted, linux]` needs.
 pub const LABELS: [&str; 2] = ["self-hosted", "linux"];
@@ -118,15 +121,16 @@ impl Draft<'_> {
 
 impl Github {
     pub async fn start() -> Self {
-        Self::start_with(Config { distinct_keys: 2, ..Config::default() }).await
+        Self::start_with(Config::default()).await
     }
 
     /// A server whose timers run fast: a poll is held for 0.5 s, a lock for 6 s.
     pub async fn start_fast(factor: f64) -> Self {
-        Self::start_with(Config { distinct_keys: 2, time_factor: factor, ..Config::default() }).await
+        Self::start_with(Config { time_factor: factor, ..Config::default() }).await
     }
 
     pub async fn start_with(config: Config) -> Self {
+        let config = Config { keys: Some(KEYS.clone()), ..config };
         let server = Server::start(config).await.unwrap();
         let app = server.control().create_app(AppRequest::on("acme")).await.unwrap();
         let client = client(server.ca_pem());
