@@ -13,8 +13,12 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-/// One read and write. Two of these are most of what a tunnel costs in memory.
-const BUFFER: usize = 8 * 1024;
+/// One read and write, to begin with: most tunnels are long polls that say little, and two of these are much of
+/// what they cost in memory.
+const BUFFER: usize = 2 * 1024;
+
+/// A direction that fills its buffer gets a larger one, up to two TLS records.
+const LARGEST_BUFFER: usize = 32 * 1024;
 
 /// When a tunnel has to end.
 #[derive(Debug, Clone)]
@@ -159,6 +163,9 @@ impl<'a> Way<'a> {
             self.moves.note();
             self.bytes.fetch_add(count as u64, Relaxed);
             self.meter.inc_by(count as u64);
+            if count == buffer.len() && count < LARGEST_BUFFER {
+                buffer = vec![0; count * 2];
+            }
         }
     }
 }

@@ -42,6 +42,35 @@ async fn bytes_pass_both_ways_and_a_half_close_leaves_the_other_half() {
     assert_eq!((meters.up.get(), meters.down.get()), (8, 13));
 }
 
+#[tokio::test]
+async fn a_large_transfer_arrives_as_it_was_sent() {
+    let (mut client, near) = duplex(256 * 1024);
+    let (destination, far) = duplex(256 * 1024);
+    let sent: Vec<u8> = (0..1_000_000u32).flat_map(u32::to_le_bytes).collect();
+    let counter = |name| IntCounter::new(name, "Bytes.").unwrap();
+    let bounds = Bounds {
+        idle: Duration::from_secs(300),
+        life: Duration::from_secs(300),
+        cut: CancellationToken::new(),
+    };
+    let tunnel = tokio::spawn(run(near, far, bounds, Meters { up: counter("up"), down: counter("down") }));
+    let (mut from, mut to) = tokio::io::split(destination);
+    let echo = tokio::spawn(async move {
+        tokio::io::copy(&mut from, &mut to).await.unwrap();
+        to.shutdown().await.unwrap();
+    });
+    let (mut reader, mut writer) = tokio::io::split(&mut client);
+    let mut received = Vec::new();
+    let send = async {
+        writer.write_all(&sent).await.unwrap();
+        writer.shutdown().await.unwrap();
+    };
+    tokio::join!(send, async { reader.read_to_end(&mut received).await.unwrap() });
+    assert!(received == sent);
+    assert_eq!(tunnel.await.unwrap().down, 4_000_000);
+    echo.await.unwrap();
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_tunnel_in_which_nothing_moves_ends_after_its_idle_time() {
     let Setup { mut client, mut destination, tunnel, .. } = start();
