@@ -2,6 +2,8 @@
 //!
 //! Run with `KUBECONFIG=… cargo test -p operator -- --ignored`; makes a namespace of its own and removes it.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests end the test")]
+
 use std::time::Duration;
 
 use k8s_openapi::api::{

@@ -1,6 +1,8 @@
 //! Telemetry of a whole process: the test runs itself as a child, because subscriber, panic hook and the OTEL
 //! variables are global.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests end the test")]
+
 use std::{convert::Infallible, process::Command};
 
 use bytes::Bytes;
