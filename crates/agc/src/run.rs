@@ -116,8 +116,9 @@ async fn work(parts: Parts, stop: CancellationToken) {
         Dispatcher::new(mailbox, executor.clone(), reporter, board.clone(), github.ambient.clone());
     let dispatching = tokio::spawn(dispatcher.run(jobs_ended.clone()));
 
-    let stores = watches::start(&client, &namespace, &sender, watches_ready);
+    let stores = watches::start(&client, &namespace, &sender);
     let Some(groups) = first_look(&client, &namespace, &stores, &stop).await else { return };
+    watches_ready.pass();
     let registrar = Registrar::new(client.clone(), github.clone(), &namespace, &gateway);
     let context = Context {
         registrar: registrar.clone(),
@@ -180,9 +181,7 @@ async fn first_look(
     stop: &CancellationToken,
 ) -> Option<BTreeMap<String, Arc<Group>>> {
     let look = async {
-        // An error is the end of the watch's task, and so of the process.
-        let _ = stores.pods.wait_until_ready().await;
-        let _ = stores.jobs.wait_until_ready().await;
+        stores.delivered().await;
         groups(&Api::namespaced(client.clone(), namespace)).await
     };
     tokio::select! {

@@ -12,7 +12,6 @@ use kube::core::DeserializeGuard;
 use kube::runtime::watcher::{self, Event};
 use kube::runtime::{WatchStreamExt as _, reflector, watcher as watch};
 use kube::{Api, Client, Resource, ResourceExt as _};
-use runtime::admin::Check;
 use serde::de::DeserializeOwned;
 use tokio::sync::mpsc;
 
@@ -34,6 +33,13 @@ impl Stores {
     pub fn runner_jobs(&self) -> Vec<RunnerJob> {
         self.jobs.state().iter().filter_map(|it| it.0.as_ref().ok().cloned()).collect()
     }
+
+    /// Waits until both watches have delivered. For one caller only: kube's store wakes no more than one that waits.
+    pub async fn delivered(&self) {
+        // An error is the end of the watch's task, and so of the process.
+        let _ = self.pods.wait_until_ready().await;
+        let _ = self.jobs.wait_until_ready().await;
+    }
 }
 
 /// Only what is ours is watched.
@@ -41,8 +47,8 @@ fn ours() -> watcher::Config {
     watcher::Config::default().labels(&format!("{}={}", labels::MANAGED_BY, labels::MANAGED_BY_VALUE))
 }
 
-/// Starts the watches; their tasks end with the last receiver. The stores are empty until `ready` passes.
-pub fn start(client: &Client, namespace: &str, dispatcher: &mpsc::Sender<Message>, ready: Check) -> Stores {
+/// Starts the watches; their tasks end with the last receiver. The stores are empty until they have delivered.
+pub fn start(client: &Client, namespace: &str, dispatcher: &mpsc::Sender<Message>) -> Stores {
     let (pods, pods_writer) = reflector::store();
     let (jobs, jobs_writer) = reflector::store();
     let api = Api::<Pod>::namespaced(client.clone(), namespace);
@@ -52,14 +58,7 @@ pub fn start(client: &Client, namespace: &str, dispatcher: &mpsc::Sender<Message
     tokio::spawn(forward_jobs(stream(api, ours()).reflect(jobs_writer), dispatcher.clone()));
     let api = Api::<ResourceQuota>::namespaced(client.clone(), namespace);
     tokio::spawn(forward_quotas(api, dispatcher.clone()));
-    let stores = Stores { pods, jobs };
-    let waiting = stores.clone();
-    tokio::spawn(async move {
-        if waiting.pods.wait_until_ready().await.is_ok() && waiting.jobs.wait_until_ready().await.is_ok() {
-            ready.pass();
-        }
-    });
-    stores
+    Stores { pods, jobs }
 }
 
 fn stream<K>(api: Api<K>, config: watcher::Config) -> impl Stream<Item = watcher::Result<Event<K>>>
