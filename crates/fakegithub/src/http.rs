@@ -61,16 +61,20 @@ pub(crate) async fn serve(
         None => (answer(&shared, &call, route, seq).await, false),
         Some(fault) => struck(&shared, &call, route, seq, fault).await?,
     };
-    let now = shared.with(|state, now| {
+    let (now, chunked) = shared.with(|state, now| {
         if state.settings.byte_order_mark {
             answer.mark_byte_order();
         }
-        now
+        (now, state.settings.chunked)
     });
     answer.stamp(seq, now);
     tracing::debug!(seq, method = %call.method, path = call.path, status = answer.status.as_u16(), "request");
     shared.journal(|journal| journal.close(seq, answer.status.as_u16()));
-    Ok(if truncate { answer.into_truncated() } else { answer.into_response() })
+    Ok(match (truncate, chunked) {
+        (true, _) => answer.into_truncated(),
+        (false, true) => answer.into_chunked(),
+        (false, false) => answer.into_response(),
+    })
 }
 
 /// Records a request. Returns its number and the name of the runner whose token it carries.

@@ -133,6 +133,12 @@ pub enum Lever {
     StripConnection { on: bool },
     /// Whether JSON bodies start with a byte order mark.
     ByteOrderMark { on: bool },
+    /// Whether bodies are sent in chunks, without a length.
+    Chunked { on: bool },
+    /// Whether the bases of broker and run service end with a slash.
+    TrailingSlash { on: bool },
+    /// How long new installation tokens are.
+    TokenLength { characters: usize },
     /// The oldest runner version that is served.
     MinimumVersion { version: String },
     /// Requests an hour for each App, installation and address.
@@ -144,6 +150,9 @@ pub enum Lever {
     /// A run ends now, in this way.
     ForceConclude { run_id: u64, conclusion: String },
 }
+
+/// Longest token: more would not fit into the headers that servers take.
+const TOKEN_LIMIT: usize = 8_000;
 
 fn one() -> u64 {
     1
@@ -229,6 +238,12 @@ impl Lever {
             Lever::AcceptRequestId { on } => settings.request_id_as_job_id = on,
             Lever::StripConnection { on } => settings.strip_connection = on,
             Lever::ByteOrderMark { on } => settings.byte_order_mark = on,
+            Lever::Chunked { on } => settings.chunked = on,
+            Lever::TrailingSlash { on } => settings.trailing_slash = on,
+            Lever::TokenLength { characters } if (1..=TOKEN_LIMIT).contains(&characters) => {
+                settings.token_length = characters;
+            }
+            Lever::TokenLength { .. } => return Err(Error::Range("characters")),
             Lever::MinimumVersion { version } => settings.minimum_version = version,
             Lever::HourlyLimit { requests } => settings.rate_limit = requests,
             Lever::Meta { body } => settings.meta = body,

@@ -122,6 +122,12 @@ pub(crate) struct Settings {
     pub(crate) strip_connection: bool,
     /// Whether JSON bodies start with a byte order mark.
     pub(crate) byte_order_mark: bool,
+    /// Whether bodies are sent in chunks, without a length.
+    pub(crate) chunked: bool,
+    /// Whether the bases of broker and run service end with a slash.
+    pub(crate) trailing_slash: bool,
+    /// Characters of an installation token behind its prefix.
+    pub(crate) token_length: usize,
     /// Requests an hour, for each installation, App or address.
     pub(crate) rate_limit: u64,
     /// Long, and to be seen at `/meta`.
@@ -153,6 +159,9 @@ impl Settings {
             minimum_version: "2.329.0".into(),
             strip_connection: false,
             byte_order_mark: false,
+            chunked: false,
+            trailing_slash: true,
+            token_length: 36,
             rate_limit: 15_000,
             meta: default_meta(),
         }

@@ -45,6 +45,8 @@ pub(crate) struct State {
     jobs: BTreeMap<u64, Job>,
     /// Jobs that are not over: what a poll and the clock have to look at.
     open: BTreeSet<u64>,
+    /// Those of them that wait for a runner.
+    waiting: BTreeSet<u64>,
     blobs: HashMap<String, Blob>,
     /// Used assertion ids and when they may be forgotten.
     assertions: HashMap<String, Timestamp>,
@@ -66,6 +68,7 @@ impl State {
             runs: BTreeMap::new(),
             jobs: BTreeMap::new(),
             open: BTreeSet::new(),
+            waiting: BTreeSet::new(),
             blobs: HashMap::new(),
             assertions: HashMap::new(),
             changed: false,

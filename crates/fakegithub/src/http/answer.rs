@@ -106,10 +106,15 @@ impl Answer {
         }
     }
 
-    fn response(self, body: AnswerBody) -> Response<AnswerBody> {
+    fn response(&self, body: AnswerBody) -> Response<AnswerBody> {
         let mut response = Response::new(body);
         *response.status_mut() = self.status;
-        *response.headers_mut() = self.headers;
+        *response.headers_mut() = self.headers.clone();
+        response
+    }
+
+    fn with_length(&self, body: AnswerBody) -> Response<AnswerBody> {
+        let mut response = self.response(body);
         let bodiless = self.status == StatusCode::NO_CONTENT || self.status == StatusCode::NOT_MODIFIED;
         if !bodiless {
             response.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from(self.body.len()));
@@ -119,14 +124,23 @@ impl Answer {
 
     pub(crate) fn into_response(self) -> Response<AnswerBody> {
         let body = Full::new(self.body.clone()).map_err(|never| match never {}).boxed_unsync();
-        self.response(body)
+        self.with_length(body)
+    }
+
+    /// The same without a length: hyper sends it in chunks.
+    pub(crate) fn into_chunked(self) -> Response<AnswerBody> {
+        if self.body.is_empty() {
+            return self.into_response();
+        }
+        let (head, tail) = (self.body.slice(..1), self.body.slice(1..));
+        let frames = [head, tail].map(|piece| Ok(Frame::data(piece)));
+        self.response(StreamBody::new(futures::stream::iter(frames)).boxed_unsync())
     }
 
     /// The headers of the whole answer, then half of its body and a broken connection.
     pub(crate) fn into_truncated(self) -> Response<AnswerBody> {
         let half = self.body.slice(..self.body.len() / 2);
         let frames = [Ok(Frame::data(half)), Err(std::io::Error::other("truncated on purpose"))];
-        let body = StreamBody::new(futures::stream::iter(frames)).boxed_unsync();
-        self.response(body)
+        self.with_length(StreamBody::new(futures::stream::iter(frames)).boxed_unsync())
     }
 }

@@ -119,11 +119,11 @@ pub(super) async fn generate(shared: &Arc<Shared>, call: &Call, scope: Scope) ->
         _ => return Err(REST.refuse(StatusCode::INTERNAL_SERVER_ERROR, "no key could be made")),
     };
     let made = shared.with(|state, now| {
-        let base = state.base.clone();
+        let (base, slash) = (state.base.clone(), state.slash());
         let registered =
             state.register_agent(scope, &wanted.name, wanted.group, wanted.labels.clone(), key, now);
         registered.map(|agent| {
-            json!({"runner": runner(agent), "encoded_jit_config": jit_config(agent, &base, &wanted.work_folder)})
+            json!({"runner": runner(agent), "encoded_jit_config": jit_config(agent, &base, slash, &wanted.work_folder)})
         })
     });
     let body = made.map_err(|_| taken())?;
@@ -132,8 +132,8 @@ pub(super) async fn generate(shared: &Arc<Shared>, call: &Call, scope: Scope) ->
 }
 
 /// The files of a runner, each in base64, all in base64 (protocol §2.5).
-fn jit_config(agent: &Agent, base: &str, work_folder: &str) -> String {
-    let broker = format!("{base}/broker/");
+fn jit_config(agent: &Agent, base: &str, slash: &str, work_folder: &str) -> String {
+    let broker = format!("{base}/broker{slash}");
     let settings = json!({
         "AgentId": agent.id, "AgentName": agent.name, "PoolId": 1, "PoolName": "Default", "DisableUpdate": false,
         "Ephemeral": true, "ServerUrl": broker, "ServerUrlV2": broker, "UseV2Flow": true, "WorkFolder": work_folder,

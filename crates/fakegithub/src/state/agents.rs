@@ -207,7 +207,7 @@ impl State {
         agent.fate = Fate::Consumed { empty_polls, since: now };
         agent.job = None;
         if let Some(session) = agent.session {
-            self.withdraw_offers(session);
+            self.withdraw_offer(session);
         }
         self.touch();
     }

@@ -56,7 +56,7 @@ impl State {
             }
             Acquired::New => {
                 if let Some(session) = session {
-                    self.withdraw_offers(session);
+                    self.withdraw_offer(session);
                 }
                 Ok(self.claimed(id, agent_id, request, now))
             }

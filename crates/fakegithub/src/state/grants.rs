@@ -109,7 +109,9 @@ impl State {
     fn token_text(&mut self, subject: &Subject, expires: Timestamp) -> String {
         let (id, exp) = (self.ids.guid(), expires.as_second());
         match subject {
-            Subject::Installation(_) | Subject::Workflow => format!("ghs_{}", self.ids.text(36)),
+            Subject::Installation(_) | Subject::Workflow => {
+                format!("ghs_{}", self.ids.text(self.settings.token_length))
+            }
             Subject::Registration(_) => self.ids.text(29).to_ascii_uppercase(),
             Subject::Runner { agent } => jwt::sign(
                 &self.ids.secret,

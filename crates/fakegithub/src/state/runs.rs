@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -139,10 +139,8 @@ impl State {
                     messages: BTreeMap::new(),
                 },
             };
-            if !job.life.is_done() {
-                self.open.insert(id);
-            }
             self.jobs.insert(id, job);
+            self.index(id);
             jobs.push(id);
         }
         if let Some(run) = self.runs.get_mut(&run_id) {
@@ -208,7 +206,12 @@ impl State {
 
     /// The base of the run service for one job. Each job has its own, as at GitHub.
     pub(super) fn run_service_url(&self, job: u64) -> String {
-        format!("{}/run-service/{job}/", self.base)
+        format!("{}/run-service/{job}{}", self.base, self.slash())
+    }
+
+    /// What handed-out bases end with: the official runner loses their last segment without it (protocol §0.6).
+    pub(crate) fn slash(&self) -> &'static str {
+        if self.settings.trailing_slash { "/" } else { "" }
     }
 
     /// Draws the consequences of what happened to a job: for its claimants, for those that wait for it, for its run.
@@ -216,7 +219,7 @@ impl State {
         self.touch();
         let Some(job) = self.jobs.get_mut(&id) else { return };
         let run = job.run;
-        if job.life.is_done() && self.open.remove(&id) {
+        if job.life.is_done() && self.open.contains(&id) {
             job.completed = Some(now);
             job.messages.clear();
             let claimants: Vec<u64> = job.life.claims.iter().map(|claim| claim.agent).collect();
@@ -224,7 +227,25 @@ impl State {
                 self.consume_agent(agent, now);
             }
         }
+        self.index(id);
         self.settle_run(run, now);
+    }
+
+    /// Keeps the sets of unfinished and of waiting jobs up to date.
+    fn index(&mut self, id: u64) {
+        let phase = self.jobs.get(&id).map(|job| &job.life.phase);
+        let (open, waiting) = match phase {
+            Some(Phase::Queued) => (true, true),
+            Some(Phase::Blocked | Phase::Claimed(_)) => (true, false),
+            Some(Phase::Done(_)) | None => (false, false),
+        };
+        for (set, belongs) in [(&mut self.open, open), (&mut self.waiting, waiting)] {
+            if belongs {
+                set.insert(id)
+            } else {
+                set.remove(&id)
+            };
+        }
     }
 
     /// Lets waiting jobs go on or be skipped, then concludes the attempt if all its jobs are over.
@@ -258,11 +279,11 @@ impl State {
         if failed {
             job.life.force(Conclusion::Skipped);
             job.completed = Some(now);
-            self.open.remove(&id);
         } else if done {
             job.life.unblock();
             job.queued = now;
         }
+        self.index(id);
     }
 
     /// Runs a concluded run again: all of it, its failed jobs, or one job; and always what depends on them.
@@ -298,7 +319,7 @@ impl State {
         for id in self.unfinished(run_id)? {
             let Some(job) = self.jobs.get_mut(&id) else { continue };
             if job.life.cancel(grace, now) {
-                let body = json!({"jobId": job.guid, "timeout": "00:05:00"});
+                let body = json!({"jobId": job.guid, "timeout": time_span(grace)});
                 let claimants: Vec<u64> = job.life.claims.iter().map(|claim| claim.agent).collect();
                 for agent in claimants {
                     self.send(agent, "JobCancellation", &body, true);
@@ -357,6 +378,13 @@ fn chosen(jobs: &[Job], which: Rerun) -> Vec<u64> {
         }
     }
     chosen.iter().map(|job| job.id).collect()
+}
+
+/// A duration as .NET writes a `TimeSpan` (protocol §0.5): `hh:mm:ss`, with seven digits of fraction if there is any.
+fn time_span(duration: SignedDuration) -> String {
+    let (seconds, fraction) = (duration.as_secs(), duration.subsec_nanos() / 100);
+    let whole = format!("{:02}:{:02}:{:02}", seconds / 3600, seconds / 60 % 60, seconds % 60);
+    if fraction == 0 { whole } else { format!("{whole}.{fraction:07}") }
 }
 
 fn hex(bytes: &[u8]) -> String {

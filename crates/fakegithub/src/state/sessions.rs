@@ -10,7 +10,6 @@ use uuid::Uuid;
 
 use super::State;
 use super::agents::Fate;
-use super::life::Phase;
 use crate::envelope::{self, Encryption};
 
 /// What a poll says about its runner.
@@ -43,6 +42,9 @@ pub(crate) struct Session {
     pub(crate) parked: u32,
     inbox: VecDeque<Note>,
     key: Option<[u8; 32]>,
+    /// The job that it is shown, unless that offer is closed by now. One at a time: others would keep jobs from
+    /// sessions that could take them.
+    offered: Option<u64>,
 }
 
 /// A message that waits for its session.
@@ -116,6 +118,7 @@ impl State {
             parked: 0,
             inbox: VecDeque::new(),
             key: (mode != Encryption::Off).then_some(key),
+            offered: None,
         };
         self.sessions.insert(id, session);
         self.note_connected(agent_id, os, version);
@@ -131,9 +134,9 @@ impl State {
         Ok(())
     }
 
-    /// Forgets a session and puts its offers back.
+    /// Forgets a session and puts its offer back.
     pub(crate) fn drop_session(&mut self, id: Uuid) {
-        self.withdraw_offers(id);
+        self.withdraw_offer(id);
         if let Some(session) = self.sessions.remove(&id)
             && let Some(agent) = self.agents.get_mut(&session.agent)
         {
@@ -209,18 +212,15 @@ impl State {
     /// The job that a session is shown, if there is one.
     fn offer(&mut self, agent_id: u64, session_id: Uuid, now: Timestamp) -> Poll {
         let redelivery = self.settings.timers.redelivery();
-        // One open offer to a session: others would keep jobs from sessions that could take them.
-        for id in &self.open {
-            let Some(offer) = self.jobs.get(id).and_then(|job| job.life.offers.get(&session_id)) else {
-                continue;
+        let offered = self.sessions.get(&session_id).and_then(|session| session.offered);
+        let offer =
+            offered.and_then(|id| self.jobs.get(&id)?.life.offers.get(&session_id).map(|offer| (id, offer)));
+        if let Some((id, offer)) = offer.filter(|(_, offer)| offer.open) {
+            let again = offer.delivered + redelivery;
+            return match again <= now {
+                true => self.deliver(id, agent_id, session_id, now),
+                false => Poll::Wait(Some(again)),
             };
-            if offer.open {
-                let again = offer.delivered + redelivery;
-                return match again <= now {
-                    true => self.deliver(*id, agent_id, session_id, now),
-                    false => Poll::Wait(Some(again)),
-                };
-            }
         }
         match self.next_job(agent_id) {
             Some(id) => self.deliver(id, agent_id, session_id, now),
@@ -231,10 +231,9 @@ impl State {
     /// The oldest queued job that the agent fits and that few enough sessions are shown.
     fn next_job(&self, agent_id: u64) -> Option<u64> {
         let agent = self.agents.get(&agent_id)?;
-        self.open.iter().copied().find(|id| {
+        self.waiting.iter().copied().find(|id| {
             self.jobs.get(id).zip(self.run_of_job(*id)).is_some_and(|(job, run)| {
-                job.life.phase == Phase::Queued
-                    && job.life.open_offers() < self.settings.fan_out
+                job.life.open_offers() < self.settings.fan_out
                     && agent.fits(&run.repository, &job.plan.labels)
             })
         })
@@ -247,6 +246,9 @@ impl State {
         let Some(job) = self.jobs.get_mut(&job_id) else { return Poll::Wait(None) };
         let shared = job.life.offers.values().next().map(|offer| offer.request).filter(|_| equal);
         let request = job.life.deliver(session_id, agent_id, shared.unwrap_or(fresh), now);
+        if let Some(session) = self.sessions.get_mut(&session_id) {
+            session.offered = Some(job_id);
+        }
         let id = self.ids.message();
         let body = json!({
             "id": id.to_string(),
@@ -301,11 +303,11 @@ impl State {
             .map(|job| job.id)
     }
 
-    pub(super) fn withdraw_offers(&mut self, session: Uuid) {
-        for id in &self.open {
-            if let Some(job) = self.jobs.get_mut(id) {
-                job.life.withdraw(session);
-            }
+    /// Takes back what a session is shown.
+    pub(super) fn withdraw_offer(&mut self, session_id: Uuid) {
+        let offered = self.sessions.get_mut(&session_id).and_then(|session| session.offered.take());
+        if let Some(job) = offered.and_then(|id| self.jobs.get_mut(&id)) {
+            job.life.withdraw(session_id);
         }
     }
 

@@ -154,6 +154,17 @@ async fn a_cancellation_reaches_the_busy_session() {
 }
 
 #[tokio::test]
+async fn the_grace_of_a_cancellation_follows_the_time_factor() {
+    let github = Github::start_fast(200.0).await;
+    let run = github.run(ONE_JOB);
+    let runner = github.runner("one").await;
+    let (token, session, _) = runner.claim().await;
+    github.control().cancel_run(run.run_id).unwrap();
+    let message = runner.poll(&token, &session, "Busy").expect(200).await.json();
+    assert!(message["body"].as_str().unwrap().contains("\"00:00:01.5000000\""), "{message}");
+}
+
+#[tokio::test]
 async fn any_message_can_be_sent_and_only_cancellations_reach_a_busy_poll() {
     let github = Github::start_fast(100.0).await;
     let runner = github.runner("one").await;

@@ -217,3 +217,23 @@ async fn requests_are_recorded_without_their_secrets() {
     let shown: Value = serde_json::to_value(&requests[1]).unwrap();
     assert!(shown["headers"].as_array().unwrap().contains(&json!("authorization")));
 }
+
+#[tokio::test]
+async fn framing_slashes_and_token_lengths_vary_by_lever() {
+    let github = Github::start().await;
+    github.control().pull(Lever::Chunked { on: true }).unwrap();
+    let reply = github.get("/meta").expect(200).await;
+    assert!(!reply.headers.contains_key("content-length") && reply.json().is_object());
+    github.control().pull(Lever::TokenLength { characters: 2000 }).unwrap();
+    let token = github.installation_token().await;
+    assert_eq!(token.len(), 2004);
+    github.get("/rate_limit").bearer(&token).expect(200).await;
+    github.control().pull(Lever::TrailingSlash { on: false }).unwrap();
+    github.run(ONE_JOB);
+    let mut runner = github.runner("one").await;
+    assert!(runner.broker.ends_with("/broker"));
+    runner.broker += "/";
+    let (token, session) = runner.session().await;
+    assert!(!runner.offer(&token, &session).await.run_service.ends_with('/'));
+    github.assert_no_violation();
+}

@@ -6,6 +6,7 @@ mod apps;
 mod broker;
 mod control;
 mod delivery;
+mod docs;
 mod general;
 mod lifecycle;
 mod oauth;
