@@ -1,1 +1,3 @@
-//! Placeholder.
+//! What component tests stand on.
+
+pub mod api_server;

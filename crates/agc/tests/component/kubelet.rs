@@ -1,0 +1,149 @@
+//! Nodes, kubelets and runners in one task: it moves worker pods on, and talks to GitHub as their runner would.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use github::Client;
+use github::client::Deadline;
+use github_proto::job_message::JobMessage;
+use github_proto::run_service::Acquired;
+use serde_json::{Value, json};
+use testkit::api_server::ApiServer;
+use tokio_util::sync::CancellationToken;
+
+/// What becomes of every worker.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Behaviour {
+    /// Its job succeeds.
+    Succeeds,
+    /// Its job runs until it is told to end.
+    RunsOn,
+    /// No node takes it.
+    StaysPending,
+    /// Its image is never there.
+    HasNoImage,
+    /// The kubelet evicts it for memory while it runs.
+    IsEvicted,
+    /// The kernel kills it.
+    RunsOutOfMemory,
+}
+
+/// Annotation by which a test ends a job that runs on.
+pub const FINISH: &str = "test/finish";
+
+/// Moves pods until told to stop.
+pub async fn run(api: ApiServer, client: Client, behaviour: Behaviour, stop: CancellationToken) {
+    let mut taken = BTreeSet::new();
+    while !stop.is_cancelled() {
+        for pod in api.list("/pods/") {
+            let path = path(&pod);
+            let ended = matches!(pod["status"]["phase"].as_str(), Some("Succeeded" | "Failed"));
+            if ended {
+                continue;
+            }
+            let uid = pod["metadata"]["uid"].to_string();
+            if taken.insert(uid) {
+                place(&api, &path, behaviour);
+            } else {
+                advance(&api, &client, &pod, &path, behaviour).await;
+            }
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+fn path(pod: &Value) -> String {
+    format!("/api/v1/namespaces/team-a/pods/{}", pod["metadata"]["name"].as_str().unwrap())
+}
+
+fn now() -> String {
+    jiff::Timestamp::now().to_string()
+}
+
+fn container(state: Value) -> Value {
+    json!([{ "name": "runner", "image": "i", "imageID": "i", "ready": false, "restartCount": 0, "state": state }])
+}
+
+/// Finds a node, and starts the container unless something is in the way.
+fn place(api: &ApiServer, path: &str, behaviour: Behaviour) {
+    api.edit(path, |pod| {
+        if behaviour == Behaviour::StaysPending {
+            return;
+        }
+        pod["spec"]["nodeName"] = json!("node-1");
+        let scheduled = json!([{ "type": "PodScheduled", "status": "True", "lastTransitionTime": now() }]);
+        pod["status"] = match behaviour {
+            Behaviour::HasNoImage => {
+                let waiting = json!({ "waiting": { "reason": "ErrImageNeverPull", "message": "not there" } });
+                json!({ "phase": "Pending", "conditions": scheduled, "containerStatuses": container(waiting) })
+            }
+            _ => {
+                let running = json!({ "running": { "startedAt": now() } });
+                json!({ "phase": "Running", "conditions": scheduled, "containerStatuses": container(running) })
+            }
+        };
+    });
+}
+
+async fn advance(api: &ApiServer, client: &Client, pod: &Value, path: &str, behaviour: Behaviour) {
+    let told = !pod["metadata"]["deletionTimestamp"].is_null();
+    let finish = pod["metadata"]["annotations"][FINISH] == "yes";
+    match behaviour {
+        Behaviour::Succeeds => conclude(api, client, pod, path, "succeeded", 100).await,
+        Behaviour::RunsOn if finish => conclude(api, client, pod, path, "succeeded", 100).await,
+        Behaviour::RunsOn if told => conclude(api, client, pod, path, "canceled", 103).await,
+        Behaviour::HasNoImage | Behaviour::StaysPending if told => end(api, path, json!({}), json!({})),
+        Behaviour::IsEvicted => {
+            let disrupted = json!({
+                "reason": "Evicted", "message": "The node was low on resource: memory.",
+                "conditions": [{ "type": "DisruptionTarget", "status": "True", "reason": "TerminationByKubelet" }],
+            });
+            end(api, path, json!({ "exitCode": 137, "finishedAt": now() }), disrupted);
+        }
+        Behaviour::RunsOutOfMemory => {
+            let killed = json!({ "exitCode": 137, "reason": "OOMKilled", "finishedAt": now() });
+            end(api, path, killed, json!({}));
+        }
+        _ => {}
+    }
+}
+
+/// The runner tells GitHub, the wrapper leaves its report, the container ends.
+async fn conclude(api: &ApiServer, client: &Client, pod: &Value, path: &str, result: &str, exit: i64) {
+    complete_at_github(api, client, pod, result).await;
+    let message =
+        json!({ "v": 1, "result": result, "exit": exit, "stopped": result == "canceled" }).to_string();
+    end(api, path, json!({ "exitCode": 0, "finishedAt": now(), "message": message }), json!({}));
+}
+
+fn end(api: &ApiServer, path: &str, terminated: Value, extra: Value) {
+    api.edit(path, |pod| {
+        let ran = terminated.get("exitCode").is_some();
+        pod["status"]["phase"] = json!(if terminated["exitCode"] == 0 { "Succeeded" } else { "Failed" });
+        if ran {
+            pod["status"]["containerStatuses"] = container(json!({ "terminated": terminated }));
+        }
+        for (field, value) in extra.as_object().unwrap() {
+            pod["status"][field] = value.clone();
+        }
+    });
+}
+
+async fn complete_at_github(api: &ApiServer, client: &Client, pod: &Value, result: &str) {
+    let volumes = pod["spec"]["volumes"].as_array().unwrap();
+    let secret = volumes.iter().find_map(|it| it["secret"]["secretName"].as_str()).unwrap();
+    let secret = api.get(&format!("/api/v1/namespaces/team-a/secrets/{secret}")).expect("the payload");
+    let payload = STANDARD.decode(secret["data"]["payload"].as_str().expect("a plain payload")).unwrap();
+    let job = JobMessage::decode(&Acquired { plan_id: None, message: payload.into() }).unwrap();
+    let base = job.connection.url.unwrap();
+    let body = json!({ "planId": job.plan_id, "jobId": job.job_id, "conclusion": result }).to_string();
+    let request = http::Request::post(format!("{}/completejob", base.as_str().trim_end_matches('/')))
+        .header("authorization", format!("Bearer {}", job.connection.token.expose()))
+        .header("content-type", "application/json; charset=utf-8")
+        .body(github_proto::request::Body::from(body))
+        .unwrap();
+    let answer = client.send(request, Deadline::within(Duration::from_secs(10), 65536)).await.unwrap();
+    assert!(answer.status().is_success() || answer.status() == 404, "completejob: {answer:?}");
+}

@@ -1,0 +1,302 @@
+//! One tenant's world, and controllers that can be killed in it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use agc::board::Board;
+use agc::github::GitHub;
+use agc::metrics::Metrics;
+use agc::pod::build::{Platform, Profile};
+use agc::run::{Parts, run};
+use fakegithub::{AppRequest, Config, Handle, RunView, Server};
+use github::token::{AppCredentials, CredentialError, CredentialSource, TokenConfig};
+use github::{Ambient, App, Client, ClientConfig, InstallationTokens, Timers};
+use github_proto::broker::Architecture;
+use github_proto::url::Target;
+use operator::lease::{Elector, Params, Timing};
+use operator::metrics::ControllerMetrics;
+use operator::report::Events;
+use runtime::admin::Health;
+use serde_json::{Value, json};
+use testkit::api_server::ApiServer;
+use tokio::runtime::Runtime;
+use tokio_util::sync::CancellationToken;
+use zeroize::Zeroizing;
+
+use crate::kubelet::{self, Behaviour};
+
+/// GitHub's timers and ours, this much faster than life.
+const FACTOR: u32 = 20;
+pub const PATIENCE: Duration = Duration::from_secs(30);
+pub const NAMESPACE: &str = "team-a";
+pub const GROUP: &str = "/apis/actions-gateway.github.com/v1alpha1/namespaces/team-a/runnergroups/blue";
+
+/// GitHub, the API server, a kubelet.
+pub struct Rig {
+    pub github: Handle,
+    pub api: ApiServer,
+    credentials: AppCredentials,
+    _kubelet: tokio_util::sync::DropGuard,
+}
+
+/// A running controller. Dropping it is a SIGKILL.
+pub struct Controller {
+    runtime: Option<Runtime>,
+    stop: CancellationToken,
+    ended: tokio::sync::oneshot::Receiver<()>,
+    pub registry: prometheus::Registry,
+}
+
+#[derive(Clone)]
+struct Given(AppCredentials);
+
+impl CredentialSource for Given {
+    fn read(&self) -> Result<AppCredentials, CredentialError> {
+        Ok(self.0.clone())
+    }
+}
+
+/// Faster, but patient with answers: the machine is not faster.
+fn timers() -> Timers {
+    let life = Timers::default();
+    Timers {
+        call_headers: life.call_headers,
+        call_total: life.call_total,
+        poll_headers: life.call_headers,
+        hollow_within: Duration::from_secs(1),
+        close: life.close,
+        acquire: life.acquire,
+        renew: life.renew,
+        installation_margin: life.installation_margin,
+        installation_wait: life.installation_wait,
+        token_margin: life.token_margin,
+        ..life.faster(FACTOR)
+    }
+}
+
+fn client(ca: &str) -> Client {
+    Client::new(ClientConfig {
+        tls: runtime::tls::client_config_only(&[ca.as_bytes()]).unwrap(),
+        proxy: None,
+        no_proxy: String::new(),
+        user_agent: "actions-gateway-test/1".into(),
+    })
+    .unwrap()
+}
+
+impl Rig {
+    /// A world with one group, `blue`, that asks for this beyond its label.
+    pub async fn start(spec: Value, behaviour: Behaviour) -> Self {
+        let config = Config { time_factor: FACTOR.into(), ..Config::default() };
+        let github = Server::start(config).await.unwrap();
+        let created = github.control().create_app(AppRequest::on("synthetic-org")).await.unwrap();
+        let credentials = AppCredentials {
+            app_id: created.client_id,
+            installation_id: created.installation_id.to_string(),
+            private_key: Zeroizing::new(created.private_key.into_bytes()),
+        };
+        let api = ApiServer::default();
+        let mut spec = spec;
+        spec["runnerLabels"] = json!(["linux"]);
+        let base = "/apis/actions-gateway.github.com/v1alpha1/namespaces/team-a";
+        let object = |kind: &str, name: &str, spec: Value| {
+            json!({
+                "apiVersion": "actions-gateway.github.com/v1alpha1", "kind": kind,
+                "metadata": { "name": name, "namespace": NAMESPACE }, "spec": spec,
+            })
+        };
+        let gateway = json!({ "gitHubAppRef": { "name": "app" }, "gitHubURL": github.base_url() });
+        api.put(&format!("{base}/actionsgateways"), object("ActionsGateway", "team-a", gateway));
+        api.put(&format!("{base}/runnergroups"), object("RunnerGroup", "blue", spec));
+        let stop = CancellationToken::new();
+        tokio::spawn(kubelet::run(api.clone(), client(github.ca_pem()), behaviour, stop.clone()));
+        Self { github, api, credentials, _kubelet: stop.drop_guard() }
+    }
+
+    /// Starts a controller, as a pod of this name.
+    pub fn controller(&self, pod: &str) -> Controller {
+        let runtime =
+            tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+        let stop = CancellationToken::new();
+        let registry = prometheus::Registry::new();
+        let (done, ended) = tokio::sync::oneshot::channel();
+        let world = (self.api.client(NAMESPACE), client(self.github.ca_pem()));
+        let url = format!("{}/synthetic-org", self.github.base_url());
+        let credentials = self.credentials.clone();
+        let (pod, token, series) = (pod.to_owned(), stop.clone(), registry.clone());
+        runtime.spawn(async move {
+            serve(world, &url, credentials, &pod, &series, token).await;
+            let _ = done.send(());
+        });
+        Controller { runtime: Some(runtime), stop, ended, registry }
+    }
+
+    /// Starts a run of these jobs.
+    pub fn push(&self, jobs: &str) -> RunView {
+        let workflow = format!("repository: synthetic-org/demo\nname: ci\njobs: {jobs}");
+        self.github.control().start_run(&workflow).unwrap()
+    }
+
+    /// The run when it is over, as GitHub says.
+    pub async fn concluded(&self, run: &RunView) -> &'static str {
+        let over = |it: &RunView| it.status == "completed";
+        let run = self.github.control().wait_for_run(run.run_id, PATIENCE, over).await.unwrap();
+        run.conclusion.unwrap_or("not over")
+    }
+
+    /// All `RunnerJob`s, once there are so many and all are settled: complete, their pods let go.
+    pub async fn settled(&self, count: usize) -> Vec<Value> {
+        let what = format!("{count} settled jobs");
+        self.api
+            .wait_for(&what, PATIENCE, |api| {
+                let jobs = api.list("/runnerjobs/");
+                let complete =
+                    jobs.iter().all(|it| condition(it, "Complete").is_some_and(|it| it["status"] == "True"));
+                let held =
+                    api.list("/pods/").iter().any(|it| it["metadata"]["finalizers"].is_array_with_items());
+                let payloads = api.list("/secrets/").iter().any(|it| name(it).ends_with("-payload"));
+                (jobs.len() == count && complete && !held && !payloads).then_some(jobs)
+            })
+            .await
+    }
+
+    /// The only `RunnerJob`, settled.
+    pub async fn settled_job(&self) -> Value {
+        self.settled(1).await.remove(0)
+    }
+
+    /// GitHub objects to nothing that was done, and no more than one pod was made for each job.
+    pub fn assert_clean(&self) {
+        assert_eq!(self.github.control().violations(), [], "GitHub objects");
+        let mut made = BTreeMap::new();
+        for call in
+            self.api.calls().iter().filter(|it| it.method == http::Method::POST && it.path.ends_with("/pods"))
+        {
+            *made.entry(call.body["metadata"]["name"].to_string()).or_insert(0) += 1;
+        }
+        let pods = self.api.list("/pods/").len();
+        assert!(pods <= made.len(), "{made:?}");
+    }
+}
+
+/// Shorthand of JSON.
+pub trait Json {
+    /// Whether it is a list with something in it.
+    fn is_array_with_items(&self) -> bool;
+}
+
+impl Json for Value {
+    fn is_array_with_items(&self) -> bool {
+        self.as_array().is_some_and(|it| !it.is_empty())
+    }
+}
+
+pub fn name(object: &Value) -> &str {
+    object["metadata"]["name"].as_str().unwrap_or_default()
+}
+
+pub fn condition<'a>(object: &'a Value, type_: &str) -> Option<&'a Value> {
+    object["status"]["conditions"].as_array()?.iter().find(|it| it["type"] == type_)
+}
+
+/// How a job ended: the reason of its `Complete` condition.
+pub fn ending(job: &Value) -> &str {
+    condition(job, "Complete").and_then(|it| it["reason"].as_str()).unwrap_or_default()
+}
+
+impl Controller {
+    /// SIGTERM, and the time it takes.
+    pub async fn stop(mut self) {
+        self.stop.cancel();
+        tokio::time::timeout(PATIENCE, &mut self.ended).await.expect("an orderly end").unwrap();
+    }
+
+    /// What `/metrics` shows, by line.
+    pub fn metric(&self, line: &str) -> Option<String> {
+        let text = runtime::metrics::render(&self.registry).unwrap();
+        text.lines().find_map(|it| it.strip_prefix(line)).map(|it| it.trim().to_owned())
+    }
+}
+
+impl Drop for Controller {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+async fn serve(
+    (kube, client): (kube::Client, Client),
+    url: &str,
+    credentials: AppCredentials,
+    pod: &str,
+    registry: &prometheus::Registry,
+    stop: CancellationToken,
+) {
+    let target = Target::parse(url, false).unwrap();
+    let aborted = CancellationToken::new();
+    let (tokens, _) = InstallationTokens::start(
+        TokenConfig {
+            client: client.clone(),
+            api: target.api.clone(),
+            source: Box::new(Given(credentials)),
+            ambient: Ambient::system(),
+            timers: timers(),
+            observer: Arc::new(|_| {}),
+        },
+        aborted.clone(),
+    );
+    let github = GitHub {
+        app: App::new(client.clone(), target, tokens.clone(), timers()),
+        client,
+        ambient: Ambient::system(),
+        timers: timers(),
+        owner: pod.to_owned(),
+        runner_version: "2.335.1".into(),
+        runner_group_id: 1,
+        architecture: Architecture::X64,
+    };
+    let controller_metrics = ControllerMetrics::register(registry).unwrap();
+    let (events, publisher) = Events::new(kube.clone(), "actions-gateway.github.com/agc", pod.to_owned());
+    let params = Params {
+        namespace: NAMESPACE.into(),
+        name: "actions-gateway-controller".into(),
+        identity: pod.to_owned(),
+        timing: Timing {
+            duration: Duration::from_secs(2),
+            renew_period: Duration::from_millis(500),
+            stop_after: Duration::from_millis(1500),
+        },
+    };
+    let (elector, leadership) = Elector::new(kube.clone(), params, controller_metrics.leader("test"));
+    let publishing = tokio::spawn(publisher.run(aborted.clone()));
+    let electing = tokio::spawn(elector.run(aborted.clone()));
+    let parts = Parts {
+        client: kube,
+        github,
+        tokens: tokens.watch(),
+        platform: Platform {
+            namespace: NAMESPACE.into(),
+            gateway: "team-a".into(),
+            worker_image: "runner:test".into(),
+            wrapper_image: "wrapper:test".into(),
+            service_account: "actions-gateway-worker".into(),
+            profile: Profile::Restricted,
+            proxy: BTreeMap::new(),
+            proxy_ca: None,
+            github_ca: None,
+        },
+        metrics: Metrics::register(registry).unwrap(),
+        controller_metrics,
+        events,
+        health: Health::new(),
+        board: Board::default(),
+    };
+    if let Err(error) = run(parts, leadership, stop).await {
+        tracing::error!(%error, "the controller ended");
+    }
+    aborted.cancel();
+    let _ = tokio::join!(publishing, electing);
+}
