@@ -1,4 +1,4 @@
-//! The control API: what a test, a demo or a person does with the server. The HTTP face is in [`http`].
+//! The control API: what a test, a demo or a person does with the server. The HTTP face is in `http`.
 
 pub(crate) mod http;
 mod views;

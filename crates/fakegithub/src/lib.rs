@@ -13,7 +13,7 @@
 //! # Ok(()) }
 //! ```
 //!
-//! `state` decides and is pure; `http` translates; [`Shared`](shared::Shared) owns the state; `server` does I/O.
+//! `state` decides and is pure; `http` translates; `shared` owns the state; `server` does I/O.
 
 mod config;
 mod control;

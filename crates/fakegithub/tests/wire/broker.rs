@@ -184,9 +184,9 @@ async fn a_deleted_record_is_not_found_by_its_session() {
 
 #[tokio::test]
 async fn an_idle_session_is_forgotten_and_a_held_one_is_not() {
-    // Five minutes are half a second; the hold is four times as long.
-    let github = Github::start_fast(600.0).await;
-    github.control().pull(Lever::PollHold { seconds: 1200.0 }).unwrap();
+    // Five minutes are three seconds; the hold is longer.
+    let github = Github::start_fast(100.0).await;
+    github.control().pull(Lever::PollHold { seconds: 500.0 }).unwrap();
     let (idle, held) = (github.runner("idle").await, github.runner("held").await);
     let (idle_token, idle_session) = idle.session().await;
     let (held_token, held_session) = held.session().await;

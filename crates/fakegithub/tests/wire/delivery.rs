@@ -8,6 +8,13 @@ use serde_json::{Value, json};
 use crate::support::runner::{Claim, Offer};
 use crate::support::{Github, ONE_JOB};
 
+/// A server whose timers are those of the protocol, but for a short hold.
+async fn impatient() -> Github {
+    let github = Github::start().await;
+    github.control().pull(Lever::PollHold { seconds: 0.2 }).unwrap();
+    github
+}
+
 #[tokio::test]
 async fn an_unclaimed_job_comes_again_with_a_new_message_id_and_the_same_request_id() {
     let github = Github::start_fast(20.0).await;
@@ -27,7 +34,7 @@ async fn an_unclaimed_job_comes_again_with_a_new_message_id_and_the_same_request
 
 #[tokio::test]
 async fn a_job_is_offered_to_one_session_that_has_all_its_labels() {
-    let github = Github::start_fast(100.0).await;
+    let github = impatient().await;
     let (unfit, fit, late) = (
         github.runner_with("unfit", &["self-hosted"]).await,
         github.runner_with("fit", &["SELF-HOSTED", "linux", "gpu"]).await,
@@ -44,7 +51,7 @@ async fn a_job_is_offered_to_one_session_that_has_all_its_labels() {
 
 #[tokio::test]
 async fn a_runner_of_another_repository_is_not_asked() {
-    let github = Github::start_fast(100.0).await;
+    let github = impatient().await;
     let token = github.installation_token().await;
     let body = json!({"name": "r", "runner_group_id": 1, "labels": ["self-hosted", "linux"]});
     let path = "/repos/acme/other/actions/runners/generate-jitconfig";
@@ -59,7 +66,7 @@ async fn a_runner_of_another_repository_is_not_asked() {
 
 #[tokio::test]
 async fn a_busy_poll_gets_no_job() {
-    let github = Github::start_fast(100.0).await;
+    let github = impatient().await;
     github.run(ONE_JOB);
     let runner = github.runner("one").await;
     let (token, session) = runner.session().await;
@@ -155,18 +162,18 @@ async fn a_cancellation_reaches_the_busy_session() {
 
 #[tokio::test]
 async fn the_grace_of_a_cancellation_follows_the_time_factor() {
-    let github = Github::start_fast(200.0).await;
+    let github = Github::start_fast(50.0).await;
     let run = github.run(ONE_JOB);
     let runner = github.runner("one").await;
     let (token, session, _) = runner.claim().await;
     github.control().cancel_run(run.run_id).unwrap();
     let message = runner.poll(&token, &session, "Busy").expect(200).await.json();
-    assert!(message["body"].as_str().unwrap().contains("\"00:00:01.5000000\""), "{message}");
+    assert!(message["body"].as_str().unwrap().contains("\"00:00:06\""), "{message}");
 }
 
 #[tokio::test]
 async fn any_message_can_be_sent_and_only_cancellations_reach_a_busy_poll() {
-    let github = Github::start_fast(100.0).await;
+    let github = impatient().await;
     let runner = github.runner("one").await;
     let (token, session) = runner.session().await;
     let lever =

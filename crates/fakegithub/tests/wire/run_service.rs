@@ -234,8 +234,8 @@ async fn a_completion_without_conclusion_is_a_false_green_and_a_violation() {
 
 #[tokio::test]
 async fn a_started_job_whose_lock_lapses_fails_and_one_that_never_starts_is_cancelled() {
-    // Ten minutes are a second.
-    let github = Github::start_fast(600.0).await;
+    // Ten minutes are three seconds.
+    let github = Github::start_fast(200.0).await;
     let started = github.run(ONE_JOB);
     let (_, _, claim) = github.runner("one").await.claim().await;
     claim.start(&github).await;

@@ -124,7 +124,7 @@ impl Github {
         Self::start_with(Config::default()).await
     }
 
-    /// A server whose timers run fast: a poll is held for 0.5 s, a lock for 6 s.
+    /// A server whose timers run so many times faster.
     pub async fn start_fast(factor: f64) -> Self {
         Self::start_with(Config { time_factor: factor, ..Config::default() }).await
     }
