@@ -5,6 +5,9 @@ use serde::{Deserialize, Serialize};
 
 /// Folder that the install container fills and `runner` reads: wrapper and payload, in memory.
 pub const RUN_DIR: &str = "/run/actions-gateway";
+/// Folder of the claim's files within [`RUN_DIR`]: their reader must be able to remove them, and [`RUN_DIR`] itself,
+/// a volume in memory, lets only a file's owner do so (its sticky bit is set).
+pub const CLAIM_DIR: &str = "claim";
 /// The wrapper within [`RUN_DIR`].
 pub const WRAPPER: &str = "worker";
 /// Where the payload Secret is mounted in the install container.

@@ -1,14 +1,14 @@
 //! `worker install <dir>`: what the init container does, so that any runner image runs under the wrapper.
 //!
-//! The claim's files become readable by any user there: the image's user is not known to us, and the volume, which
-//! only the init container and the runner mount, is the fence (jobs §6).
+//! The claim's files become readable and removable by any user there: the image's user is not known to us, and the
+//! volume, which only the init container and the runner mount, is the fence (jobs §6).
 
 use std::fs::{self, Permissions};
 use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use handoff::worker::{PAYLOAD, PAYLOAD_GZ, WRAPPER};
+use handoff::worker::{CLAIM_DIR, PAYLOAD, PAYLOAD_GZ, WRAPPER};
 
 use crate::payload;
 
@@ -29,6 +29,15 @@ pub enum Error {
         #[source]
         source: io::Error,
     },
+    /// The folder for the claim cannot be made.
+    #[error("cannot make {} for any user", path.display())]
+    Folder {
+        /// The folder.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
     /// The Secret is not mounted, or holds no job.
     #[error("there is no job in {}: neither {PAYLOAD} nor {PAYLOAD_GZ}", dir.display())]
     NoJob {
@@ -41,15 +50,25 @@ pub enum Error {
 /// restarted.
 pub fn install(program: &Path, secret: &Path, dir: &Path) -> Result<(), Error> {
     place(program, &dir.join(WRAPPER), 0o755)?;
+    let claim = dir.join(CLAIM_DIR);
+    open_folder(&claim).map_err(|source| Error::Folder { path: claim.clone(), source })?;
     let mut found_job = false;
     for name in payload::FILES {
         let from = secret.join(name);
         if from.exists() {
-            place(&from, &dir.join(name), 0o644)?;
+            place(&from, &claim.join(name), 0o644)?;
             found_job |= [PAYLOAD, PAYLOAD_GZ].contains(&name);
         }
     }
     if found_job { Ok(()) } else { Err(Error::NoJob { dir: secret.to_path_buf() }) }
+}
+
+/// A folder in which anybody may remove what anybody has put there.
+fn open_folder(path: &Path) -> io::Result<()> {
+    match fs::create_dir(path) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
+        _ => fs::set_permissions(path, Permissions::from_mode(0o777)),
+    }
 }
 
 /// Under its final name a file is whole and has its mode, whatever the umask and whenever we are stopped.

@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::path::Path;
 
-use handoff::worker::{RunInfo, TaskResult, TerminationReport};
+use handoff::worker::{CLAIM_DIR, RunInfo, TaskResult, TerminationReport};
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 
@@ -19,7 +19,7 @@ pub(crate) fn run(config: &Config, report: &mut TerminationReport) -> Outcome {
     let used_before = usage::read(Path::new(usage::CGROUP));
     report.runner_version = report::runner_version(&config.home);
     let events = exec::listen()?; // before anything that takes time: a signal is never missed
-    let claim = payload::take(&config.run_dir)?;
+    let claim = payload::take(&config.run_dir.join(CLAIM_DIR))?;
     let log = announce(Log::new(config.log_level), &claim.run, report.runner_version.as_deref());
 
     unpack_jit(&claim.jit, &config.home, &log)?;

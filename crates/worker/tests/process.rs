@@ -31,7 +31,7 @@ struct Ended {
 impl Pod {
     fn new(runner: &str) -> Pod {
         let pod = Pod { root: tempfile::tempdir().unwrap() };
-        for dir in ["run", "home/bin", "elsewhere"] {
+        for dir in ["run/claim", "home/bin", "elsewhere"] {
             fs::create_dir_all(pod.path(dir)).unwrap();
         }
         pod.program("home/bin/Runner.Worker", runner);
@@ -56,9 +56,10 @@ impl Pod {
         let files =
             BTreeMap::from([(".runner", BASE64.encode("{}")), (".credentials", BASE64.encode(SECRET))]);
         let run = RunInfo { run_id: "77".into(), job_name: "build".into(), ..RunInfo::default() };
-        fs::write(self.path("run/payload"), job).unwrap();
-        fs::write(self.path("run/jitconfig"), BASE64.encode(serde_json::to_vec(&files).unwrap())).unwrap();
-        fs::write(self.path("run/run.json"), serde_json::to_vec(&run).unwrap()).unwrap();
+        fs::write(self.path("run/claim/payload"), job).unwrap();
+        fs::write(self.path("run/claim/jitconfig"), BASE64.encode(serde_json::to_vec(&files).unwrap()))
+            .unwrap();
+        fs::write(self.path("run/claim/run.json"), serde_json::to_vec(&run).unwrap()).unwrap();
     }
 
     fn command(&self) -> Command {
@@ -137,8 +138,8 @@ fn five_mebibytes_reach_the_runner_byte_for_byte_and_its_success_is_ours() {
 fn a_compressed_job_reaches_the_runner_unpacked() {
     use std::io::Write;
     let pod = Pod::new("head -c 8 <&3 >/dev/null; head -c 24 <&3 >$OUT/job; exit 100");
-    fs::remove_file(pod.path("run/payload")).unwrap();
-    let file = fs::File::create(pod.path("run/payload.gz")).unwrap();
+    fs::remove_file(pod.path("run/claim/payload")).unwrap();
+    let file = fs::File::create(pod.path("run/claim/payload.gz")).unwrap();
     let mut encoder = flate2::write::GzEncoder::new(file, flate2::Compression::fast());
     encoder.write_all(b"{\"id\":\"1234\"}").unwrap();
     encoder.finish().unwrap();
@@ -149,7 +150,7 @@ fn a_compressed_job_reaches_the_runner_unpacked() {
 #[test]
 fn the_runner_is_started_in_its_place_with_its_files_and_without_the_claim() {
     let pod = Pod::new(
-        "echo $@ >$OUT/args; pwd >$OUT/cwd; ls -A $OUT/run >$OUT/left; ls -A $OUT/home >$OUT/files; exit 100",
+        "echo $@ >$OUT/args; pwd >$OUT/cwd; ls -A $OUT/run/claim >$OUT/left; ls -A $OUT/home >$OUT/files; exit 100",
     );
     assert_eq!(pod.run().code, Some(0));
     assert_eq!(pod.read("args"), "spawnclient 3 4\n");
@@ -293,7 +294,7 @@ fn every_line_fits_the_schema_of_all_programs() {
     let pod = Pod::new("echo ready; exec sleep 600");
     let jit =
         serde_json::to_vec(&BTreeMap::from([(".runner", BASE64.encode("{}")), ("../x", BASE64.encode("x"))]));
-    fs::write(pod.path("run/jitconfig"), BASE64.encode(jit.unwrap())).unwrap();
+    fs::write(pod.path("run/claim/jitconfig"), BASE64.encode(jit.unwrap())).unwrap();
     let mut command = pod.command();
     command
         .env("LOG_LEVEL", "debug")
@@ -303,7 +304,7 @@ fn every_line_fits_the_schema_of_all_programs() {
     signal(&running.0, Signal::TERM);
     let all = pod.finish(running).log;
     let failed = Pod::new("exit 100");
-    fs::remove_file(failed.path("run/payload")).unwrap();
+    fs::remove_file(failed.path("run/claim/payload")).unwrap();
     let all = lines(&(all + &failed.run().log));
     let messages: Vec<_> = all.iter().map(|it| it["msg"].as_str().unwrap()).collect();
     let expected =
@@ -320,9 +321,12 @@ fn every_line_fits_the_schema_of_all_programs() {
 fn an_early_failure_is_an_exit_of_one_and_a_report_that_says_why() {
     type Break = fn(&Pod, &mut Command);
     let cases: [(Break, &str); 5] = [
-        (|pod, _| fs::write(pod.path("run/payload"), "{\"token\":\"ghs_FAKEJOBTOKEN").unwrap(), "not JSON"),
-        (|pod, _| fs::remove_file(pod.path("run/payload")).unwrap(), "there is no job"),
-        (|pod, _| fs::write(pod.path("run/jitconfig"), "").unwrap(), "there is no"),
+        (
+            |pod, _| fs::write(pod.path("run/claim/payload"), "{\"token\":\"ghs_FAKEJOBTOKEN").unwrap(),
+            "not JSON",
+        ),
+        (|pod, _| fs::remove_file(pod.path("run/claim/payload")).unwrap(), "there is no job"),
+        (|pod, _| fs::write(pod.path("run/claim/jitconfig"), "").unwrap(), "there is no"),
         (|pod, _| fs::remove_file(pod.path("home/bin/Runner.Worker")).unwrap(), "cannot start Runner.Worker"),
         (|_, command| _ = command.env("WORKER_SHUTDOWN_GRACE", "soon"), "WORKER_SHUTDOWN_GRACE"),
     ];
@@ -357,8 +361,7 @@ fn the_log_is_json_lines_with_the_ids_of_the_run() {
 #[test]
 fn what_install_leaves_behind_runs_the_job() {
     let pod = Pod::new("exit 100");
-    fs::rename(pod.path("run"), pod.path("secret")).unwrap();
-    fs::create_dir(pod.path("run")).unwrap();
+    fs::rename(pod.path("run/claim"), pod.path("secret")).unwrap();
     let mut install = pod.command();
     install.arg("install").arg(pod.path("run"));
     assert_eq!(pod.wait(install).code, Some(0));
@@ -369,7 +372,7 @@ fn what_install_leaves_behind_runs_the_job() {
     run = installed;
     run.env_clear().envs(variables).stdout(Stdio::piped());
     assert_eq!(pod.wait(run).code, Some(0));
-    assert_eq!(names(&pod.path("run")), ["worker"]);
+    assert_eq!(names(&pod.path("run/claim")), [""; 0]);
 }
 
 #[test]

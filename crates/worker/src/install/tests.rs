@@ -25,7 +25,7 @@ fn modes(dir: &Path) -> Vec<(String, u32)> {
         .unwrap()
         .map(|it| it.unwrap())
         .map(|it| {
-            (it.file_name().into_string().unwrap(), it.metadata().unwrap().permissions().mode() & 0o777)
+            (it.file_name().into_string().unwrap(), it.metadata().unwrap().permissions().mode() & 0o7777)
         })
         .collect();
     modes.sort();
@@ -37,10 +37,13 @@ fn wrapper_and_claim_are_copied_for_any_user_and_nothing_else_is() {
     let it = folders(&["payload", "jitconfig", "run.json", "stranger"]);
     for _ in 0..2 {
         install(&it.program, &it.secret, &it.target).unwrap();
-        let expected = [("jitconfig", 0o644), ("payload", 0o644), ("run.json", 0o644), ("worker", 0o755)];
-        assert_eq!(modes(&it.target), expected.map(|(name, mode)| (name.to_owned(), mode)));
+        let owned = |(name, mode): (&str, u32)| (name.to_owned(), mode);
+        // Without the sticky bit: the runner's user is not the one that installs, and must be able to unlink.
+        assert_eq!(modes(&it.target), [("claim", 0o777), ("worker", 0o755)].map(owned));
+        let claim = [("jitconfig", 0o644), ("payload", 0o644), ("run.json", 0o644)];
+        assert_eq!(modes(&it.target.join("claim")), claim.map(owned));
     }
-    assert_eq!(fs::read_to_string(it.target.join("payload")).unwrap(), "content of payload");
+    assert_eq!(fs::read_to_string(it.target.join("claim/payload")).unwrap(), "content of payload");
     assert_eq!(fs::read_to_string(it.target.join("worker")).unwrap(), "elf");
 }
 
