@@ -1,4 +1,6 @@
-use std::sync::Arc;
+mod walk;
+
+use std::sync::{Arc, LazyLock};
 
 use jiff::SignedDuration;
 
@@ -12,6 +14,9 @@ use crate::workflow;
 
 const EPOCH: Timestamp = Timestamp::UNIX_EPOCH;
 const ONE_JOB: &str = "repository: acme/demo\njobs: {build: {runs-on: linux}}\n";
+
+/// One key for all: making one takes longer than any of these tests.
+static KEY: LazyLock<Arc<RsaKey>> = LazyLock::new(|| Arc::new(RsaKey::generate().unwrap()));
 
 fn state() -> State {
     let settings = Settings::new(1.0, SignedDuration::from_secs(50));
@@ -27,9 +32,8 @@ fn submit(state: &mut State) -> u64 {
 }
 
 fn register(state: &mut State, name: &str) -> u64 {
-    let key = Arc::new(RsaKey::generate().unwrap());
     let scope = Scope::Organization("acme".into());
-    state.register_agent(scope, name, 1, vec!["linux".into()], key, EPOCH).unwrap().id
+    state.register_agent(scope, name, 1, vec!["linux".into()], Arc::clone(&KEY), EPOCH).unwrap().id
 }
 
 fn conclusion(state: &State, run: u64) -> Option<Conclusion> {

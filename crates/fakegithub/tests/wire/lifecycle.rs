@@ -49,3 +49,26 @@ async fn a_held_poll_wakes_at_once_when_a_job_comes() {
     let (reply, _) = tokio::time::timeout(WAIT, async { tokio::join!(poll, submit) }).await.unwrap();
     assert_eq!((reply.status, reply.json()["messageType"].clone()), (200, json!("RunnerJobRequest")));
 }
+
+#[tokio::test]
+async fn many_runners_at_once_claim_each_job_once() {
+    const MANY: usize = 40;
+    let github = Github::start().await;
+    let runs: Vec<u64> = (0..MANY).map(|_| github.run(ONE_JOB).run_id).collect();
+    let work = (0..MANY).map(|number| {
+        let github = &github;
+        async move {
+            let (_, _, claim) = github.runner(&format!("runner-{number}")).await.claim().await;
+            claim.complete(github, "succeeded").expect(204).await;
+            claim.job
+        }
+    });
+    let claimed: std::collections::BTreeSet<String> =
+        futures::future::join_all(work).await.into_iter().collect();
+    assert_eq!(claimed.len(), MANY);
+    for run in runs {
+        let run = github.control().run(run).unwrap();
+        assert_eq!((run.conclusion, run.jobs[0].claims), (Some("success"), 1));
+    }
+    github.assert_no_violation();
+}
