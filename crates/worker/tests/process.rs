@@ -234,8 +234,8 @@ fn orphans_of_the_job_are_inherited_and_reaped() {
     // The orphan goes on until it is the wrapper's child, says its id and ends; the runner waits until the id is gone.
     let pod = Pod::new(
         r#"wrapper=$PPID
-        ( sh -c 'n=0; until grep -q "^PPid:.$0$" /proc/$$/status; do n=$((n+1)); [ $n -lt 500 ]; sleep 0.01; done
-                 echo $$ >$OUT/orphan' $wrapper & )
+        ( sh -c 'n=0; until grep -q "^PPid:.$0$" /proc/$$/status; do n=$((n+1)); [ $n -lt 500 ] || exit 1; sleep 0.01; done
+                 echo $$ >$OUT/orphan' $wrapper >/dev/null & )
         n=0; until [ -s $OUT/orphan ]; do n=$((n+1)); [ $n -lt 500 ] || exit 1; sleep 0.01; done
         n=0; while [ -e /proc/$(cat $OUT/orphan) ]; do n=$((n+1)); [ $n -lt 500 ] || exit 2; sleep 0.01; done
         exit 100"#,
