@@ -122,3 +122,19 @@ fn write_private(path: &Path, text: &str) -> std::io::Result<()> {
     options.write(true).create(true).truncate(true).mode(0o600);
     options.open(path)?.write_all(text.as_bytes())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_ca_that_is_kept_is_found_again() {
+        let directory = std::env::temp_dir().join(format!("fakegithub-{}", uuid::Uuid::new_v4()));
+        let first = Ca::load_or_generate(&directory).unwrap();
+        let second = Ca::load_or_generate(&directory).unwrap();
+        fs::remove_dir_all(&directory).unwrap();
+        assert_eq!(first.pem, second.pem);
+        assert_eq!(first.issuer.key().serialize_pem(), second.issuer.key().serialize_pem());
+        assert_ne!(first.pem, Ca::generate().unwrap().pem);
+    }
+}

@@ -129,6 +129,11 @@ impl Handle {
         self.control_address
     }
 
+    /// Tells the server to stop, and does not wait for it.
+    pub fn stop(&self) {
+        self.stop.cancel();
+    }
+
     /// Stops the server: parked requests are answered, connections end, at most five seconds pass.
     pub async fn shutdown(self) {
         self.stop.cancel();

@@ -53,7 +53,7 @@ async fn dispatch(shared: &Arc<Shared>, call: &Call, route: Route) -> Result<Ans
         Route::Installations => installations(shared, call),
         Route::InstallationOn(scope) => installation_on(shared, call, &scope),
         Route::RateLimit => rate_limit(shared, call),
-        Route::Meta => Ok(meta(shared, call)),
+        Route::Meta => meta(shared, call),
         Route::RegistrationToken(scope) => runners::registration_token(shared, call, scope),
         Route::RunnerGroups(org) => runners::groups(shared, call, org),
         Route::JitConfig(scope) => runners::generate(shared, call, scope).await,
@@ -290,8 +290,11 @@ fn rate_limit(shared: &Shared, call: &Call) -> Result<Answer, Refusal> {
     Ok(Answer::json(StatusCode::OK, &body))
 }
 
-/// M1, with an `ETag` of its content.
-fn meta(shared: &Shared, call: &Call) -> Answer {
+/// M1, with an `ETag` of its content. It takes no token, but none that is wrong.
+fn meta(shared: &Shared, call: &Call) -> Result<Answer, Refusal> {
+    if call.credential() != Credential::None && auth::app(shared, call).is_err() {
+        auth::installation(shared, call)?;
+    }
     let body = shared.with(|state, _| state.settings.meta.clone());
     let digest = Sha256::digest(body.to_string().as_bytes());
     let short: String = digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
@@ -301,5 +304,5 @@ fn meta(shared: &Shared, call: &Call) -> Answer {
         true => Answer::empty(StatusCode::NOT_MODIFIED),
         false => Answer::json(StatusCode::OK, &body),
     };
-    answer.with("etag", &etag)
+    Ok(answer.with("etag", &etag))
 }

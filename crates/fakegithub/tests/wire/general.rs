@@ -57,6 +57,10 @@ async fn meta_is_conditional_and_can_be_replaced() {
     let etag = first.header("etag").to_owned();
     let unchanged = github.get("/meta").header("if-none-match", &etag).expect(304).await;
     assert!(unchanged.body.is_empty() && unchanged.header("etag") == etag);
+    github.get("/meta").bearer(&github.installation_token().await).expect(200).await;
+    github.get("/meta").bearer(&github.app_jwt()).expect(200).await;
+    github.assert_no_violation();
+    github.get("/meta").bearer("ghs_nobody").expect(401).await;
     github.control().pull(Lever::Meta { body: json!({"actions": ["127.0.0.0/8"]}) }).unwrap();
     let changed = github.get("/meta").header("if-none-match", &etag).expect(200).await;
     assert_eq!(changed.json()["actions"][0], "127.0.0.0/8");

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use fakegithub::{Config, Error, Server};
 use serde_json::json;
 
 use crate::support::{Github, ONE_JOB};
@@ -71,4 +72,31 @@ async fn many_runners_at_once_claim_each_job_once() {
         assert_eq!((run.conclusion, run.jobs[0].claims), (Some("success"), 1));
     }
     github.assert_no_violation();
+}
+
+#[tokio::test]
+async fn a_held_poll_is_answered_when_the_server_stops() {
+    let github = Github::start().await;
+    let runner = github.runner("one").await;
+    let (token, session) = runner.session().await;
+    let poll = runner.poll(&token, &session, "Online").send();
+    let stop = async {
+        while github.control().state().sessions[0].parked == 0 {
+            tokio::task::yield_now().await;
+        }
+        github.server.stop();
+    };
+    assert_eq!(tokio::join!(poll, stop).0.status, 202);
+}
+
+#[tokio::test]
+async fn a_configuration_that_makes_no_sense_does_not_start() {
+    for url in ["http://github.test", "https://github.test/acme", "https://user@github.test"] {
+        let config = Config { public_url: Some(url.parse().unwrap()), ..Config::default() };
+        assert!(matches!(Server::start(config).await, Err(Error::PublicUrl)), "{url}");
+    }
+    for time_factor in [0.0, -1.0, f64::NAN] {
+        let config = Config { time_factor, ..Config::default() };
+        assert!(matches!(Server::start(config).await, Err(Error::TimeFactor)), "{time_factor}");
+    }
 }
