@@ -21,6 +21,7 @@ use job::naming::RunnerJobName;
 use job::{Effect, Event, Fact, Job, NotAcquired, Phase, Recovered};
 use k8s_openapi::api::core::v1::Pod;
 use kube::ResourceExt as _;
+use runtime::admin::Heartbeat;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
@@ -40,6 +41,9 @@ use timers::Timers;
 
 /// Messages wait here while one is handled, for microseconds. A storm of a thousand jobs sends a few each at once.
 pub const MAILBOX: usize = 4096;
+
+/// The loop comes round at least this often.
+pub const HEARTBEAT: Duration = Duration::from_secs(10);
 
 /// How long writes in hand may take when the process is told to end. The pod has 30 s in all.
 const DRAIN: Duration = Duration::from_secs(10);
@@ -139,12 +143,13 @@ impl Dispatcher {
     }
 
     /// Runs until told to stop, then until what is in hand is written.
-    pub async fn run(mut self, stop: CancellationToken) {
+    pub async fn run(mut self, heartbeat: Heartbeat, stop: CancellationToken) {
         let mut deadline: Option<Instant> = None;
         loop {
             if self.draining && (self.in_hand() == 0 || deadline.is_some_and(|it| Instant::now() >= it)) {
                 break;
             }
+            heartbeat.beat();
             let timer = self.timers.next();
             tokio::select! {
                 message = self.mailbox.recv() => match message {
@@ -158,12 +163,14 @@ impl Dispatcher {
                 }
                 // Looks again whether all is written.
                 () = tokio::time::sleep(Duration::from_millis(50)), if self.draining => {}
+                () = tokio::time::sleep(HEARTBEAT) => {}
             }
         }
         let left = self.in_hand();
         if left > 0 {
             tracing::warn!(left, "jobs are left between two writes: the next start takes them up");
         }
+        heartbeat.retire();
         self.jobs.clear(); // the writers finish their queues and end
     }
 

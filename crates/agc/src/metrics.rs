@@ -145,7 +145,6 @@ impl Metrics {
     }
 
     /// Counts attempts to get an installation token: whether each succeeded.
-    #[must_use]
     pub fn token_observer(&self, namespace: &str) -> impl Fn(bool) + Send + Sync + use<> {
         let succeeded = self.token_refreshes.with_label_values(&[namespace]);
         let failed = self.token_refresh_errors.with_label_values(&[namespace]);

@@ -13,7 +13,7 @@ use operator::apply::Applier;
 use operator::lease::{self, Leadership};
 use operator::metrics::ControllerMetrics;
 use operator::report::Events;
-use runtime::admin::Health;
+use runtime::admin::{Check, Health};
 use tokio::sync::{mpsc, watch};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
@@ -72,6 +72,23 @@ pub enum Error {
     LeaseLost,
 }
 
+/// What must hold before the controller is ready; nothing does at first.
+struct Checks {
+    lease: Check,
+    watches: Check,
+    groups: Check,
+}
+
+impl Checks {
+    fn new(health: &Health) -> Self {
+        Self {
+            lease: health.check("lease"),
+            watches: health.check("watches"),
+            groups: health.check("runnergroups"),
+        }
+    }
+}
+
 /// Waits for the lease, then works until told to stop, then ends in order.
 ///
 /// # Errors
@@ -81,6 +98,7 @@ pub async fn run(
     mut leadership: watch::Receiver<Leadership>,
     stop: CancellationToken,
 ) -> Result<(), Error> {
+    let checks = Checks::new(&parts.health);
     let led = tokio::select! {
         led = lease::leading(&mut leadership) => led,
         () = stop.cancelled() => false,
@@ -88,19 +106,18 @@ pub async fn run(
     if !led {
         return Ok(());
     }
+    checks.lease.pass();
     tokio::select! {
-        () = work(parts, stop) => Ok(()),
+        () = work(parts, checks, stop) => Ok(()),
         () = lease::lost(&mut leadership) => Err(Error::LeaseLost),
     }
 }
 
-async fn work(parts: Parts, stop: CancellationToken) {
+async fn work(parts: Parts, checks: Checks, stop: CancellationToken) {
     let Parts { client, github, tokens, platform, metrics, controller_metrics, events, health, board } =
         parts;
     let namespace = platform.namespace.clone();
     let gateway = platform.gateway.clone();
-    let watches_ready = health.check("watches");
-    let groups_ready = health.check("runnergroups");
 
     let (sender, mailbox) = mpsc::channel(dispatcher::MAILBOX);
     let executor = Executor::new(
@@ -114,11 +131,12 @@ async fn work(parts: Parts, stop: CancellationToken) {
     let jobs_ended = CancellationToken::new();
     let dispatcher =
         Dispatcher::new(mailbox, executor.clone(), reporter, board.clone(), github.ambient.clone());
-    let dispatching = tokio::spawn(dispatcher.run(jobs_ended.clone()));
+    let heartbeat = health.heartbeat("dispatcher", dispatcher::HEARTBEAT);
+    let dispatching = tokio::spawn(dispatcher.run(heartbeat, jobs_ended.clone()));
 
     let stores = watches::start(&client, &namespace, &sender);
     let Some(groups) = first_look(&client, &namespace, &stores, &stop).await else { return };
-    watches_ready.pass();
+    checks.watches.pass();
     let registrar = Registrar::new(client.clone(), github.clone(), &namespace, &gateway);
     let context = Context {
         registrar: registrar.clone(),
@@ -162,7 +180,8 @@ async fn work(parts: Parts, stop: CancellationToken) {
         events,
         ambient: github.ambient.clone(),
     };
-    operator::controller::run(controller, Arc::new(reconciler), controller_metrics, groups_ready, stop).await;
+    operator::controller::run(controller, Arc::new(reconciler), controller_metrics, checks.groups, stop)
+        .await;
 
     // Nobody is offered anything from here on; what was claimed is written down.
     pools.close_all().await;

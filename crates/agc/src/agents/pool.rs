@@ -22,6 +22,7 @@ use crate::board::{Board, Trouble};
 use crate::dispatcher;
 use crate::group::Group;
 use crate::metrics::Metrics;
+use prepare::Patience;
 
 /// Messages of sessions and jobs. A storm of a thousand jobs sends each pool a few per job; whoever sends waits.
 const MAILBOX: usize = 1024;
@@ -97,6 +98,7 @@ pub struct Pool {
     epoch: u64,
     draining: bool,
     rate_limits: u32,
+    patience: Patience,
     trouble: Option<Trouble>,
     version_too_old: Option<String>,
 }
@@ -116,6 +118,7 @@ impl Pool {
             epoch: 0,
             draining: false,
             rate_limits: 0,
+            patience: Patience::default(),
             trouble: None,
             version_too_old: None,
         };
@@ -144,7 +147,7 @@ impl Pool {
 
     async fn handle(&mut self, message: Message) {
         match message {
-            Message::Configure(group) => self.configure(group),
+            Message::Configure(group) => self.configure(group).await,
             Message::Claimed(agent) => self.claimed(&agent).await,
             Message::Released(agent) => self.released(&agent),
             Message::Replace(agent, done) => self.replace(&agent, done).await,
@@ -154,12 +157,15 @@ impl Pool {
         }
     }
 
-    /// Another set of labels, say, holds for agents that are registered from now on; those that listen for the old
-    /// ones are replaced when they are used up.
-    fn configure(&mut self, group: SharedGroup) {
+    async fn configure(&mut self, group: SharedGroup) {
         self.wanted = self.wanted.clamp(1, group.max_listeners.max(1));
+        let edited = self.group.generation != group.generation;
         self.group = group;
         self.version_too_old = None;
+        if edited {
+            self.patience = Patience::default();
+            self.relabel().await;
+        }
         self.repair();
     }
 

@@ -14,6 +14,7 @@ const NAME: &str = "name";
 const RUNNER_ID: &str = "runnerId";
 const GENERATION: &str = "generation";
 const JIT_CONFIG: &str = "jitconfig";
+const LABELS: &str = "labels";
 
 /// A registered runner that has run no job yet, or runs its one.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,6 +27,8 @@ pub struct Agent {
     pub name: String,
     /// Its id at GitHub.
     pub runner_id: RunnerId,
+    /// What jobs select it by, for good: GitHub cannot be told otherwise.
+    pub labels: Vec<String>,
     /// Its credentials.
     pub jit: JitBlob,
 }
@@ -45,6 +48,7 @@ impl Agent {
             (NAME.to_owned(), text(&self.name)),
             (RUNNER_ID.to_owned(), text(&self.runner_id.to_string())),
             (GENERATION.to_owned(), text(&self.generation.to_string())),
+            (LABELS.to_owned(), text(&self.labels.join("\n"))),
             (JIT_CONFIG.to_owned(), text(self.jit.expose())),
         ]);
         Secret {
@@ -70,7 +74,35 @@ impl Agent {
             generation: text(GENERATION)?.parse().ok()?,
             name: text(NAME)?.to_owned(),
             runner_id: RunnerId(text(RUNNER_ID)?.parse().ok()?),
+            labels: text(LABELS)?.lines().map(str::to_owned).collect(),
             jit: JitBlob::new(text(JIT_CONFIG)?),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::runner_group::validate::identity;
+
+    #[test]
+    fn what_is_stored_of_an_agent_is_read_back() {
+        let group = serde_yaml::from_str(
+            "{ apiVersion: v, kind: RunnerGroup, metadata: { name: blue, uid: u }, spec: { runnerLabels: [a] } }",
+        );
+        let group = identity(&group.unwrap());
+        let agent = Agent {
+            index: 3,
+            generation: 14,
+            name: group.agents().agent(3, 14),
+            runner_id: RunnerId(31_007),
+            labels: vec!["linux".into(), "gpu-2x".into()],
+            jit: JitBlob::new("blob"),
+        };
+        let secret = agent.to_secret(&group, "team-a", "team-a");
+        assert_eq!(secret.metadata.name.as_deref(), Some(group.agents().secret(3).as_str()));
+        assert_eq!(secret.metadata.labels.as_ref().unwrap()[api::labels::MANAGED_BY], "actions-gateway");
+        assert_eq!(Agent::from_secret(3, &secret), Some(agent));
+        assert_eq!(Agent::from_secret(3, &Secret::default()), None);
     }
 }

@@ -147,7 +147,15 @@ impl Registrar {
                 registration = self.attempt(group, &name).await?;
             }
             if let Registration::Registered(runner) = registration {
-                return Ok(Agent { index, generation, name, runner_id: runner.runner.id, jit: runner.blob });
+                let labels = group.labels.clone();
+                return Ok(Agent {
+                    index,
+                    generation,
+                    name,
+                    runner_id: runner.runner.id,
+                    labels,
+                    jit: runner.blob,
+                });
             }
         }
         Err(RegisterError::NamesTaken(name))

@@ -44,3 +44,6 @@ impl Timers {
         self.entries.remove(&id)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -17,7 +17,8 @@ pub fn status(
     now: Timestamp,
 ) -> RunnerJobStatus {
     let outcome = view.outcome.as_ref();
-    let conditions = [acquired(view, generation), complete(view, generation)];
+    let known = view.identity.is_some() || old.job.is_some();
+    let conditions = [acquired(view, known, generation), complete(view, generation)];
     RunnerJobStatus {
         phase: Some(phase(view.summary)),
         job: view.identity.clone().or_else(|| old.job.clone()),
@@ -40,8 +41,8 @@ pub fn status(
     }
 }
 
-fn acquired(view: &View, generation: Option<i64>) -> Condition {
-    if view.identity.is_some() {
+fn acquired(view: &View, known: bool, generation: Option<i64>) -> Condition {
+    if known {
         return condition(Type::Acquired, true, Reason::Acquired, "the job's payload is stored", generation);
     }
     let lost = view.outcome.is_some();
@@ -94,3 +95,6 @@ fn times(view: &View) -> Times {
         finished: finished.map(Time),
     }
 }
+
+#[cfg(test)]
+mod tests;

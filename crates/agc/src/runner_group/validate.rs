@@ -98,3 +98,6 @@ fn positive(number: i32) -> u32 {
 fn signed(duration: &GoDuration) -> SignedDuration {
     SignedDuration::try_from(duration.get()).unwrap_or(SignedDuration::MAX)
 }
+
+#[cfg(test)]
+mod tests;

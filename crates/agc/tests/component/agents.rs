@@ -66,3 +66,26 @@ async fn a_dead_agent_is_replaced() {
     let run = rig.push("{ build: { runs-on: linux } }");
     assert_eq!(rig.concluded(&run).await, "success");
 }
+
+#[tokio::test]
+async fn an_edit_of_the_labels_reaches_the_agents_that_wait() {
+    let rig = Rig::start(json!({}), Behaviour::Succeeds).await;
+    let _controller = rig.controller("agc-0");
+    let listens = |label: &'static str| {
+        let rig = &rig;
+        move |_: &ApiServer| {
+            let state = rig.github.control().state();
+            let mut online = state.agents.iter().filter(|it| it.online && it.fate == "alive");
+            online.any(|it| it.labels == [label]).then_some(())
+        }
+    };
+    rig.api.wait_for("a listener", PATIENCE, listens("linux")).await;
+    rig.api.edit(GROUP, |group| {
+        group["spec"]["runnerLabels"] = json!(["gpu"]);
+        group["metadata"]["generation"] = json!(2);
+    });
+    rig.api.wait_for("a listener with the new label", PATIENCE, listens("gpu")).await;
+    let run = rig.push("{ build: { runs-on: gpu } }");
+    assert_eq!(rig.concluded(&run).await, "success");
+    rig.assert_clean();
+}

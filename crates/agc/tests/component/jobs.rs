@@ -129,3 +129,19 @@ async fn a_group_says_that_it_listens() {
     assert_eq!((&said["status"], &said["reason"]), (&json!("False"), &json!("SecretFound")));
     rig.assert_clean();
 }
+
+#[tokio::test]
+async fn what_is_on_show_goes_when_its_time_is_over() {
+    let spec = json!({ "completedPodTTL": "0s", "jobHistory": { "succeeded": 0, "failed": 0, "ttl": "1h" } });
+    let rig = Rig::start(spec, Behaviour::Succeeds).await;
+    let controller = rig.controller("agc-0");
+    let run = rig.push("{ build: { runs-on: linux } }");
+    assert_eq!(rig.concluded(&run).await, "success");
+    let nothing = |api: &testkit::api_server::ApiServer| {
+        (api.list("/pods/").is_empty() && api.list("/runnerjobs/").is_empty()).then_some(())
+    };
+    rig.api.wait_for("pod and RunnerJob are gone", PATIENCE, nothing).await;
+    let reaped = "actions_gateway_worker_pods_reaped_total{namespace=\"team-a\",reason=\"completed_ttl\",runner_group=\"blue\"}";
+    assert_eq!(controller.metric(reaped), Some("1".into()));
+    rig.assert_clean();
+}

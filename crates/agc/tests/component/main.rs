@@ -1,12 +1,7 @@
 //! The whole controller over real sockets: a fake GitHub on one side, a fake API server on the other, and a kubelet
 //! that does what each test says. After each test GitHub has nothing to object to.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    reason = "helpers of tests may end the test"
-)]
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "helpers of tests may end the test")]
 
 mod kubelet;
 mod rig;

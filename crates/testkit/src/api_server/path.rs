@@ -27,9 +27,9 @@ impl Target {
 /// `/api/v1/[namespaces/NS/]PLURAL[/NAME[/SUB]]`, and the same under `/apis/GROUP/VERSION`.
 pub(super) fn parse(path: &str) -> Option<Target> {
     let words: Vec<&str> = path.trim_matches('/').split('/').collect();
-    let api = match words.first()? {
-        &"api" => 2,
-        &"apis" => 3,
+    let api = match *words.first()? {
+        "api" => 2,
+        "apis" => 3,
         _ => return None,
     };
     let scoped = words.get(api) == Some(&"namespaces") && words.len() > api + 2;

@@ -1,18 +1,45 @@
 //! Agents are read or registered when somebody is needed, and replaced when they are used up.
 
 use std::mem;
+use std::time::Duration;
 
 use api::runner_job::AgentRef;
 use github::app::AppError;
 use github_proto::broker::RunnerStatus;
 use github_proto::rest::RestErrorKind;
+use jiff::SignedDuration;
+use job::backoff::Backoff;
 use tokio::sync::oneshot;
+use tokio::time::Instant;
 
 use super::{Message, Pool, PreparedAgent, runner_id};
 use crate::agents::registrar::{RegisterError, Stored};
 use crate::agents::slot::{Duty, Prepared, Slot};
 use crate::agents::{Agent, Trigger};
 use crate::board::Trouble;
+
+/// A registration that is refused is asked for again by the passes of the group's controller, less and less often.
+const REFUSED: Backoff =
+    Backoff { first: SignedDuration::from_secs(5), longest: SignedDuration::from_secs(60) };
+
+/// When to try again what could not be registered.
+#[derive(Debug, Default)]
+pub(super) struct Patience {
+    failures: u32,
+    until: Option<Instant>,
+}
+
+impl Patience {
+    fn failed(&mut self) {
+        self.failures = self.failures.saturating_add(1);
+        let pause = REFUSED.after(self.failures, 0);
+        self.until = Some(Instant::now() + Duration::try_from(pause).unwrap_or_default());
+    }
+
+    fn is_over(&self) -> bool {
+        self.until.is_none_or(|it| Instant::now() >= it)
+    }
+}
 
 /// Agents are numbered from here.
 const FIRST_GENERATION: u32 = 1;
@@ -78,14 +105,17 @@ impl Pool {
         };
         match outcome {
             Ok(PreparedAgent(Prepared::Loaded(agent))) => {
-                self.trouble = None;
+                self.well();
                 self.loaded(agent, waiting);
                 return; // answered there, or when the agent is replaced
             }
             Ok(PreparedAgent(Prepared::Registered(agent, trigger))) => {
-                self.trouble = None;
+                self.well();
                 self.count_recycle(trigger);
                 tracing::debug!(agent = agent.name, runner_id = agent.runner_id.0, "registered");
+                if agent.labels != self.group.labels {
+                    return self.discard(agent, waiting);
+                }
                 *self.place(index) = Slot::Standby { agent, fresh: true };
             }
             Err(error) => self.not_prepared(index, &error, generation),
@@ -100,13 +130,63 @@ impl Pool {
             let next = agent.generation.saturating_add(1);
             return self.register(index, next, Trigger::Startup, waiting);
         }
-        answer(waiting);
         if self.inherited.busy.remove(&agent.runner_id) {
+            answer(waiting);
             return self.open(agent, false, RunnerStatus::Busy, Duty::Busy);
         }
-        let reserved = self.inherited.reserved.remove(&agent.runner_id);
-        *self.place(index) =
-            if reserved { Slot::Reserved(agent) } else { Slot::Standby { agent, fresh: false } };
+        if self.inherited.reserved.remove(&agent.runner_id) {
+            answer(waiting);
+            *self.place(index) = Slot::Reserved(agent);
+            return;
+        }
+        if agent.labels != self.group.labels {
+            return self.discard(agent, waiting);
+        }
+        answer(waiting);
+        *self.place(index) = Slot::Standby { agent, fresh: false };
+    }
+
+    /// The agent was registered with labels that the group no longer has: nobody would choose it.
+    fn discard(&mut self, agent: Agent, waiting: Vec<oneshot::Sender<()>>) {
+        tracing::info!(agent = agent.name, "an agent has other labels than its group: registering another");
+        let next = agent.generation.saturating_add(1);
+        self.register(agent.index, next, Trigger::ReconcileRepair, waiting);
+        let registrar = self.context.registrar.clone();
+        tokio::spawn(async move {
+            // GitHub forgets a runner that nobody connects with; sooner is tidier.
+            if let Err(error) = registrar.deregister(agent.runner_id).await {
+                tracing::debug!(agent = agent.name, error = %runtime::telemetry::chain(&error), "not deregistered");
+            }
+        });
+    }
+
+    /// After an edit: agents that wait for work get the labels that the group has now.
+    pub(super) async fn relabel(&mut self) {
+        for place in 0..self.slots.len() {
+            let is_idle = match &self.slots[place] {
+                Slot::Standby { agent, .. } => agent.labels != self.group.labels,
+                Slot::Session(session) => {
+                    session.duty == Duty::Listen && session.agent.labels != self.group.labels
+                }
+                _ => false,
+            };
+            if !is_idle {
+                continue;
+            }
+            match mem::replace(&mut self.slots[place], Slot::Unknown) {
+                Slot::Session(session) => {
+                    let _ = session.commands.send(github::session::Command::Close).await;
+                    self.discard(session.agent, Vec::new());
+                }
+                Slot::Standby { agent, .. } => self.discard(agent, Vec::new()),
+                other => self.slots[place] = other,
+            }
+        }
+    }
+
+    fn well(&mut self) {
+        self.trouble = None;
+        self.patience = Patience::default();
     }
 
     fn not_prepared(&mut self, index: u32, error: &RegisterError, generation: u32) {
@@ -119,11 +199,15 @@ impl Pool {
             return;
         }
         self.trouble = Some(trouble(error, error_text));
+        self.patience.failed();
         *self.place(index) = Slot::Parked { generation };
     }
 
     /// Tries again what could not be registered.
     pub(super) fn repair(&mut self) {
+        if !self.patience.is_over() {
+            return;
+        }
         for index in 0..self.slots.len() {
             let Slot::Parked { generation } = self.slots[index] else { continue };
             let index = index as u32;

@@ -1,0 +1,54 @@
+use super::*;
+
+fn group(spec: &str) -> RunnerGroup {
+    let yaml = format!(
+        "{{ apiVersion: actions-gateway.github.com/v1alpha1, kind: RunnerGroup, metadata: {{ name: blue, uid: u, generation: 2 }},
+            spec: {{ {spec} }} }}"
+    );
+    serde_yaml::from_str(&yaml).unwrap()
+}
+
+fn valid(spec: &str) -> Group {
+    validate(&group(&format!("runnerLabels: [linux], {spec}"))).unwrap()
+}
+
+#[test]
+fn what_is_not_said_has_its_default() {
+    let group = valid("");
+    assert_eq!(group.labels, ["linux"]);
+    assert_eq!(group.max_listeners, 1);
+    assert_eq!(group.ceiling.limit(), None);
+    assert_eq!(group.template.lifetime_seconds, Some(12 * 3600));
+    assert_eq!(group.policy.pending_deadline, SignedDuration::from_mins(10));
+    assert_eq!(group.completed_pod_ttl, SignedDuration::from_mins(5));
+    assert_eq!(group.owner.kind, "RunnerGroup");
+    assert_eq!(group.owner.controller, Some(true));
+}
+
+#[test]
+fn tiers_and_workers_make_the_ceiling() {
+    let tiers = "priorityTiers: [{ priorityClassName: high, threshold: 2 }, { priorityClassName: low, threshold: 5 }]";
+    assert_eq!(valid(tiers).ceiling.limit(), Some(5));
+    assert_eq!(valid("maxWorkers: 3").ceiling.limit(), Some(3));
+}
+
+#[test]
+fn a_lifetime_of_zero_is_none_and_the_templates_own_deadline_wins() {
+    let immortal = valid("maxWorkerLifetime: 0s");
+    assert_eq!((immortal.template.lifetime_seconds, immortal.policy.lifetime), (None, None));
+    let own = valid("podTemplate: { spec: { activeDeadlineSeconds: 60, containers: [] } }");
+    assert_eq!(own.policy.lifetime, Some(SignedDuration::from_secs(60)));
+}
+
+#[test]
+fn a_template_that_reaches_for_what_is_ours_is_refused_with_its_path() {
+    let refused =
+        group("runnerLabels: [a], podTemplate: { spec: { hostNetwork: true, containers: [], nonsense: 1 } }");
+    let error = validate(&refused).unwrap_err().to_string();
+    assert!(error.contains("spec.hostNetwork") && error.contains("spec.nonsense"), "{error}");
+}
+
+#[test]
+fn a_group_without_labels_is_refused() {
+    assert!(matches!(validate(&group("runnerLabels: []")), Err(Error::NoLabels)));
+}
