@@ -12,8 +12,8 @@ use serde_json::json;
 
 use crate::{World, logs};
 
-/// Label of every namespace that a run makes.
-pub const OF_THE_SUITE: &str = "e2e";
+/// Label of every namespace that a run of the suite makes.
+pub const RUN: &str = "e2e.test/run";
 
 /// A namespace that one test has to itself. The logs of its pods are kept.
 #[derive(Clone)]
@@ -32,7 +32,7 @@ impl Namespace {
     pub async fn labelled(world: Arc<World>, test: &str, mut labels: serde_json::Value) -> Result<Self> {
         let unique = uuid::Uuid::new_v4().simple().to_string();
         let name = format!("e2e-{}-{}", slug(test), &unique[..6]);
-        labels["app.kubernetes.io/part-of"] = json!(OF_THE_SUITE);
+        labels[RUN] = json!(world.run);
         let object: Object = serde_json::from_value(json!({"metadata": {"name": name, "labels": labels}}))?;
         Api::all(world.client.clone())
             .create(&PostParams::default(), &object)

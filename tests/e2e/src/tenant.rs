@@ -4,10 +4,8 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 use api::{ActionsGateway, RunnerGroup, RunnerJob, labels, names};
-use http::Request;
 use k8s_openapi::api::core::v1::{ConfigMap, Event, Pod, Secret};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
-use kube::ResourceExt as _;
 use kube::api::{ListParams, Patch, PatchParams, PostParams};
 use serde_json::{Value, json};
 
@@ -242,18 +240,6 @@ impl Tenant {
         let params = ListParams::default().fields(&format!("involvedObject.name={name}"));
         Ok(self.namespace.api::<Event>().list(&params).await?.items)
     }
-
-    /// Asks a pod of the namespace over HTTP, through the API server.
-    pub async fn ask(&self, pod: &Pod, port: u16, path: &str) -> Result<String> {
-        ask(&self.namespace.client(), self.namespace.name(), &pod.name_any(), port, path).await
-    }
-}
-
-/// Asks a pod over HTTP, through the API server; any status but success is an error.
-pub async fn ask(client: &kube::Client, namespace: &str, pod: &str, port: u16, path: &str) -> Result<String> {
-    let uri = format!("/api/v1/namespaces/{namespace}/pods/{pod}:{port}/proxy{path}");
-    let request = Request::get(&uri).body(Vec::new())?;
-    client.request_text(request).await.with_context(|| uri)
 }
 
 /// Whether a condition has a status.

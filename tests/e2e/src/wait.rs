@@ -28,10 +28,7 @@ where
     let condition = |object: Option<&K>| object.is_some_and(&accept);
     match timeout(limit, Box::pin(await_condition(api.clone(), name, condition))).await {
         Ok(seen) => seen?.with_context(|| format!("{name} is gone before it was {wanted}")),
-        Err(_) => {
-            let last = api.get_opt(name).await?;
-            Err(anyhow!("{name} was not {wanted} within {limit:?}; it is\n{}", serde_yaml::to_string(&last)?))
-        }
+        Err(_) => Err(anyhow!("{name} was not {wanted} within {limit:?}; it is\n{}", now(api, name).await?)),
     }
 }
 
@@ -43,11 +40,20 @@ where
     let condition = |object: Option<&K>| object.is_none();
     match timeout(limit, Box::pin(await_condition(api.clone(), name, condition))).await {
         Ok(seen) => seen.map(drop).context("watching"),
-        Err(_) => {
-            let last = api.get_opt(name).await?;
-            Err(anyhow!("{name} was not gone within {limit:?}; it is\n{}", serde_yaml::to_string(&last)?))
-        }
+        Err(_) => Err(anyhow!("{name} was not gone within {limit:?}; it is\n{}", now(api, name).await?)),
     }
+}
+
+/// An object as it is now, for people.
+async fn now<K>(api: &Api<K>, name: &str) -> Result<String>
+where
+    K: Resource + Clone + Debug + Serialize + DeserializeOwned,
+{
+    let mut object = api.get_opt(name).await?;
+    if let Some(object) = &mut object {
+        object.meta_mut().managed_fields = None;
+    }
+    Ok(serde_yaml::to_string(&object)?)
 }
 
 /// Waits until the holder of a Lease has renewed it so many times: time that passes for the controller as well.

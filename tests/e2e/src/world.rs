@@ -32,6 +32,8 @@ pub struct World {
     pub environment: Environment,
     /// The administrator's client.
     pub client: Client,
+    /// A name of this run's own.
+    pub run: String,
     /// Where logs of containers are kept, by namespace.
     pub logs: PathBuf,
     definitions: OnceCell<()>,
@@ -55,7 +57,8 @@ impl World {
         }
         std::fs::create_dir_all(&logs)?;
         let (definitions, product, github) = (OnceCell::new(), OnceCell::new(), OnceCell::new());
-        Ok(Arc::new(Self { environment, client, logs, definitions, product, github }))
+        let run = uuid::Uuid::new_v4().to_string();
+        Ok(Arc::new(Self { environment, client, run, logs, definitions, product, github }))
     }
 
     /// The CRDs, installed by the chart where its images are there, else by themselves.

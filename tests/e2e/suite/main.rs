@@ -117,7 +117,7 @@ fn fences_and_telemetry() -> Vec<Test> {
             admission::a_controller_writes_only_its_own_secrets,
         ),
         Test::new("a job feeds its controller's metrics", telemetry::a_job_feeds_the_controllers_metrics),
-        Test::new("the managers count their gateways", telemetry::the_manager_counts_its_gateways),
+        Test::new("the managers count their gateways", telemetry::the_managers_count_their_gateways),
         Test::new(
             "one ServiceMonitor selects manager and controllers",
             telemetry::one_service_monitor_selects_both,

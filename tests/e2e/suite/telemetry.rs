@@ -4,10 +4,12 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result, ensure};
 use api::{ActionsGateway, names};
-use e2e::tenant::ask;
-use e2e::world::SYSTEM;
-use e2e::{Namespace, Tenant, logs, tools};
-use k8s_openapi::api::core::v1::{Pod, Service};
+use e2e::forward::Forward;
+use e2e::tenant::REACTION;
+use e2e::world::{MANAGER, SYSTEM};
+use e2e::{Namespace, Tenant, logs, tools, wait};
+use k8s_openapi::api::apps::v1::Deployment;
+use k8s_openapi::api::core::v1::{Pod, Probe, Service};
 use kube::api::{Api, ListParams};
 use kube::{Client, ResourceExt};
 use serde_json::{Value, json};
@@ -41,43 +43,57 @@ pub async fn a_job_feeds_the_controllers_metrics(namespace: Namespace) -> Result
     tenant.completed(run).await?;
     tenant.settled(run).await?;
     let controller = tenant.controller().await?;
+    let forward = Forward::open(tenant.namespace.name(), &controller.name_any(), 8080).await?;
     let (namespace, group) = (tenant.namespace.name(), &tenant.group);
-    e2e::wait::eventually("every series is fed", e2e::tenant::REACTION, || async {
-        let exposition = tenant.ask(&controller, 8080, "/metrics").await?;
+    wait::eventually("every series is fed", REACTION, || async {
+        let exposition = forward.get("/metrics").await?;
         for series in FED_BY_A_JOB {
             let series = series.replace("$NS", namespace).replace("$RG", group);
             let value = value(&exposition, &series)
                 .with_context(|| format!("{series} is not there:\n{exposition}"))?;
             ensure!(value >= 1.0, "{series} is {value}");
         }
-        Ok(())
+        is_well_formed(&exposition).await
     })
     .await?;
-    is_well_formed(&tenant.ask(&controller, 8080, "/metrics").await?).await?;
-    for path in ["/healthz", "/readyz", "/statusz"] {
-        tenant.ask(&controller, 8081, path).await?;
-    }
-    Ok(())
+    let deployment = tenant.namespace.api::<Deployment>().get(names::CONTROLLER).await?;
+    is_probed(&deployment, &controller)
 }
 
-pub async fn the_manager_counts_its_gateways(namespace: Namespace) -> Result<()> {
+pub async fn the_managers_count_their_gateways(namespace: Namespace) -> Result<()> {
     let tenant = Tenant::new(namespace).await?;
     tenant.apply_gateway(tenant.gateway(json!({}))).await?;
     tenant.wait_for_gateway("provisioned", "Degraded", "False").await?;
-    let client = tenant.namespace.client();
+    let deployments: Api<Deployment> = Api::namespaced(tenant.namespace.client(), SYSTEM);
+    let deployment = deployments.get(MANAGER).await?;
+    let managers = managers(&tenant.namespace.client()).await?;
+    ensure!(managers.len() == 2, "{} managers", managers.len());
     let mut managed = 0.0;
-    let pods = managers(&client).await?;
-    ensure!(pods.len() == 2, "{} managers", pods.len());
-    for pod in &pods {
-        let exposition = ask(&client, SYSTEM, &pod.name_any(), 8080, "/metrics").await?;
+    for manager in &managers {
+        let exposition = Forward::open(SYSTEM, &manager.name_any(), 8080).await?.get("/metrics").await?;
         is_well_formed(&exposition).await?;
         managed += value(&exposition, "actions_gateway_managed_gateways")
             .context("managed_gateways is not there")?;
-        for path in ["/healthz", "/readyz", "/statusz"] {
-            ask(&client, SYSTEM, &pod.name_any(), 8081, path).await?;
-        }
+        is_probed(&deployment, manager)?;
     }
     ensure!(managed >= 1.0, "the managers count {managed} gateways");
+    Ok(())
+}
+
+/// That the kubelet asks both probes, and that the pod answers.
+fn is_probed(deployment: &Deployment, pod: &Pod) -> Result<()> {
+    let template = deployment.spec.as_ref().and_then(|it| it.template.spec.as_ref()).context("a template")?;
+    let container = template.containers.first().context("a container")?;
+    let path = |it: &Option<Probe>| it.as_ref()?.http_get.as_ref()?.path.clone();
+    let paths =
+        [path(&container.startup_probe), path(&container.liveness_probe), path(&container.readiness_probe)];
+    ensure!(
+        paths == ["/healthz", "/healthz", "/readyz"].map(|it| Some(it.to_owned())),
+        "the probes are {paths:?}"
+    );
+    let conditions = pod.status.as_ref().and_then(|it| it.conditions.as_ref()).into_iter().flatten();
+    let ready = conditions.into_iter().any(|it| it.type_ == "Ready" && it.status == "True");
+    ensure!(ready, "{} is not ready", pod.name_any());
     Ok(())
 }
 
@@ -158,32 +174,28 @@ fn fault(schema: &jsonschema::Validator, log: &logs::Log, line: &str) -> Option<
 
 /// Of all gateways of the run, none may be left.
 pub async fn every_namespace_of_the_run_is_gone(namespace: Namespace) -> Result<()> {
-    e2e::wait::eventually(
-        "all namespaces of the run are gone",
-        std::time::Duration::from_secs(150),
-        || async {
-            let namespaces: Api<k8s_openapi::api::core::v1::Namespace> = Api::all(namespace.client());
-            let label = format!("app.kubernetes.io/part-of={}", e2e::namespace::OF_THE_SUITE);
-            let left: Vec<String> = namespaces
-                .list(&ListParams::default().labels(&label))
-                .await?
-                .iter()
-                .map(ResourceExt::name_any)
-                .collect();
-            let others: Vec<_> = left.into_iter().filter(|it| it != namespace.name()).collect();
-            let gateways: Api<ActionsGateway> = Api::all(namespace.client());
-            let held: Vec<_> = gateways
-                .list(&ListParams::default())
-                .await?
-                .iter()
-                .map(|it| {
-                    format!("{}/{} {:?}", it.namespace().unwrap_or_default(), it.name_any(), it.finalizers())
-                })
-                .collect();
-            ensure!(others.is_empty(), "namespaces {others:?}, gateways {held:?}");
-            Ok(())
-        },
-    )
+    wait::eventually("all namespaces of the run are gone", std::time::Duration::from_secs(150), || async {
+        let namespaces: Api<k8s_openapi::api::core::v1::Namespace> = Api::all(namespace.client());
+        let label = format!("{}={}", e2e::namespace::RUN, namespace.world().run);
+        let left: Vec<String> = namespaces
+            .list(&ListParams::default().labels(&label))
+            .await?
+            .iter()
+            .map(ResourceExt::name_any)
+            .collect();
+        let others: Vec<_> = left.into_iter().filter(|it| it != namespace.name()).collect();
+        let gateways: Api<ActionsGateway> = Api::all(namespace.client());
+        let held: Vec<_> = gateways
+            .list(&ListParams::default())
+            .await?
+            .iter()
+            .map(|it| {
+                format!("{}/{} {:?}", it.namespace().unwrap_or_default(), it.name_any(), it.finalizers())
+            })
+            .collect();
+        ensure!(others.is_empty(), "namespaces {others:?}, gateways {held:?}");
+        Ok(())
+    })
     .await
 }
 

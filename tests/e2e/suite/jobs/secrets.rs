@@ -2,12 +2,13 @@
 
 use anyhow::{Context as _, Result, ensure};
 use api::{ActionsGateway, RunnerGroup, RunnerJob};
+use e2e::forward::Forward;
 use e2e::{Namespace, Tenant, logs};
 use k8s_openapi::NamespaceResourceScope;
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{ConfigMap, Event, Pod};
-use kube::Resource;
 use kube::api::ListParams;
+use kube::{Resource, ResourceExt as _};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::json;
@@ -45,8 +46,10 @@ pub async fn stay_out_of_everything_that_is_kept(namespace: Namespace) -> Result
     everything::<ConfigMap>(&tenant, &mut places).await?;
     everything::<Event>(&tenant, &mut places).await?;
     let controller = tenant.controller().await?;
-    places.push(("the controller's metrics".to_owned(), tenant.ask(&controller, 8080, "/metrics").await?));
-    places.push(("the controller's statusz".to_owned(), tenant.ask(&controller, 8081, "/statusz").await?));
+    for (port, path) in [(8080, "/metrics"), (8081, "/statusz")] {
+        let forward = Forward::open(tenant.namespace.name(), &controller.name_any(), port).await?;
+        places.push((format!("the controller's {path}"), forward.get(path).await?));
+    }
     let folder = tenant.namespace.world().logs.join(tenant.namespace.name());
     let kept = logs::of_namespace(&folder)?;
     ensure!(
