@@ -17,8 +17,8 @@ pub(crate) const REGISTRY: &str = "localhost/actions-gateway";
 
 /// Programs that are an image of their own: the binary, at the image's root.
 const PROGRAMS: [&str; 5] = ["gmc", "agc", "proxy", "worker", "fakegithub"];
-/// The stand-in runner's binary.
-const RUNNER: &str = "Runner.Worker";
+/// The stand-in for GitHub's runner.
+const RUNNER: &str = "standin-runner";
 /// Shell commands that workflow steps of tests and demo use.
 const APPLETS: [&str; 22] = [
     "sh", "cat", "chmod", "date", "dd", "echo", "env", "false", "find", "grep", "head", "id", "ls", "mkdir",
@@ -69,7 +69,7 @@ pub(crate) fn compile() -> Result<PathBuf> {
         for program in PROGRAMS {
             command.args(["--package", program]);
         }
-        run::logged("cargo-release", command.args(["--package", "standin-runner"]))
+        run::logged("cargo-release", command.args(["--package", RUNNER]))
     })?;
     Ok(Path::new("target").join(target).join("release"))
 }
@@ -105,7 +105,7 @@ fn runner(mut command: Command, binaries: &Path) -> Command {
     command.args(["--user", "1001:1001", "--workdir", "/home/runner", "--env", "HOME=/home/runner"]);
     command.args(["--env", "PATH=/bin", "--dir", "/tmp:1777", "--dir", "/home/runner:0755:1001"]);
     command.args(["--dir", "/home/runner/bin:0755:1001", "--file", "/bin/busybox:/bin/busybox:0755"]);
-    command.arg("--file").arg(format!("{}:/home/runner/bin/{RUNNER}:0755", binaries.join(RUNNER).display()));
+    command.arg("--file").arg(format!("{}:/home/runner/bin/Runner.Worker:0755", binaries.join(RUNNER).display()));
     for applet in APPLETS {
         command.args(["--link", &format!("/bin/{applet}:busybox")]);
     }
