@@ -18,7 +18,6 @@ mod run;
 pub mod usage;
 
 use std::path::Path;
-use std::process::ExitCode;
 
 use handoff::worker::TerminationReport;
 
@@ -29,7 +28,8 @@ use crate::log::Log;
 const USAGE: u8 = 2;
 
 /// The program: `worker [run]` or `worker install <dir>`, with its arguments and a look into its environment.
-pub fn main(arguments: impl Iterator<Item = String>, env: impl Fn(&str) -> Option<String>) -> ExitCode {
+/// Gives the exit code.
+pub fn main(arguments: impl Iterator<Item = String>, env: impl Fn(&str) -> Option<String>) -> u8 {
     let arguments: Vec<String> = arguments.collect();
     let report_path = config::report_path(&env);
     match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
@@ -40,7 +40,7 @@ pub fn main(arguments: impl Iterator<Item = String>, env: impl Fn(&str) -> Optio
         ["install", dir] => finish(&report_path, |_| install(&Config::from_env(env)?, Path::new(dir))),
         _ => {
             Log::default().error("usage: worker [run] | worker install <dir>", &[]);
-            ExitCode::from(USAGE)
+            USAGE
         }
     }
 }
@@ -48,7 +48,7 @@ pub fn main(arguments: impl Iterator<Item = String>, env: impl Fn(&str) -> Optio
 type Outcome = Result<u8, Box<dyn std::error::Error>>;
 
 /// Does the work and leaves a report, whatever came of it.
-fn finish(report_path: &Path, work: impl FnOnce(&mut TerminationReport) -> Outcome) -> ExitCode {
+fn finish(report_path: &Path, work: impl FnOnce(&mut TerminationReport) -> Outcome) -> u8 {
     let log = Log::default();
     let mut report = TerminationReport::new();
     let code = work(&mut report).unwrap_or_else(|error| {
@@ -60,7 +60,7 @@ fn finish(report_path: &Path, work: impl FnOnce(&mut TerminationReport) -> Outco
     if let Err(error) = report::write(report_path, &report) {
         log.warn("cannot write the termination report", &[("error", error.to_string().into())]);
     }
-    ExitCode::from(code)
+    code
 }
 
 fn install(config: &Config, dir: &Path) -> Outcome {

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::{BufRead, BufReader};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
 use handoff::worker::TerminationReport;
@@ -28,13 +28,13 @@ pub struct Ended {
 impl Pod {
     pub fn new(github: &GitHub, claimed: &Claimed) -> Pod {
         let root = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
-        for dir in ["run", "home/bin"] {
+        for dir in ["run/claim", "home/bin"] {
             fs::create_dir_all(root.path().join(dir)).unwrap();
         }
         let pod = Pod { root, proxy: None };
         fs::hard_link(env!("CARGO_BIN_EXE_standin-runner"), pod.path("home/bin/Runner.Worker")).unwrap();
-        fs::write(pod.path("run/payload"), &claimed.message).unwrap();
-        fs::write(pod.path("run/jitconfig"), &claimed.jit).unwrap();
+        fs::write(pod.path("run/claim/payload"), &claimed.message).unwrap();
+        fs::write(pod.path("run/claim/jitconfig"), &claimed.jit).unwrap();
         fs::write(pod.path("github-ca.crt"), github.server.ca_pem()).unwrap();
         pod
     }
@@ -51,8 +51,9 @@ impl Pod {
     }
 
     fn command(&self) -> Command {
-        let mut command = Command::new(wrapper());
+        let mut command = Command::new(std::env::current_exe().unwrap());
         command
+            .args(["wrapper_process", "--exact", "--ignored", "--nocapture"])
             .env_clear()
             .env("PATH", "/usr/bin:/bin")
             .env("ACTIONS_GATEWAY_RUN_DIR", self.path("run"))
@@ -81,12 +82,4 @@ impl Pod {
         let message = fs::read_to_string(self.path("termination-log")).unwrap();
         Ended { code, report: TerminationReport::from_message(&message).unwrap(), log }
     }
-}
-
-/// The example of this package, which Cargo builds together with its tests.
-fn wrapper() -> PathBuf {
-    let profile = Path::new(env!("CARGO_BIN_EXE_standin-runner")).parent().unwrap();
-    let wrapper = profile.join("examples/wrapper");
-    assert!(wrapper.exists(), "{} is missing: cargo build --examples -p standin-runner", wrapper.display());
-    wrapper
 }
