@@ -81,14 +81,15 @@ fn stamp(pod: &Pod) -> Option<StopReason> {
 fn read_report(terminated: &ContainerStateTerminated) -> Report {
     let message = terminated.message.as_deref().unwrap_or_default();
     let Some(report) = TerminationReport::from_message(message) else { return Report::Missing };
-    let concluded = |result| Report::Concluded { result, oom_kills: 0 };
+    let oom_kills = report.usage.oom_kills.unwrap_or_default();
+    let concluded = |result| Report::Concluded { result, oom_kills };
     match report.result {
         Some(TaskResult::Succeeded | TaskResult::SucceededWithIssues) => concluded(JobResult::Succeeded),
         Some(TaskResult::Failed) => concluded(JobResult::Failed),
         Some(TaskResult::Canceled) => concluded(JobResult::Cancelled),
         Some(TaskResult::Skipped) => concluded(JobResult::Skipped),
-        Some(TaskResult::Abandoned) => Report::RunnerDied { oom_kills: 0 },
-        None if report.exit.is_some() => Report::RunnerDied { oom_kills: 0 },
+        Some(TaskResult::Abandoned) => Report::RunnerDied { oom_kills },
+        None if report.exit.is_some() => Report::RunnerDied { oom_kills },
         None => Report::WrapperFailed,
     }
 }

@@ -46,6 +46,16 @@ fn a_report_is_read_from_the_runner_container() {
 }
 
 #[test]
+fn a_step_that_was_killed_for_memory_is_counted() {
+    let report =
+        |rest: &str| format!(r#"{{ exitCode: 1, message: '{{"v":1,"usage":{{"oomKills":1}}{rest}}}' }}"#);
+    let failed = ended(&terminated(&report(r#","result":"failed","exit":102"#)));
+    assert_eq!(failed.report, Report::Concluded { result: JobResult::Failed, oom_kills: 1 });
+    let died = ended(&terminated(&report(r#","exit":137"#)));
+    assert_eq!(died.report, Report::RunnerDied { oom_kills: 1 });
+}
+
+#[test]
 fn a_missing_or_broken_report_is_data() {
     for message in ["''", "'{\"v\":2}'", "'core dumped'"] {
         let ending = ended(&terminated(&format!("{{ exitCode: 139, message: {message} }}")));
