@@ -52,7 +52,7 @@ async fn say(
     ambient: &Ambient,
 ) -> Result<(), kube::Error> {
     let Some(gateway) = gateways.get_opt(name).await? else { return Ok(()) };
-    let Some(wanted) = unavailable(state, gateway.metadata.generation) else { return Ok(()) };
+    let Some(wanted) = unavailable(state, &gateway) else { return Ok(()) };
     let old = gateway.status.as_ref().map(|it| it.conditions.as_slice()).unwrap_or_default();
     let wanted = settle(old, wanted, ambient.now());
     if old.contains(&wanted) {
@@ -69,13 +69,21 @@ async fn say(
 }
 
 /// The condition; `None` while no attempt has been made.
-fn unavailable(state: &TokenState, generation: Option<i64>) -> Option<Condition> {
+fn unavailable(state: &TokenState, gateway: &ActionsGateway) -> Option<Condition> {
+    let generation = gateway.metadata.generation;
     if let Some((failure, message)) = state.failure() {
         let reason = match failure {
             TokenFailure::SecretNotFound => Reason::SecretNotFound,
             TokenFailure::SecretMalformed => Reason::SecretMalformed,
             TokenFailure::TokenRefused => Reason::TokenRefused,
             TokenFailure::GitHubUnreachable => Reason::GitHubUnreachable,
+        };
+        let message = match failure {
+            TokenFailure::SecretNotFound | TokenFailure::SecretMalformed => {
+                let secret = &gateway.spec.git_hub_app_ref.name;
+                format!("Secret {secret}: {message}; it has to hold appId, installationId and privateKey")
+            }
+            TokenFailure::TokenRefused | TokenFailure::GitHubUnreachable => message.to_owned(),
         };
         // A token that is still good keeps the gateway going; the failure shows in its metric.
         let still_good = state.token().is_some() && failure == TokenFailure::GitHubUnreachable;
