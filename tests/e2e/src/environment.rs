@@ -1,7 +1,6 @@
 //! What the suite knows of the world: the variables that whoever starts it sets.
 
 use std::fmt;
-use std::path::PathBuf;
 
 use anyhow::{Context as _, Result, bail};
 use kube::{Client, Config};
@@ -14,15 +13,12 @@ const REGISTRY: &str = "localhost/actions-gateway";
 pub enum Need {
     /// The images of this checkout, loaded into the nodes: `E2E_IMAGE_TAG`.
     Images,
-    /// Nodes that can be switched off: `E2E_CLUSTER_BIN`.
-    NodeFault,
 }
 
 impl fmt::Display for Need {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Images => "images (set E2E_IMAGE_TAG)",
-            Self::NodeFault => "node-fault (set E2E_CLUSTER_BIN)",
         })
     }
 }
@@ -43,11 +39,10 @@ pub struct Environment {
     pub provider: Provider,
     registry: String,
     tag: Option<String>,
-    cluster_program: Option<PathBuf>,
 }
 
 impl Environment {
-    /// Reads `E2E_PROVIDER`, `E2E_IMAGE_REGISTRY`, `E2E_IMAGE_TAG` and `E2E_CLUSTER_BIN`.
+    /// Reads `E2E_PROVIDER`, `E2E_IMAGE_REGISTRY` and `E2E_IMAGE_TAG`.
     pub fn read() -> Result<Self> {
         let variable = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
         let provider = match variable("E2E_PROVIDER").as_deref() {
@@ -59,7 +54,6 @@ impl Environment {
             provider,
             registry: variable("E2E_IMAGE_REGISTRY").unwrap_or_else(|| REGISTRY.to_owned()),
             tag: variable("E2E_IMAGE_TAG"),
-            cluster_program: variable("E2E_CLUSTER_BIN").map(PathBuf::from),
         })
     }
 
@@ -67,7 +61,6 @@ impl Environment {
     pub fn has(&self, need: Need) -> bool {
         match need {
             Need::Images => self.tag.is_some(),
-            Need::NodeFault => self.provider == Provider::Netns && self.cluster_program.is_some(),
         }
     }
 

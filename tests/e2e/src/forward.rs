@@ -7,6 +7,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, ensure};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
+use tokio::sync::oneshot;
 use tokio::time::timeout;
 
 /// For the tunnel to stand, and for an answer.
@@ -30,11 +31,15 @@ impl Forward {
             .context("kubectl cannot be run: is it on PATH?")?;
         let stdout = kubectl.stdout.take().context("a piped child has an output")?;
         let mut forward = Self { kubectl, local: 0 };
-        let first_line = tokio::task::spawn_blocking(move || {
-            let mut line = String::new();
-            BufReader::new(stdout).read_line(&mut line).map(|_| line)
+        let (first_line, line) = oneshot::channel();
+        std::thread::spawn(move || {
+            let (mut stdout, mut line) = (BufReader::new(stdout), String::new());
+            let read = stdout.read_line(&mut line).map(|_| line);
+            let _ = first_line.send(read); // whoever asked may have lost patience
+            // It speaks of every connection, and would end if nobody listened.
+            let _ = std::io::copy(&mut stdout, &mut std::io::sink());
         });
-        let line = timeout(LIMIT, first_line).await.context("kubectl port-forward says nothing")???;
+        let line = timeout(LIMIT, line).await.context("kubectl port-forward says nothing")???;
         // Forwarding from 127.0.0.1:40123 -> 8080
         let local = line.split("127.0.0.1:").nth(1).and_then(|it| it.split_whitespace().next());
         forward.local = local

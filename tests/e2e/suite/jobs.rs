@@ -1,6 +1,7 @@
 //! The life of a job, from GitHub's queue to its result.
 
 pub mod ending;
+pub mod failures;
 pub mod recovery;
 pub mod running;
 pub mod secrets;

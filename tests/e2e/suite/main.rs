@@ -63,7 +63,7 @@ fn manager() -> Vec<Test> {
 }
 
 fn jobs() -> Vec<Test> {
-    use jobs::{ending, recovery, running, secrets};
+    use jobs::{ending, failures, recovery, running, secrets};
     with_images(vec![
         Test::new(
             "a queued job is claimed, run in a pod and reported",
@@ -86,6 +86,16 @@ fn jobs() -> Vec<Test> {
         Test::new(
             "deleting an unfinished RunnerJob cancels its job",
             ending::deleting_a_runner_job_cancels_its_job,
+        ),
+        Test::new(
+            "an image that is none ends its job with a reason",
+            failures::an_image_that_is_none_ends_its_job,
+        ),
+        Test::new("a worker that somebody deletes says so", failures::a_worker_that_somebody_deletes_says_so),
+        Test::new("a step without enough memory is named", failures::a_step_without_enough_memory_is_named),
+        Test::new(
+            "a finished worker is removed after its time",
+            failures::a_finished_worker_is_removed_after_its_time,
         ),
         Test::new(
             "a killed controller is followed by one that goes on",

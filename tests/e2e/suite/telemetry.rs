@@ -24,7 +24,7 @@ const FED_BY_A_JOB: [&str; 7] = [
     "actions_gateway_pod_creation_latency_seconds_count{namespace=\"$NS\"}",
     "actions_gateway_token_refreshes_total{namespace=\"$NS\"}",
     "actions_gateway_agent_recycles_total{namespace=\"$NS\",runner_group=\"$RG\",trigger=\"post_job\"}",
-    "controller_runtime_reconcile_total{controller=\"runnergroup\",result=\"success\"}",
+    "controller_runtime_reconcile_time_seconds_count{controller=\"runnergroup\"}",
 ];
 
 /// The value of a series in an exposition.

@@ -1,0 +1,67 @@
+//! Jobs that did not fail by their own doing: each says why, in a word of the closed list, and whose it is to mend.
+
+use anyhow::{Context as _, Result, ensure};
+use api::RunnerJob;
+use api::runner_job::{FailureClass, JobResult};
+use e2e::tenant::{GATE, REACTION};
+use e2e::{Namespace, Tenant, wait};
+use k8s_openapi::api::core::v1::Pod;
+use kube::ResourceExt as _;
+use kube::api::DeleteParams;
+use serde_json::json;
+
+/// That a job failed for that reason, and that an Event says so as well.
+async fn failed_for(tenant: &Tenant, job: &RunnerJob, reasons: &[&str], class: FailureClass) -> Result<()> {
+    let status = job.status.as_ref().context("a status")?;
+    let reason = status.failure_reason.as_deref().unwrap_or_default();
+    ensure!(status.result == Some(JobResult::Failed) && reasons.contains(&reason), "{status:#?}");
+    ensure!(status.failure_class == Some(class), "{status:#?}");
+    wait::eventually("an Event says why", REACTION, || async {
+        let notes: Vec<_> =
+            tenant.events(&job.name_any()).await?.into_iter().filter_map(|it| it.message).collect();
+        ensure!(notes.iter().any(|it| it.contains(reason)), "{notes:?}");
+        Ok(())
+    })
+    .await
+}
+
+pub async fn an_image_that_is_none_ends_its_job(namespace: Namespace) -> Result<()> {
+    let tenant = Tenant::listening(namespace, json!({"workerImage": "not an image"})).await?;
+    let run = tenant.start_script("true").await?;
+    let job = tenant.settled(run).await?;
+    failed_for(&tenant, &job, &["image_pull"], FailureClass::User).await
+}
+
+pub async fn a_worker_that_somebody_deletes_says_so(namespace: Namespace) -> Result<()> {
+    let tenant = Tenant::listening(namespace, json!({})).await?;
+    let run = tenant.start_script(GATE).await?;
+    let pod = tenant.running_pod(run).await?;
+    let pods = tenant.namespace.api::<Pod>();
+    pods.delete(&pod, &DeleteParams::default()).await?;
+    let job = tenant.settled(run).await?;
+    failed_for(&tenant, &job, &["pod_deleted"], FailureClass::Infra).await?;
+    wait::until_gone(&pods, &pod, REACTION).await
+}
+
+pub async fn a_step_without_enough_memory_is_named(namespace: Namespace) -> Result<()> {
+    let runner = json!({"name": "runner", "resources": {"limits": {"memory": "64Mi"}}});
+    let tenant =
+        Tenant::listening(namespace, json!({"podTemplate": {"spec": {"containers": [runner]}}})).await?;
+    // One buffer of 256 MiB, written through.
+    let run = tenant.start_script("dd if=/dev/zero of=/dev/null bs=256M count=1").await?;
+    let job = tenant.settled(run).await?;
+    // Whether the kernel kills the step alone or the whole container is the node's to choose.
+    failed_for(&tenant, &job, &["oom_subprocess", "oom_killed"], FailureClass::User).await
+}
+
+pub async fn a_finished_worker_is_removed_after_its_time(namespace: Namespace) -> Result<()> {
+    let tenant = Tenant::listening(namespace, json!({"completedPodTTL": "0s"})).await?;
+    let run = tenant.start_script("true").await?;
+    tenant.completed(run).await?;
+    let job = tenant.settled(run).await?;
+    let pod = job.status.as_ref().and_then(|it| it.pod.as_ref()).context("a pod")?;
+    wait::until_gone(&tenant.namespace.api::<Pod>(), &pod.name, REACTION).await?;
+    let kept = tenant.runner_job(run, "the RunnerJob stays", |_| true).await?;
+    ensure!(kept.metadata.deletion_timestamp.is_none(), "the RunnerJob goes with its pod");
+    Ok(())
+}
