@@ -30,8 +30,6 @@ use crate::watches::Stores;
 use cleanup::Leftover;
 use pools::Pools;
 
-/// Everything is looked at again this often, whatever happened.
-const RESYNC: Duration = Duration::from_secs(600);
 /// A group that cannot register its agents is tried again.
 const REPAIR: Duration = Duration::from_secs(10);
 /// A pod that waits for a node says so by itself only once.
@@ -112,7 +110,7 @@ impl Reconciler for Groups {
         let written = self.applier.status(&*group, &wanted, Precondition::None).await;
         validated.map_err(Error::Validate)?; // the first failure is the one to report
         written.map_err(Error::Status)?;
-        Ok(Action::requeue(next_look(&facts)))
+        Ok(next_look(&facts))
     }
 
     fn span(&self, group: &RunnerGroup) -> tracing::Span {
@@ -136,11 +134,12 @@ impl Reconciler for Groups {
     }
 }
 
-fn next_look(facts: &Facts) -> Duration {
+/// The board and the watch say when something changes; only what passes by itself must be looked at.
+fn next_look(facts: &Facts) -> Action {
     match facts {
-        Facts { parked: 1.., .. } => REPAIR,
-        Facts { pending_jobs: 1.., .. } => PENDING,
-        _ => RESYNC,
+        Facts { parked: 1.., .. } => Action::requeue(REPAIR),
+        Facts { pending_jobs: 1.., .. } => Action::requeue(PENDING),
+        _ => Action::await_change(),
     }
 }
 
