@@ -191,7 +191,7 @@ fn say_how_it_is(cr: &ActionsGateway, ready: &Condition, ctx: &Context) {
     tracing::info!(
         ready = ready.status,
         reason = ready.reason,
-        message = ready.message,
+        why = ready.message,
         "the gateway's readiness changed"
     );
     ctx.events.say(cr, severity, word, "Reconcile", format!("{}: {}", ready.reason, ready.message));

@@ -13,6 +13,9 @@ pub const DRAIN: SignedDuration = SignedDuration::from_secs(90);
 /// How long after its grace a pod of the controller still counts as alive: its node may be dead.
 pub const OVERTIME: SignedDuration = SignedDuration::from_secs(30);
 
+/// How long the garbage collector may take over a Deployment's pods: a second, when it is well.
+pub const COLLECTED: SignedDuration = SignedDuration::from_secs(30);
+
 /// How many names a message holds.
 const NAMES: usize = 5;
 
@@ -55,7 +58,7 @@ pub enum Step {
         workers: Vec<ObjectMeta>,
         /// The Deployment, unless it is going already.
         controllers: Vec<ObjectMeta>,
-        /// Its pods, but for those that are going already.
+        /// Pods of it that nobody has taken away in time.
         pods: Vec<ObjectMeta>,
     },
     /// Nobody is left to take our finalizers off but us.
@@ -95,14 +98,13 @@ pub fn next(facts: &Facts) -> Step {
         return Step::Drain { delete: delete(), waiting: Waiting { groups, workers: facts.workers.len() } };
     }
 
-    let controllers: Vec<ObjectMeta> = facts.controller.iter().filter(|it| stays(it)).cloned().collect();
+    let controllers = staying(facts.controller.as_slice());
     if !controllers.is_empty() || facts.controller_pods.iter().any(|it| lives(it, facts.now)) {
-        let staying = |pods: &[ObjectMeta]| pods.iter().filter(|it| stays(it)).cloned().collect();
-        return Step::Stop {
-            workers: staying(&facts.workers),
-            controllers,
-            pods: staying(&facts.controller_pods),
-        };
+        // The garbage collector ends the pods of a Deployment that is gone. One that we took away before it does would
+        // be replaced, so only strays are taken.
+        let strays = controllers.is_empty() && facts.now >= facts.deleted + DRAIN + COLLECTED;
+        let pods = if strays { staying(&facts.controller_pods) } else { Vec::new() };
+        return Step::Stop { workers: staying(&facts.workers), controllers, pods };
     }
 
     let groups: Vec<ObjectMeta> =
@@ -111,6 +113,10 @@ pub fn next(facts: &Facts) -> Step {
         return Step::Remove;
     }
     Step::Release { delete: delete(), groups, jobs: facts.jobs.clone(), workers: facts.workers.clone() }
+}
+
+fn staying(objects: &[ObjectMeta]) -> Vec<ObjectMeta> {
+    objects.iter().filter(|it| stays(it)).cloned().collect()
 }
 
 fn stays(object: &ObjectMeta) -> bool {

@@ -95,7 +95,17 @@ fn a_controller_that_lives_is_stopped_however_late_it_is() {
     let Step::Stop { workers, controllers, pods } = next(&working(100_000)) else { panic!() };
     assert_eq!(names(&workers), ["worker"]);
     assert_eq!(names(&controllers), ["controller"]);
-    assert_eq!(names(&pods), ["pod"]);
+    assert!(pods.is_empty(), "they would be replaced");
+}
+
+#[test]
+fn a_controllers_pod_that_nobody_takes_away_is_taken_at_last() {
+    let pods_after = |seconds| {
+        let Step::Stop { pods, .. } = next(&Facts { controller: None, ..working(seconds) }) else { panic!() };
+        pods.len()
+    };
+    assert_eq!(pods_after(119), 0, "the garbage collector does it");
+    assert_eq!(pods_after(120), 1);
 }
 
 #[test]
