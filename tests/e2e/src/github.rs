@@ -117,9 +117,10 @@ pub struct Asked {
 }
 
 impl GitHub {
-    /// Reaches it, and asks for its CA.
+    /// Reaches it, asks for its CA, and has it forget what an earlier run did wrong.
     pub async fn connect(client: Client) -> Result<Self> {
         let mut github = Self { client, ca: String::new() };
+        github.call(Method::DELETE, "violations", String::new()).await?;
         github.ca = github.call(Method::GET, "ca", String::new()).await?;
         ensure!(github.ca.contains("BEGIN CERTIFICATE"), "the fake GitHub's CA is {:?}", github.ca);
         Ok(github)
