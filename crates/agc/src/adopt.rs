@@ -4,11 +4,11 @@
 use std::collections::{BTreeMap, HashMap};
 use std::str::FromStr as _;
 use std::sync::Arc;
+use std::time::Duration;
 
 use api::conditions::{Type, find, is_true};
 use api::runner_job::{JobResult, RunnerJobStatus};
 use api::{RunnerJob, labels};
-use bytes::Bytes;
 use futures::{StreamExt as _, stream};
 use github_proto::message::RunnerJobRequest;
 use github_proto::run_service::Acquired;
@@ -22,15 +22,18 @@ use tokio::sync::mpsc;
 use url::Url;
 
 use crate::agents::pool::Inherited;
-use crate::agents::registrar::Stored;
+use crate::agents::registrar::{RegisterError, Stored};
 use crate::agents::{Agent, Registrar};
 use crate::claim::Claim;
 use crate::dispatcher::{Adopted, Message};
 use crate::group::Group;
 use crate::intake::{Credentials, Offer};
-use crate::payload;
+use crate::payload::{self, Payload};
 use crate::pod::observe::observe;
 use crate::watches::Stores;
+
+/// Between two tries to read a Secret.
+const RETRY: Duration = Duration::from_secs(1);
 
 /// Secrets read at once.
 const READS: usize = 16;
@@ -87,15 +90,13 @@ impl Adoption {
             let auth = self.registrar.github().runner(&it.jit).ok()?;
             Some(Credentials { auth, jit: it.jit })
         });
-        let message = self.payload(&name).await;
-        let claim = message.clone().and_then(|message| {
+        let secret = self.payload(&name).await;
+        let claim = secret.as_ref().and_then(payload::read).and_then(|Payload { message, jit }| {
             let acquired = Acquired { plan_id: None, message };
-            let jit = credentials.as_ref().map(|it| it.jit.clone())?;
-            Claim::read(acquired, &request.run_service_url, jit, &self.namespace, &group.name)
-                .ok()
-                .map(Arc::new)
+            let claim = Claim::read(acquired, &request.run_service_url, jit, &self.namespace, &group.name);
+            claim.ok().map(Arc::new)
         });
-        let found = found(&object, message.is_some(), pod.as_deref(), now);
+        let found = found(&object, secret.is_some(), pod.as_deref(), now);
         let offer = Offer { name, group, agent, credentials, request };
         Some(Adopted { offer, object, claim, pod, found })
     }
@@ -103,24 +104,29 @@ impl Adoption {
     /// The agent's registration, if its place still holds the one that this job was offered to.
     async fn agent(&self, group: &Group, name: &str, runner_id: i64) -> Option<Agent> {
         let (index, _) = group.agents().parse(name)?;
-        match self.registrar.load(group, index).await {
-            Ok(Stored::Agent(agent)) if agent.reference().runner_id == runner_id => Some(agent),
-            Ok(_) => None,
-            Err(error) => {
-                tracing::warn!(agent = name, error = %runtime::telemetry::chain(&error), "an agent was not read");
-                None
+        loop {
+            match self.registrar.load(group, index).await {
+                Ok(Stored::Agent(agent)) if agent.reference().runner_id == runner_id => return Some(agent),
+                Ok(_) | Err(RegisterError::NameConflict { .. }) => return None,
+                Err(error) => self.wait("an agent", name, &error).await,
             }
         }
     }
 
-    async fn payload(&self, name: &RunnerJobName) -> Option<Bytes> {
-        match self.secrets.get_opt(&name.payload_secret()).await {
-            Ok(secret) => payload::message(&secret?),
-            Err(error) => {
-                tracing::warn!(job = %name, error = %runtime::telemetry::chain(&error), "a payload was not read");
-                None
+    /// The Secret whose existence is the claim.
+    async fn payload(&self, name: &RunnerJobName) -> Option<Secret> {
+        loop {
+            match self.secrets.get_opt(&name.payload_secret()).await {
+                Ok(secret) => return secret,
+                Err(error) => self.wait("a payload", name.as_str(), &error).await,
             }
         }
+    }
+
+    /// Without an answer nothing may be concluded: a job that looks unclaimed would be claimed again.
+    async fn wait(&self, what: &str, name: &str, error: &(dyn std::error::Error + Send + Sync + 'static)) {
+        tracing::warn!(name, error = %error, "{what} was not read yet");
+        tokio::time::sleep(RETRY).await;
     }
 }
 

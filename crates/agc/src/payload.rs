@@ -63,9 +63,23 @@ pub fn secret(metadata: ObjectMeta, message: &Bytes, jit: &JitBlob, run: &RunInf
     })
 }
 
-/// The job message in a Secret that [`secret`] made; `None` when it holds none that can be read.
+/// What a payload Secret holds: the job message, and the registration of the agent that claimed it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Payload {
+    /// GitHub's answer, byte for byte.
+    pub message: Bytes,
+    /// The agent's registration.
+    pub jit: JitBlob,
+}
+
+/// Reads what [`secret`] made; `None` when it holds nothing that can be read.
 #[must_use]
-pub fn message(secret: &Secret) -> Option<Bytes> {
+pub fn read(secret: &Secret) -> Option<Payload> {
+    let jit = std::str::from_utf8(&secret.data.as_ref()?.get(JIT_CONFIG)?.0).ok()?;
+    Some(Payload { message: message(secret)?, jit: JitBlob::new(jit) })
+}
+
+fn message(secret: &Secret) -> Option<Bytes> {
     let data = secret.data.as_ref()?;
     if let Some(plain) = data.get(PAYLOAD) {
         return Some(Bytes::copy_from_slice(&plain.0));
@@ -109,7 +123,7 @@ mod tests {
         let kept = Bytes::from(vec![b'x'; PLAIN_LIMIT]);
         let secret = stored(&kept).unwrap();
         assert_eq!(keys(&secret), ["jitconfig", "payload", "run.json"]);
-        assert_eq!(message(&secret), Some(kept));
+        assert_eq!(read(&secret), Some(Payload { message: kept, jit: JitBlob::new("jit") }));
         assert_eq!(secret.immutable, Some(true));
     }
 
@@ -118,7 +132,7 @@ mod tests {
         let large = Bytes::from("{\"steps\":[]}".repeat(100_000));
         let secret = stored(&large).unwrap();
         assert_eq!(keys(&secret), ["jitconfig", "payload.gz", "run.json"]);
-        assert_eq!(message(&secret), Some(large));
+        assert_eq!(read(&secret).unwrap().message, large);
     }
 
     #[test]
@@ -129,6 +143,6 @@ mod tests {
 
     #[test]
     fn a_secret_without_a_message_is_no_claim() {
-        assert_eq!(message(&Secret::default()), None);
+        assert_eq!(read(&Secret::default()), None);
     }
 }

@@ -225,7 +225,8 @@ impl Reporter {
     fn say_failure(&self, subject: &Subject<'_>, reason: FailureReason) {
         let word = if reason == FailureReason::ClaimLost { "JobClaimLost" } else { "JobFailed" };
         let job = subject.identity.map_or("unknown", |it| it.name.as_str());
-        let note = format!("job {job:?} failed: {}", reason.as_str());
+        let (meaning, remedy) = (reason.meaning(), reason.remedy());
+        let note = format!("job {job:?} failed: {}. {meaning} {remedy}", reason.as_str());
         self.events.say_about(self.object_of(subject), Severity::Warning, word, "ProvisionWorker", note);
     }
 

@@ -1,5 +1,7 @@
 //! How a job ended, and whose fault it was: from the worker's report, the container's state and what the cluster did.
 
+mod words;
+
 use jiff::Timestamp;
 use strum::{EnumIter, EnumString, IntoStaticStr};
 
@@ -30,7 +32,7 @@ impl JobResult {
 /// Why a job failed that did not fail by its own doing. A closed set: a plain test failure has none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, EnumIter, EnumString, IntoStaticStr)]
 #[strum(serialize_all = "snake_case")]
-#[expect(missing_docs, reason = "docs/reference/failure-reasons.md says what each word means and what to do")]
+#[expect(missing_docs, reason = "`meaning` and `remedy` say it, and docs/reference/failure-reasons.md")]
 pub enum FailureReason {
     OomKilled,
     OomSubprocess,

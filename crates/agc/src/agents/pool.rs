@@ -161,8 +161,8 @@ impl Pool {
         self.wanted = self.wanted.clamp(1, group.max_listeners.max(1));
         let edited = self.group.generation != group.generation;
         self.group = group;
-        self.version_too_old = None;
         if edited {
+            self.version_too_old = None;
             self.patience = Patience::default();
             self.relabel().await;
         }

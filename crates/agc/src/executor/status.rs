@@ -3,7 +3,7 @@
 use api::conditions::{Reason, Type, condition, settle};
 use api::runner_job::{FailureClass, JobResult, Phase, PodRef, RunnerJobStatus, Times};
 use jiff::Timestamp;
-use job::{Class, Outcome, Summary};
+use job::{Class, FailureReason, Outcome, Summary};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 
 use super::View;
@@ -58,7 +58,8 @@ fn complete(view: &View, generation: Option<i64>) -> Condition {
     let Some(outcome) = &view.outcome else {
         return condition(Type::Complete, false, Reason::Running, "", generation);
     };
-    let message = outcome.reason.map_or_else(String::new, |it| it.as_str().to_owned());
+    let say = |it: FailureReason| format!("{}: {} {}", it.as_str(), it.meaning(), it.remedy());
+    let message = outcome.reason.map_or_else(String::new, say);
     condition(Type::Complete, true, outcome.condition_reason(), message, generation)
 }
 

@@ -2,8 +2,8 @@ use std::sync::Arc;
 
 use github_proto::RequestId;
 use github_proto::message::RunnerJobRequest;
+use job::JobResult as Result_;
 use job::naming::RunnerJobName;
-use job::{FailureReason, JobResult as Result_};
 
 use super::*;
 use crate::executor::PodFacts;

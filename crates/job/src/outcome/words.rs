@@ -1,0 +1,122 @@
+//! What each failure reason means, and what to do about it: the source of `docs/reference/failure-reasons.md`.
+
+use super::FailureReason;
+
+impl FailureReason {
+    /// What happened, in one sentence.
+    #[must_use]
+    pub fn meaning(self) -> &'static str {
+        self.words().0
+    }
+
+    /// What to do about it, in one sentence.
+    #[must_use]
+    pub fn remedy(self) -> &'static str {
+        self.words().1
+    }
+
+    fn words(self) -> (&'static str, &'static str) {
+        const NODE: &str =
+            "Nothing is wrong with the job: run it again. If it happens often, look at the node.";
+        match self {
+            Self::OomKilled => (
+                "The kernel killed the runner container for memory.",
+                "Raise the memory limit of the `runner` container, or use less.",
+            ),
+            Self::OomSubprocess => (
+                "The kernel killed a process of a step for memory, and the job failed.",
+                "Raise the memory limit of the `runner` container, or use less.",
+            ),
+            Self::EvictedMemory => (
+                "The node ran short of memory, and the kubelet evicted the worker.",
+                "Give the `runner` container a memory request that covers what it uses.",
+            ),
+            Self::EvictedDisk => (
+                "The node ran short of disk, and the kubelet evicted the worker.",
+                "Give the `runner` container a request for ephemeral storage, or use less.",
+            ),
+            Self::EvictedOther => {
+                ("The kubelet ended the worker: another pressure, or a node that shuts down.", NODE)
+            }
+            Self::Preempted => (
+                "A pod of higher priority took the worker's place.",
+                "Choose a higher class in `priorityTiers`, or add nodes.",
+            ),
+            Self::NodeLost => ("The worker's node is gone or does not answer.", NODE),
+            Self::Drained => (
+                "The worker's node was drained while the job ran.",
+                "Run the job again, or drain nodes when they are idle.",
+            ),
+            Self::PodDeleted => (
+                "Somebody deleted the worker pod.",
+                "Run the job again. To cancel a job, cancel its run at GitHub or delete its RunnerJob.",
+            ),
+            Self::Unschedulable => {
+                ("No node takes the worker.", "Compare the template's requests and selectors with the nodes.")
+            }
+            Self::ImagePull => (
+                "The image cannot be pulled, for good.",
+                "Correct the image's name, or the credentials for its registry.",
+            ),
+            Self::ContainerConfig => (
+                "The pod or its container cannot be made as the template says.",
+                "Read the pod's Events; correct the template, or create what it refers to.",
+            ),
+            Self::QuotaRejected => (
+                "A ResourceQuota refused the worker again and again.",
+                "Raise the quota, or lower `maxWorkers` so that fewer jobs are claimed.",
+            ),
+            Self::Ceiling => ("The group was full.", "Raise `maxWorkers`."),
+            Self::QueueTimeout => (
+                "No runner took the job in time.",
+                "See that a group listens whose labels the job's `runs-on` selects.",
+            ),
+            Self::PendingDeadline => (
+                "The worker did not start within `pendingPodDeadline`.",
+                "Read the pod's Events: an image that is slow to pull, or no node with room.",
+            ),
+            Self::LifetimeExceeded => {
+                ("The job ran longer than `maxWorkerLifetime`.", "Raise it, or make the job shorter.")
+            }
+            Self::JobTimeout => {
+                ("The job ran longer than its own `timeout-minutes`.", "Raise it, or make the job shorter.")
+            }
+            Self::LockLost => (
+                "GitHub no longer held the job for us, so the worker was stopped.",
+                "Look for failed renewals (`actions_gateway_renewjob_errors_total`) and for what cut the way to GitHub.",
+            ),
+            Self::RunnerVersion => {
+                ("GitHub refuses the runner version that we report.", "Upgrade the installation.")
+            }
+            Self::Credential => (
+                "The App's credentials bought no token.",
+                "See condition `CredentialUnavailable` of the gateway.",
+            ),
+            Self::RateLimited => {
+                ("GitHub kept answering 429.", "Wait; give busy gateways Apps of their own.")
+            }
+            Self::EgressDenied => (
+                "The proxy refused an address that the runner needs.",
+                "Allow the address, or correct the workflow.",
+            ),
+            Self::WrapperError => (
+                "The wrapper could not hand the job to the runner, or left no report.",
+                "Read the worker's log and the termination message.",
+            ),
+            Self::RunnerError => (
+                "GitHub's runner ended without a result.",
+                "Read the worker's log; compare the image with GitHub's runner image.",
+            ),
+            Self::Cancelled => ("The run was cancelled, or the RunnerJob deleted.", "Nothing."),
+            Self::ClaimLost => (
+                "The controller ended between GitHub's answer to the claim and writing it down.",
+                "Run the job again; GitHub ends it by itself within a quarter of an hour.",
+            ),
+            Self::PayloadTooLarge => (
+                "The job message does not fit into a Secret even when compressed.",
+                "Make the matrix, the inputs or the event payload of the job smaller.",
+            ),
+            Self::Unknown => ("The worker is gone and nothing says why.", NODE),
+        }
+    }
+}
