@@ -6,9 +6,9 @@ use api::{RunnerJob, labels, names};
 use e2e::tenant::{GATE, JOB, REACTION, condition};
 use e2e::{Namespace, Tenant, wait};
 use k8s_openapi::api::coordination::v1::Lease;
-use k8s_openapi::api::core::v1::{Pod, Secret};
-use kube::ResourceExt as _;
-use kube::api::ListParams;
+use k8s_openapi::api::core::v1::{Namespace as Object, Pod, Secret};
+use kube::api::{ListParams, Patch, PatchParams};
+use kube::{Api, ResourceExt as _};
 use serde_json::json;
 
 pub async fn a_job_is_claimed_run_and_reported(namespace: Namespace) -> Result<()> {
@@ -157,5 +157,31 @@ pub async fn what_exceeds_the_ceiling_waits_at_github(namespace: Namespace) -> R
     let taken = second.jobs.first().and_then(|it| it.acquired_at).context("the second one's claim")?;
     ensure!(taken >= freed, "the second job was claimed at {taken}, the first one ended at {freed}");
     ensure!(second.conclusion.as_deref() == Some("success"), "{second:#?}");
+    Ok(())
+}
+
+pub async fn edited_labels_are_listened_for(namespace: Namespace) -> Result<()> {
+    let tenant = Tenant::listening(namespace, json!({})).await?;
+    let run = tenant.start(json!({"build": {"runs-on": "arm", "steps": [{"run": "true"}]}})).await?;
+    tenant.apply_gateway(tenant.gateway(json!({"runnerLabels": ["arm"]}))).await?;
+    let run = tenant.completed(run).await?;
+    ensure!(run.conclusion.as_deref() == Some("success"), "{run:#?}");
+    Ok(())
+}
+
+pub async fn a_restricted_worker_fits_a_restricted_namespace(namespace: Namespace) -> Result<()> {
+    let namespaces: Api<Object> = Api::all(namespace.client());
+    let enforce =
+        Patch::Merge(json!({"metadata": {"labels": {"pod-security.kubernetes.io/enforce": "restricted"}}}));
+    namespaces.patch(namespace.name(), &PatchParams::default(), &enforce).await?;
+    let tenant = Tenant::new(namespace).await?;
+    tenant.hand_over_credentials().await?;
+    let mut gateway = tenant.gateway(json!({}));
+    gateway["spec"]["securityProfile"] = json!("restricted");
+    tenant.apply_gateway(gateway).await?;
+    tenant.wait_until_listening().await?;
+    let run = tenant.start_script("test $(id -u) = 1001").await?;
+    let run = tenant.completed(run).await?;
+    ensure!(run.conclusion.as_deref() == Some("success"), "{run:#?}");
     Ok(())
 }
