@@ -1,6 +1,7 @@
 //! What was typed: flags under the names of the field (scoreboard §4.7), and the environment they may come by.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
 use std::str::FromStr;
 
 use api::GoDuration;
@@ -61,6 +62,10 @@ pub struct Args {
     /// Tests only: pass AGC_EXTRA_NAME of this process on as NAME to every controller, over all else
     #[arg(long)]
     pub allow_agc_extra_env: bool,
+
+    /// A kubeconfig to reach the API server by [default: the environment's, else the pod's account]
+    #[arg(long, value_name = "FILE")]
+    pub kubeconfig: Option<PathBuf>,
 
     /// Namespace that this process runs in
     #[arg(long, env = "POD_NAMESPACE", value_name = "NAME")]

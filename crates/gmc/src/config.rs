@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use runtime::telemetry::LogOptions;
@@ -20,6 +21,8 @@ pub struct Config {
     pub health: Option<SocketAddr>,
     /// Level and form of log lines.
     pub log: LogOptions,
+    /// A kubeconfig that was named.
+    pub kubeconfig: Option<PathBuf>,
     /// This pod.
     pub pod: Pod,
     /// How to agree on one leader; absent when this is the only replica.
@@ -99,6 +102,7 @@ impl Config {
             metrics: args.metrics_bind_address.0,
             health: args.health_probe_bind_address.0,
             log: args.log.options(),
+            kubeconfig: args.kubeconfig,
             election,
             provision: Provision {
                 system_namespace: args.pod_namespace.clone(),

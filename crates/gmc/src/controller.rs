@@ -22,7 +22,9 @@ use operator::lease::{Leadership, lost};
 use operator::metrics::ControllerMetrics;
 use operator::report::Events;
 use prometheus::Registry;
-use runtime::admin::Health;
+use runtime::admin::{Health, Status};
+use runtime::version::{COMMIT, VERSION};
+use serde_json::json;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
@@ -90,6 +92,15 @@ impl Manager {
 }
 
 impl Prepared {
+    /// What `/statusz` tells.
+    pub fn status(&self) -> Status {
+        let (gateways, leadership) = (self.gateways.clone(), self.elections.leadership());
+        Arc::new(move || {
+            let leads = *leadership.borrow() == Leadership::Leading;
+            json!({ "version": VERSION, "commit": COMMIT, "leads": leads, "gateways": gateways.len() })
+        })
+    }
+
     /// Runs until `stop`: passes under way are finished, then the Lease is given back.
     pub async fn run(self, stop: CancellationToken) {
         let Self { manager, gateways, writer, elections } = self;

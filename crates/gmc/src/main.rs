@@ -1,5 +1,6 @@
 //! Parses, builds and runs the manager.
 
+use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -41,35 +42,39 @@ async fn main() -> anyhow::Result<ExitCode> {
 async fn run(config: Config, shutdown: &Shutdown) -> anyhow::Result<()> {
     let registry = metrics::registry("gmc")?;
     let health = Health::new();
-    let client = operator::client::connect(None, RestMetrics::register(&registry)?).await?;
+    let requests = RestMetrics::register(&registry)?;
+    let client = operator::client::connect(config.kubeconfig.as_deref(), requests).await?;
     let (events, publisher) = Events::new(client.clone(), controller::REPORTING, config.pod.name.clone());
     shutdown.spawn_service("events", publisher.run(shutdown.aborted()));
-
-    if let Some(address) = config.metrics {
-        let listener =
-            TcpListener::bind(address).await.with_context(|| format!("failed to listen on {address}"))?;
-        let router = admin::metrics_router(registry.clone());
-        shutdown.spawn_service("metrics", admin::serve(listener, router, shutdown.aborted()));
-    }
-    if let Some(address) = config.health {
-        let listener =
-            TcpListener::bind(address).await.with_context(|| format!("failed to listen on {address}"))?;
-        let router = admin::health_router(health.clone(), admin::no_status());
-        shutdown.spawn_service("health", admin::serve(listener, router, shutdown.aborted()));
-    }
 
     let manager = Manager {
         client,
         events,
         metrics: ControllerMetrics::register(&registry)?,
-        registry,
+        registry: registry.clone(),
         health: health.clone(),
         pod: config.pod,
         election: config.election,
         provision: config.provision,
     };
-    shutdown.spawn("manager", manager.prepare()?.run(shutdown.requested()));
+    let manager = manager.prepare()?;
+    let probes = admin::health_router(health.clone(), manager.status());
+    if let Some(listener) = listen(config.metrics).await? {
+        let router = admin::metrics_router(registry);
+        shutdown.spawn_service("metrics", admin::serve(listener, router, shutdown.aborted()));
+    }
+    if let Some(listener) = listen(config.health).await? {
+        shutdown.spawn_service("health", admin::serve(listener, probes, shutdown.aborted()));
+    }
+    shutdown.spawn("manager", manager.run(shutdown.requested()));
     shutdown.requested().cancelled().await;
     health.drain();
     Ok(())
+}
+
+async fn listen(address: Option<SocketAddr>) -> anyhow::Result<Option<TcpListener>> {
+    let Some(address) = address else { return Ok(None) };
+    let listener =
+        TcpListener::bind(address).await.with_context(|| format!("failed to listen on {address}"))?;
+    Ok(Some(listener))
 }
