@@ -6,6 +6,7 @@
 
 mod ledger;
 mod record;
+mod seen;
 mod timers;
 
 use std::collections::{BTreeSet, HashMap, HashSet};
@@ -13,14 +14,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use api::RunnerJob;
-use api::labels;
 use github::Ambient;
 use github_proto::JobId;
 use jiff::Timestamp;
 use job::naming::RunnerJobName;
 use job::{Effect, Event, Fact, Job, NotAcquired, Phase, Recovered};
 use k8s_openapi::api::core::v1::Pod;
-use kube::ResourceExt as _;
 use runtime::admin::Heartbeat;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
@@ -32,7 +31,6 @@ use crate::claim::Claim;
 use crate::executor::{Executor, PodFacts};
 use crate::group::Group;
 use crate::intake::Offer;
-use crate::pod::observe::observe;
 use crate::quota::QuotaFacts;
 use crate::report::Reporter;
 use ledger::Ledger;
@@ -274,59 +272,6 @@ impl Dispatcher {
         for name in names {
             self.event(&name, Event::Cancelled);
         }
-    }
-
-    /// The job that a pod belongs to: named by its label, and its owner.
-    fn job_of(&mut self, pod: &Pod) -> Option<(RunnerJobName, &mut Record)> {
-        let name = RunnerJobName::existing(pod.labels().get(labels::RUNNER_JOB)?);
-        let record = self.jobs.get_mut(&name)?;
-        let owner = pod.metadata.owner_references.iter().flatten().find(|it| it.controller == Some(true))?;
-        (record.uid.as_ref() == Some(&owner.uid)).then_some((name, record))
-    }
-
-    fn pod_seen(&mut self, pod: &Pod) {
-        let view = observe(pod, self.ambient.now());
-        let Some((name, record)) = self.job_of(pod) else { return };
-        record.pod = Some(PodFacts::of(pod));
-        self.event(&name, Event::PodSeen(view));
-    }
-
-    fn pod_gone(&mut self, pod: &Pod) {
-        let Some((name, record)) = self.job_of(pod) else { return };
-        if record.pod.as_ref().is_some_and(|it| Some(&it.uid) == pod.metadata.uid.as_ref()) {
-            self.event(&name, Event::PodGone);
-        }
-    }
-
-    fn pods_listed(&mut self, uids: &HashSet<String>) {
-        let is_missing = |it: &Record| it.pod.as_ref().is_some_and(|it| !uids.contains(&it.uid));
-        let missing: Vec<RunnerJobName> =
-            self.jobs.iter().filter(|(_, it)| is_missing(it)).map(|(name, _)| name.clone()).collect();
-        for name in missing {
-            self.event(&name, Event::PodGone);
-        }
-    }
-
-    fn job_seen(&mut self, object: &Arc<RunnerJob>) {
-        let name = object.name_any();
-        self.known.insert(name.clone());
-        if object.metadata.deletion_timestamp.is_none() {
-            return;
-        }
-        let name = RunnerJobName::existing(&name);
-        if self.jobs.contains_key(&name) {
-            self.event(&name, Event::DeletionRequested);
-        } else if object.finalizers().iter().any(|it| it == labels::FINALIZER_JOB)
-            && self.released.insert(object.uid().unwrap_or_default())
-        {
-            self.executor.release(object.clone());
-        }
-    }
-
-    fn job_gone(&mut self, name: &str) {
-        self.known.remove(name);
-        // Somebody took our finalizer off: the job ends as if it had been deleted with it.
-        self.event(&RunnerJobName::existing(name), Event::DeletionRequested);
     }
 
     fn adopt(&mut self, adopted: Adopted) {

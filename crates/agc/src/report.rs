@@ -265,3 +265,6 @@ impl Reporter {
         tracing::debug!(runner_group = subject.group.name, runner_job = %subject.name, "{what}");
     }
 }
+
+#[cfg(test)]
+mod tests;

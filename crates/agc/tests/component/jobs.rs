@@ -145,3 +145,47 @@ async fn what_is_on_show_goes_when_its_time_is_over() {
     assert_eq!(controller.metric(reaped), Some("1".into()));
     rig.assert_clean();
 }
+
+#[tokio::test]
+async fn a_quota_without_room_leaves_jobs_queued_at_github() {
+    let rig = Rig::start(json!({}), Behaviour::Succeeds).await;
+    let quotas = "/api/v1/namespaces/team-a/resourcequotas";
+    let full = json!({
+        "apiVersion": "v1", "kind": "ResourceQuota", "metadata": { "name": "team", "namespace": NAMESPACE },
+        "spec": { "hard": { "pods": "4" } }, "status": { "hard": { "pods": "4" }, "used": { "pods": "4" } },
+    });
+    rig.api.put(quotas, full);
+    let controller = rig.controller("agc-0");
+    let run = rig.push("{ build: { runs-on: linux } }");
+    let refused = "actions_gateway_admission_decisions_total{namespace=\"team-a\",runner_group=\"blue\",verdict=\"quota\"}";
+    rig.api.wait_for("a refusal", PATIENCE, |_| controller.metric(refused)).await;
+    assert!(rig.api.list("/runnerjobs/").is_empty(), "what cannot run is not claimed");
+    rig.api.edit(&format!("{quotas}/team"), |it| it["status"]["used"]["pods"] = json!("3"));
+    assert_eq!(rig.concluded(&run).await, "success");
+    rig.settled(1).await;
+    rig.assert_clean();
+}
+
+#[tokio::test]
+async fn a_job_that_two_sessions_claim_runs_once() {
+    let rig = Rig::start(json!({ "maxListeners": 2 }), Behaviour::Succeeds).await;
+    let _controller = rig.controller("agc-0");
+    // An offer that waits for the first listener brings the second one.
+    let first = rig.push("{ build: { runs-on: linux } }");
+    assert_eq!(rig.concluded(&first).await, "success");
+    rig.settled(1).await;
+    let two = |_: &testkit::api_server::ApiServer| {
+        let state = rig.github.control().state();
+        let parked = state.sessions.iter().filter(|it| it.parked > 0).count();
+        (parked >= 2).then_some(())
+    };
+    rig.api.wait_for("two listeners", PATIENCE, two).await;
+    rig.github.control().pull(fakegithub::Lever::FanOut { sessions: 2 }).unwrap();
+    let run = rig.push("{ build: { runs-on: linux } }");
+    assert_eq!(rig.concluded(&run).await, "success");
+    let jobs = rig.settled(3).await;
+    let mut endings: Vec<&str> = jobs.iter().map(ending).collect();
+    endings.sort_unstable();
+    assert_eq!(endings, ["Duplicate", "Succeeded", "Succeeded"]);
+    rig.assert_clean();
+}

@@ -181,3 +181,13 @@ async fn an_orderly_end_leaves_no_session_and_the_job_runs_on() {
     assert_eq!(ending(&rig.settled_job().await), "Succeeded");
     rig.assert_clean();
 }
+
+#[tokio::test]
+async fn a_controller_whose_lease_is_taken_ends_at_once() {
+    let rig = Rig::start(json!({}), Behaviour::Succeeds).await;
+    let mut controller = rig.controller("agc-0");
+    let lease = "/apis/coordination.k8s.io/v1/namespaces/team-a/leases/actions-gateway-controller";
+    rig.api.wait_for("the lease", PATIENCE, |api| api.get(lease)).await;
+    rig.api.edit(lease, |it| it["spec"]["holderIdentity"] = json!("somebody-else"));
+    controller.ended().await;
+}

@@ -209,7 +209,12 @@ impl Controller {
     /// SIGTERM, and the time it takes.
     pub async fn stop(mut self) {
         self.stop.cancel();
-        tokio::time::timeout(PATIENCE, &mut self.ended).await.expect("an orderly end").unwrap();
+        self.ended().await;
+    }
+
+    /// Waits until the controller has ended by itself.
+    pub async fn ended(&mut self) {
+        tokio::time::timeout(PATIENCE, &mut self.ended).await.expect("an end").unwrap();
     }
 
     /// What `/metrics` shows, by line.

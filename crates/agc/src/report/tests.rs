@@ -1,0 +1,193 @@
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+
+use github_proto::job_message::{Connection, GitHubContext, JobMessage};
+use github_proto::rest::{Attempt, RunId};
+use github_proto::run_service::Acquired;
+use github_proto::{JitBlob, JobId, JobToken, PlanId};
+use jiff::Timestamp;
+use tracing_subscriber::layer::{Context, SubscriberExt as _};
+use tracing_subscriber::{Layer, Registry};
+
+use super::*;
+
+/// The parent's name, and what each field holds.
+type Noted = (Option<String>, BTreeMap<String, String>);
+
+/// Notes each span by its name.
+#[derive(Clone, Default)]
+struct Spans(Arc<Mutex<BTreeMap<String, Noted>>>);
+
+struct Values<'a>(&'a mut BTreeMap<String, String>);
+
+impl tracing::field::Visit for Values<'_> {
+    fn record_debug(&mut self, field: &tracing::field::Field, value: &dyn std::fmt::Debug) {
+        self.0.insert(field.name().to_owned(), format!("{value:?}"));
+    }
+}
+
+impl<S> Layer<S> for Spans
+where
+    S: tracing::Subscriber + for<'a> tracing_subscriber::registry::LookupSpan<'a>,
+{
+    fn on_new_span(
+        &self,
+        new: &tracing::span::Attributes<'_>,
+        id: &tracing::span::Id,
+        context: Context<'_, S>,
+    ) {
+        let parent = context.span(id).and_then(|it| it.parent()).map(|it| it.name().to_owned());
+        let mut values = BTreeMap::new();
+        new.record(&mut Values(&mut values));
+        self.0.lock().unwrap().insert(new.metadata().name().to_owned(), (parent, values));
+    }
+
+    fn on_record(&self, id: &tracing::span::Id, new: &tracing::span::Record<'_>, context: Context<'_, S>) {
+        let name = context.span(id).map(|it| it.name().to_owned()).unwrap_or_default();
+        if let Some((_, values)) = self.0.lock().unwrap().get_mut(&name) {
+            new.record(&mut Values(values));
+        }
+    }
+}
+
+fn group() -> Group {
+    let group = serde_yaml::from_str(
+        "{ apiVersion: v, kind: RunnerGroup, metadata: { name: blue, uid: u, namespace: team-a }, spec: { runnerLabels: [a] } }",
+    );
+    crate::runner_group::validate::identity(&group.unwrap())
+}
+
+fn claim() -> Claim {
+    let message = serde_json::json!({
+        "plan": { "planId": "plan-1" }, "jobId": "job-1", "jobDisplayName": "build",
+        "resources": { "endpoints": [{ "name": "SystemVssConnection", "url": "https://run.test/",
+            "authorization": { "parameters": { "AccessToken": "FAKE.JOB.TOKEN" } } }] },
+        "contextData": { "github": { "t": 2, "d": [{ "k": "run_id", "v": "7" }, { "k": "run_attempt", "v": "2" },
+            { "k": "repository", "v": "synthetic-org/demo" }] } },
+    });
+    let acquired = Acquired { plan_id: None, message: message.to_string().into() };
+    let claim =
+        Claim::read(acquired, &"https://run.test/".parse().unwrap(), JitBlob::new("j"), "team-a", "blue")
+            .unwrap();
+    let expected = JobMessage {
+        plan_id: PlanId::parse("plan-1").unwrap(),
+        job_id: JobId::parse("job-1").unwrap(),
+        display_name: "build".into(),
+        job_key: None,
+        connection: Connection {
+            url: "https://run.test/".parse().ok(),
+            token: JobToken::new("FAKE.JOB.TOKEN"),
+        },
+        github: GitHubContext {
+            repository: github_proto::url::Repository::parse("synthetic-org/demo").ok(),
+            run_id: Some(RunId(7)),
+            run_attempt: Some(Attempt(2)),
+            ..GitHubContext::default()
+        },
+        locked_until: None,
+    };
+    assert_eq!(claim.job, expected);
+    claim
+}
+
+struct Rig {
+    reporter: Reporter,
+    metrics: prometheus::Registry,
+    name: RunnerJobName,
+    group: Group,
+    trace: JobTrace,
+}
+
+impl Rig {
+    fn new() -> Self {
+        let metrics = prometheus::Registry::new();
+        let nobody = tower::service_fn(|_: http::Request<kube::client::Body>| async {
+            Err::<http::Response<kube::client::Body>, _>(std::io::Error::other("nobody is there"))
+        });
+        let (events, _) = Events::new(kube::Client::new(nobody, "team-a"), "test", "agc-0".into());
+        let reporter = Reporter::new(Metrics::register(&metrics).unwrap(), events, "team-a");
+        let name = RunnerJobName::existing("blue-0123456789");
+        Self { reporter, metrics, name, group: group(), trace: JobTrace::default() }
+    }
+
+    fn say(&mut self, fact: &Fact) {
+        let identity = claim().identity();
+        let subject = Subject {
+            name: &self.name,
+            uid: Some("uid"),
+            group: &self.group,
+            identity: Some(&identity),
+            pod: None,
+            trace: &mut self.trace,
+        };
+        self.reporter.fact(subject, fact);
+    }
+
+    fn value(&self, series: &str) -> Option<String> {
+        let text = runtime::metrics::render(&self.metrics).unwrap();
+        text.lines().find_map(|it| it.strip_prefix(&format!("actions_gateway_{series} "))).map(str::to_owned)
+    }
+}
+
+#[tokio::test]
+async fn a_job_is_one_trace_with_the_spans_and_attributes_of_the_contract() {
+    let spans = Spans::default();
+    let _guard = tracing::subscriber::set_default(Registry::default().with(spans.clone()));
+    let mut rig = Rig::new();
+    rig.trace = rig.reporter.trace(&rig.group, &claim(), 3, Some("high"));
+    rig.trace.wait();
+    let outcome = Outcome { exit_code: Some(137), ..Outcome::failed(FailureReason::OomKilled) };
+    rig.say(&Fact::Finished(outcome, SignedDuration::from_secs(90)));
+    let spans = spans.0.lock().unwrap();
+    let (parent, attributes) = &spans["Provisioner.provision"];
+    assert_eq!(*parent, None);
+    insta::assert_yaml_snapshot!(attributes);
+    for child in ["countActivePods", "waitForCompletion"] {
+        assert_eq!(spans[child].0.as_deref(), Some("Provisioner.provision"), "{child}");
+    }
+}
+
+#[tokio::test]
+async fn each_fact_feeds_its_series() {
+    let mut rig = Rig::new();
+    rig.say(&Fact::Acquired);
+    rig.say(&Fact::Scheduled(SignedDuration::from_secs(3)));
+    rig.say(&Fact::RenewFailed);
+    rig.say(&Fact::Stopping(StopReason::PendingDeadline));
+    rig.say(&Fact::Stopping(StopReason::Cancelled));
+    let failed = Outcome::failed(FailureReason::PendingDeadline);
+    rig.say(&Fact::Finished(failed, SignedDuration::from_secs(40)));
+    let expected = [
+        ("jobs_acquired_total{namespace=\"team-a\",runner_group=\"blue\"}", "1"),
+        ("pod_creation_latency_seconds_bucket{namespace=\"team-a\",le=\"5\"}", "1"),
+        ("pod_creation_latency_seconds_bucket{namespace=\"team-a\",le=\"2.5\"}", "0"),
+        ("renewjob_errors_total{namespace=\"team-a\"}", "1"),
+        (
+            "worker_pods_reaped_total{namespace=\"team-a\",reason=\"pending_deadline\",runner_group=\"blue\"}",
+            "1",
+        ),
+        ("job_duration_seconds_sum{namespace=\"team-a\",runner_group=\"blue\"}", "40"),
+        ("jobs_finished_total{namespace=\"team-a\",result=\"failed\",runner_group=\"blue\"}", "1"),
+        (
+            "job_failures_total{class=\"infra\",namespace=\"team-a\",reason=\"pending_deadline\",runner_group=\"blue\"}",
+            "1",
+        ),
+    ];
+    for (series, value) in expected {
+        assert_eq!(rig.value(series).as_deref(), Some(value), "{series}");
+    }
+    assert_eq!(
+        rig.value(
+            "worker_pods_reaped_total{namespace=\"team-a\",reason=\"cancelled\",runner_group=\"blue\"}"
+        ),
+        None
+    );
+}
+
+#[test]
+fn a_run_attempt_is_a_trace_and_a_job_its_root_span() {
+    let claim = claim();
+    assert_eq!(claim.run.trace_id, job::trace::trace_id_hex(7, 2));
+    assert_eq!(claim.ids.span_id, job::trace::root_span_id("plan-1", "job-1"));
+    assert_eq!(claim.locked_until(Timestamp::UNIX_EPOCH), Timestamp::UNIX_EPOCH + crate::claim::LOCK);
+}
