@@ -1,4 +1,4 @@
-//! What was typed: flags under the names of the field (scoreboard §4.7), and the environment they may come by.
+//! What was typed: flags under the names of the field, and the environment they may come by.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;

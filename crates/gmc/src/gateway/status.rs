@@ -12,7 +12,7 @@ use crate::gateway::dereference::{Group, References};
 use crate::gateway::error::{Error, describe};
 use crate::gateway::teardown::Step;
 
-/// Conditions of a RunnerGroup that impair it (scoreboard §4.2), the worst first.
+/// Conditions of a RunnerGroup that impair it, the worst first.
 pub const IMPAIRING: [Type; 4] =
     [Type::CredentialUnavailable, Type::RunnerVersionTooOld, Type::Degraded, Type::WorkersUnschedulable];
 

@@ -30,7 +30,7 @@ const USER: i64 = 65532;
 /// Owner and group may read: the group is `USER`, by `fsGroup`.
 const GROUP_READABLE: i32 = 0o440;
 
-/// Time to delete sessions, finish writes in hand and flush spans (design: 5 s each), with room to spare.
+/// Time to delete sessions, finish writes in hand and flush spans, with room to spare.
 const GRACE_SECONDS: i64 = 30;
 
 const CREDENTIALS_VOLUME: &str = "github-app";
