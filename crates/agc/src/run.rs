@@ -40,7 +40,7 @@ use crate::watches::{self, Stores};
 const RETRY: Duration = Duration::from_secs(2);
 
 /// What the last writes may take after the dispatcher has ended.
-const LAST_WRITES: Duration = Duration::from_secs(5);
+const LAST_WRITES: Duration = Duration::from_secs(3);
 
 /// What the controller is made of; `main` puts it together.
 pub struct Parts {
@@ -146,7 +146,8 @@ async fn work(parts: Parts, checks: Checks, stop: CancellationToken) {
         namespace: namespace.clone(),
     };
     let pools = Pools::new(context, sender.clone(), inherit(&stores.runner_jobs(), &groups));
-    for group in groups.values().filter(|it| !it.deleting) {
+    // A group whose spec no longer holds has no labels here, and so nothing to listen for.
+    for group in groups.values().filter(|it| !it.deleting && !it.labels.is_empty()) {
         pools.ensure(group.clone()).await;
     }
     let adoption = Adoption {

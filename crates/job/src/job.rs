@@ -141,7 +141,8 @@ pub struct Job {
     stopping: Option<StopReason>,
     cancelled_by_github: bool,
     deletion_requested: bool,
-    force_cancelled: bool,
+    /// The run at GitHub was ended, or must not be: something of it may have run.
+    run_left_alone: bool,
     start_failure: Option<(StartFailure, Timestamp)>,
     gone_by: Option<Timestamp>,
     disruption: Option<Disruption>,
@@ -162,7 +163,7 @@ impl Job {
             stopping: None,
             cancelled_by_github: false,
             deletion_requested: false,
-            force_cancelled: false,
+            run_left_alone: false,
             start_failure: None,
             gone_by: None,
             disruption: None,

@@ -40,10 +40,10 @@ impl Job {
             (JobResult::Cancelled, _) => !self.cancelled_by_github,
             _ => false,
         };
-        if !claimed || self.times.started.is_some() || self.force_cancelled || !ours_to_end {
+        if !claimed || self.times.started.is_some() || self.run_left_alone || !ours_to_end {
             return None;
         }
-        self.force_cancelled = true;
+        self.run_left_alone = true;
         Some(Effect::ForceCancel)
     }
 

@@ -128,6 +128,7 @@ impl Job {
     }
 
     pub(super) fn pod_gone(&mut self, now: Timestamp) -> Vec<Effect> {
+        self.run_left_alone = true;
         let ending = Ending { stamp: self.stopping, disruption: self.disruption, ..Ending::vanished(now) };
         self.finish_without_pod(ending.conclude(), now)
     }

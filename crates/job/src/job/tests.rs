@@ -296,6 +296,71 @@ fn a_worker_that_outlives_the_kubelets_deadline_is_stopped_by_us() {
     );
 }
 
+/// What a successor finds of a job that was claimed and is not over.
+fn found() -> Recovered {
+    Recovered {
+        times: Times { offered: Some(EPOCH), acquired: Some(EPOCH), ..Times::default() },
+        complete: None,
+        pod_named: false,
+        running_written: false,
+        locked_until: Some(at(600)),
+        payload_stored: true,
+        pod: None,
+        deletion_requested: false,
+    }
+}
+
+#[track_caller]
+fn check_recovery(found: Recovered, expected: &[Effect]) -> Job {
+    let (job, effects) = Job::recover(Policy::default(), 7, found, at(60));
+    let effects: Vec<Effect> =
+        effects.into_iter().filter(|it| !matches!(it, Effect::Wake(..) | Effect::Report(_))).collect();
+    assert_eq!(effects, expected);
+    job
+}
+
+#[test]
+fn c2_an_intent_alone_is_claimed_again() {
+    let found = Recovered { payload_stored: false, ..found() };
+    check_recovery(found, &[Effect::TakeSlot, Effect::Acquire]);
+}
+
+#[test]
+fn c4_a_stored_payload_gets_its_pod_and_its_lock_is_renewed() {
+    check_recovery(found(), &[Effect::TakeSlot, Effect::CreatePod, Effect::Renew]);
+}
+
+#[test]
+fn c6_a_pod_that_no_status_names_is_named() {
+    let found = Recovered { pod: Some(pod(PodStage::Pending(None))), ..found() };
+    let job = check_recovery(found, &[Effect::TakeSlot, Effect::Renew, Effect::WriteAcquired]);
+    assert_eq!(job.phase(), &Phase::Starting);
+}
+
+#[test]
+fn c7_a_running_job_is_renewed_at_once_and_goes_on() {
+    let running = Some(pod(PodStage::Running { since: at(5) }));
+    let job = check_recovery(
+        Recovered { pod: running, pod_named: true, ..found() },
+        &[Effect::TakeSlot, Effect::Renew],
+    );
+    assert_eq!(job.phase(), &Phase::Running);
+}
+
+#[test]
+fn c9_a_job_that_is_over_is_tidied_up_and_holds_no_slot() {
+    let complete = Some(Outcome::failed(FailureReason::OomKilled));
+    let ended = Some(pod(PodStage::Ended(succeeded())));
+    check_recovery(Recovered { complete, pod: ended, ..found() }, &[Effect::Settle(Step::DeletePayload)]);
+}
+
+#[test]
+fn c12_a_pod_that_was_named_and_is_not_there_has_vanished() {
+    let expected = [Effect::TakeSlot, Effect::Settle(Step::DeletePayload), Effect::ReleaseSlot];
+    let job = check_recovery(Recovered { pod_named: true, ..found() }, &expected);
+    assert_eq!(reason(&job), Some(FailureReason::PodDeleted));
+}
+
 fn any_event() -> impl Strategy<Value = Event> {
     let timers = prop_oneof![
         Just(Timer::Acquire),
