@@ -59,7 +59,7 @@ pub struct ActionsGatewaySpec {
     #[serde(rename = "gitHubCABundleRef", default, skip_serializing_if = "Option::is_none")]
     pub git_hub_ca_bundle_ref: Option<LocalRef>,
 
-    /// The tenant's egress proxy pool.
+    /// The tenant's egress proxy pool. No effect yet: the pool is not provisioned.
     #[serde(default)]
     pub proxy: ProxySpec,
 

@@ -85,12 +85,12 @@ pub struct RunnerGroupSpec {
     #[schemars(length(min = 1, max = 512))]
     pub worker_image: Option<String>,
 
-    /// How often one workflow run is re-run after the cluster took a worker away.
+    /// How often one workflow run is re-run after the cluster took a worker away. No effect yet: runs are not re-run.
     #[serde(default = "default_max_eviction_retries")]
     #[schemars(range(min = 0, max = 10))]
     pub max_eviction_retries: i32,
 
-    /// How long to wait after a disruption before the run is re-run.
+    /// How long to wait after a disruption before the run is re-run. No effect yet: runs are not re-run.
     #[serde(default = "default_eviction_retry_delay")]
     #[x_kube(validation = Rule::new("duration(self) >= duration('1s')").message("evictionRetryDelay: must be at least 1s"))]
     pub eviction_retry_delay: GoDuration,

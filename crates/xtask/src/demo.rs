@@ -91,7 +91,10 @@ impl Demo {
         ]);
         helm.args(["--namespace", SYSTEM, "--create-namespace"]);
         let (registry, tag) = (images::REGISTRY, &self.images.tag);
-        helm.args(["--set-string", &format!("image.registry=,image.tag={tag},runner.image={registry}/runner:{tag}")]);
+        helm.args([
+            "--set-string",
+            &format!("image.registry=,image.tag={tag},runner.image={registry}/runner:{tag}"),
+        ]);
         for program in ["gmc", "agc", "worker"] {
             helm.args(["--set-string", &format!("{program}.image.repository={registry}/{program}")]);
         }

@@ -105,7 +105,9 @@ fn runner(mut command: Command, binaries: &Path) -> Command {
     command.args(["--user", "1001:1001", "--workdir", "/home/runner", "--env", "HOME=/home/runner"]);
     command.args(["--env", "PATH=/bin", "--dir", "/tmp:1777", "--dir", "/home/runner:0755:1001"]);
     command.args(["--dir", "/home/runner/bin:0755:1001", "--file", "/bin/busybox:/bin/busybox:0755"]);
-    command.arg("--file").arg(format!("{}:/home/runner/bin/Runner.Worker:0755", binaries.join(RUNNER).display()));
+    command
+        .arg("--file")
+        .arg(format!("{}:/home/runner/bin/Runner.Worker:0755", binaries.join(RUNNER).display()));
     for applet in APPLETS {
         command.args(["--link", &format!("/bin/{applet}:busybox")]);
     }
