@@ -46,7 +46,6 @@ impl Images {
 
 /// Builds the programs and packs every image.
 pub(crate) fn build() -> Result<Images> {
-    machine::install_packages()?;
     let binaries = compile()?;
     pack(&binaries, &Program::build()?)
 }
@@ -89,7 +88,8 @@ pub(crate) fn pack(binaries: &Path, program: &Program) -> Result<Images> {
         archives.push(archive);
     }
     let archive = folder.join("runner.tar");
-    run::logged("image-pack", &mut runner(start(program, "runner", &tag, &archive), binaries))?;
+    let command = start(program, "runner", &tag, &archive);
+    run::logged("image-pack", &mut runner(command, binaries, &machine::busybox()?))?;
     archives.push(archive);
     Ok(Images { tag, archives })
 }
@@ -101,10 +101,11 @@ fn start(program: &Program, name: &str, tag: &str, archive: &Path) -> Command {
 }
 
 /// The stock runner image's layout, with the stand-in for its `Runner.Worker` and a shell.
-fn runner(mut command: Command, binaries: &Path) -> Command {
+fn runner(mut command: Command, binaries: &Path, busybox: &Path) -> Command {
     command.args(["--user", "1001:1001", "--workdir", "/home/runner", "--env", "HOME=/home/runner"]);
     command.args(["--env", "PATH=/bin", "--dir", "/tmp:1777", "--dir", "/home/runner:0755:1001"]);
-    command.args(["--dir", "/home/runner/bin:0755:1001", "--file", "/bin/busybox:/bin/busybox:0755"]);
+    command.args(["--dir", "/home/runner/bin:0755:1001"]);
+    command.arg("--file").arg(format!("{}:/bin/busybox:0755", busybox.display()));
     command
         .arg("--file")
         .arg(format!("{}:/home/runner/bin/Runner.Worker:0755", binaries.join(RUNNER).display()));

@@ -1,14 +1,13 @@
 //! What the machine must have, and how it gets it.
 
+use std::fs;
+use std::path::PathBuf;
 use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
 use crate::progress::say;
 use crate::run;
-
-/// Debian packages that the stand-in runner's image is made of: a shell in one static file.
-const PACKAGES: [(&str, &str); 1] = [("/bin/busybox", "busybox-static")];
 
 /// What clusters are made of here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,28 +57,53 @@ pub(crate) fn require(programs: &[(&str, &str)]) -> Result<()> {
     if missing.is_empty() { Ok(()) } else { bail!("install what is missing, then run the command again") }
 }
 
-/// Installs the packages that images are made of, where that is allowed.
-pub(crate) fn install_packages() -> Result<()> {
-    let missing: Vec<_> = PACKAGES
-        .iter()
-        .filter(|(file, _)| !std::path::Path::new(file).exists())
-        .map(|(_, package)| *package)
-        .collect();
-    if missing.is_empty() {
-        return Ok(());
+/// A static `busybox`: the shell of the stand-in runner's image. `BUSYBOX` names another one.
+pub(crate) fn busybox() -> Result<PathBuf> {
+    match std::env::var_os("BUSYBOX") {
+        Some(file) => Ok(file.into()),
+        None => from_debian("busybox-static", "bin/busybox", "set BUSYBOX to a static busybox"),
     }
-    let names = missing.join(" ");
-    if !is_root()? || !run::on_path("apt-get") {
-        bail!("missing packages: {names}; on Debian or Ubuntu: sudo apt-get install {names}");
+}
+
+/// Prometheus' own checker of metrics.
+pub(crate) fn promtool() -> Result<PathBuf> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    match std::env::split_paths(&path).map(|dir| dir.join("promtool")).find(|it| it.is_file()) {
+        Some(file) => Ok(file),
+        None => from_debian("prometheus", "usr/bin/promtool", "put Prometheus' promtool on the PATH"),
     }
-    say(format!("-- installing Debian packages: {names}"));
-    let apt = || {
+}
+
+/// A file of a Debian package, which is unpacked in the cache: nothing is installed, and no service starts.
+fn from_debian(package: &str, file: &str, remedy: &str) -> Result<PathBuf> {
+    let folder = run::cache_dir()?.join("debian").join(package);
+    let wanted = folder.join(file);
+    if wanted.is_file() {
+        return Ok(wanted);
+    }
+    if !run::on_path("apt-get") || !run::on_path("dpkg") {
+        bail!("{file} of Debian's package {package} is needed, and this machine has no apt-get: {remedy}");
+    }
+    say(format!("-- fetching Debian's package {package} into the cache"));
+    fs::create_dir_all(&folder)?;
+    let download = || {
         let mut command = Command::new("apt-get");
-        command.env("DEBIAN_FRONTEND", "noninteractive");
-        command
+        command.current_dir(&folder).args(["download", package]);
+        run::logged("apt-download", &mut command)
     };
-    run::logged("apt-update", apt().arg("update"))?;
-    run::logged("apt-install", apt().args(["install", "-y", "--no-install-recommends"]).args(&missing))
+    if download().is_err() {
+        // A new machine has no package lists yet.
+        run::logged("apt-update", Command::new("apt-get").arg("update"))?;
+        download()?;
+    }
+    for archive in fs::read_dir(&folder)? {
+        let archive = archive?.path();
+        if archive.extension().is_some_and(|it| it == "deb") {
+            run::logged("dpkg", Command::new("dpkg").arg("-x").arg(&archive).arg(&folder))?;
+            fs::remove_file(archive)?;
+        }
+    }
+    if wanted.is_file() { Ok(wanted) } else { bail!("Debian's package {package} holds no {file}: {remedy}") }
 }
 
 fn is_root() -> Result<bool> {

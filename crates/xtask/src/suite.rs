@@ -39,7 +39,9 @@ pub(crate) fn check() -> Result<()> {
 /// Everything.
 pub(crate) fn test() -> Result<()> {
     Provider::choose()?;
-    machine::install_packages()?;
+    // Asked for first: what is missing should be said before the compilers have run.
+    machine::busybox()?;
+    machine::promtool()?;
     // The Go compiler and rustc leave each other room on two cores, so the long build runs beside the short ones.
     let (program, checked) = thread::scope(|scope| {
         let program = scope.spawn(|| {
@@ -97,7 +99,7 @@ fn suite(cluster: &Cluster, images: &Images, args: &[String]) -> Result<()> {
     let mut command = cargo();
     command.args(["test", "--package", "e2e", "--", "--test-threads", "4"]).args(args);
     command.env("E2E_IMAGE_REGISTRY", images::REGISTRY).env("E2E_IMAGE_TAG", &images.tag);
-    cluster.environment(&mut command)?;
+    cluster.environment(&mut command, &[machine::promtool()?])?;
     run::shown(&mut command)
 }
 
