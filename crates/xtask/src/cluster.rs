@@ -99,6 +99,17 @@ impl Cluster {
         }
     }
 
+    /// Proves that a pod is isolated before its first container starts, where the cluster is our own.
+    pub(crate) fn check_isolation(&self) -> Result<()> {
+        let Some(program) = &self.program else {
+            say("skipped: isolation from a pod's first instant: kind's network does not promise it");
+            return Ok(());
+        };
+        step("isolation from a pod's first instant", "15 s", || {
+            run::logged("netpol-check", program.command().args(["netpol-check", "--name", &self.name]))
+        })
+    }
+
     /// Copies logs of all components to `dir`.
     pub(crate) fn logs(&self, dir: &Path) -> Result<()> {
         match &self.program {

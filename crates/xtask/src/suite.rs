@@ -96,11 +96,25 @@ pub(crate) fn generate() -> Result<()> {
 
 fn suite(cluster: &Cluster, images: &Images, args: &[String]) -> Result<()> {
     step("loading the images", "5 s", || cluster.load(&images.archives))?;
-    let mut command = cargo();
-    command.args(["test", "--package", "e2e", "--", "--test-threads", "4"]).args(args);
+    if args.is_empty() {
+        cluster.check_isolation()?;
+        step("what controllers are made of, against a real API server", "30 s", || {
+            run::logged("real-api", &mut against(cluster, "real_api", &["--ignored".to_owned()])?)
+        })?;
+    }
+    let threads = ["--test-threads".to_owned(), "4".to_owned()];
+    let mut command = against(cluster, "suite", &[&threads, args].concat())?;
     command.env("E2E_IMAGE_REGISTRY", images::REGISTRY).env("E2E_IMAGE_TAG", &images.tag);
-    cluster.environment(&mut command, &[machine::promtool()?])?;
     run::shown(&mut command)
+}
+
+/// A test program of that name with the cluster in its environment. The whole workspace is named, so that the features
+/// of dependencies are those of every other build.
+fn against(cluster: &Cluster, test: &str, args: &[String]) -> Result<Command> {
+    let mut command = cargo();
+    command.args(["test", "--workspace", "--test", test, "--"]).args(args);
+    cluster.environment(&mut command, &[machine::promtool()?])?;
+    Ok(command)
 }
 
 fn go_checks() -> Result<()> {
