@@ -17,11 +17,17 @@ pub fn observe(pod: &Pod, now: Timestamp) -> PodView {
         created: pod.metadata.creation_timestamp.as_ref().map_or(now, |it| it.0),
         scheduled: condition(status, "PodScheduled")
             .and_then(|it| it.last_transition_time.as_ref())
-            .map(|it| it.0),
+            .map(|it| moment(it.0, now)),
         gone_by: pod.metadata.deletion_timestamp.as_ref().map(|it| it.0),
         disruption: disruption(status),
         held: pod.metadata.finalizers.iter().flatten().any(|it| it == labels::FINALIZER_JOB),
     }
+}
+
+/// When what is written as `written` came to be. Kubernetes cuts times to the second, so a pod can seem to be scheduled
+/// before its job was claimed: the latest moment that the written second allows is closer, and a watch is prompt.
+fn moment(written: Timestamp, now: Timestamp) -> Timestamp {
+    (written + SignedDuration::from_secs(1)).min(now).max(written)
 }
 
 /// The termination report of the `runner` container, if it left one.

@@ -156,3 +156,25 @@ fn a_running_runner_runs_whatever_its_sidecars_do() {
         PodStage::Running { since: "2026-01-01T00:00:00Z".parse().unwrap() }
     );
 }
+
+#[test]
+fn a_pod_is_scheduled_when_it_was_seen_within_the_second_that_is_written() {
+    let at = |text: &str| text.parse::<Timestamp>().unwrap();
+    let written = "{status: {phase: Pending, conditions: [{type: PodScheduled, status: 'True', \
+                   lastTransitionTime: '2026-09-01T10:00:00Z'}]}}";
+    let scheduled = |now: &str| observe(&pod(written), at(now)).scheduled;
+    assert_eq!(scheduled("2026-09-01T10:00:00.250Z"), Some(at("2026-09-01T10:00:00.250Z")));
+    assert_eq!(
+        scheduled("2026-09-01T10:00:30Z"),
+        Some(at("2026-09-01T10:00:01Z")),
+        "seen late, after a restart"
+    );
+    assert_eq!(scheduled("2026-09-01T09:59:59Z"), Some(at("2026-09-01T10:00:00Z")), "a clock that is behind");
+}
+
+#[test]
+fn a_pod_that_cannot_be_placed_is_not_scheduled() {
+    let waiting = "{status: {phase: Pending, conditions: [{type: PodScheduled, status: 'False', \
+                   lastTransitionTime: '2026-09-01T10:00:00Z'}]}}";
+    assert_eq!(observe(&pod(waiting), NOW).scheduled, None);
+}
