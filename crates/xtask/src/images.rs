@@ -3,8 +3,9 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::thread;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, anyhow};
 use sha2::{Digest, Sha256};
 
 use crate::cluster::Program;
@@ -44,14 +45,21 @@ impl Images {
     }
 }
 
-/// Builds the programs and packs every image.
+/// Builds the programs and packs every image. The packer is part of the cluster program, whose build is as long as the
+/// programs' own: the Go compiler and rustc leave each other room on two cores, so they run side by side.
 pub(crate) fn build() -> Result<Images> {
-    let binaries = compile()?;
-    pack(&binaries, &Program::build()?)
+    let busybox = machine::busybox()?;
+    let (packer, binaries) = thread::scope(|scope| {
+        let packer = scope.spawn(Program::build);
+        let binaries = compile();
+        (packer.join(), binaries)
+    });
+    let packer = packer.map_err(|_| anyhow!("the thread that built the cluster program panicked"))??;
+    pack(&binaries?, &packer, &busybox)
 }
 
 /// Compiles the programs for images; returns the folder that they are in.
-pub(crate) fn compile() -> Result<PathBuf> {
+fn compile() -> Result<PathBuf> {
     machine::require(&[
         ("cargo", "Rust 1.95 or newer: https://rustup.rs"),
         ("cc", "a C compiler, for the TLS library: sudo apt-get install gcc libc6-dev"),
@@ -74,7 +82,7 @@ pub(crate) fn compile() -> Result<PathBuf> {
 }
 
 /// Packs the images.
-pub(crate) fn pack(binaries: &Path, program: &Program) -> Result<Images> {
+fn pack(binaries: &Path, program: &Program, busybox: &Path) -> Result<Images> {
     let tag = tag(binaries)?;
     let folder = run::output_dir()?.join("images");
     fs::create_dir_all(&folder)?;
@@ -89,7 +97,7 @@ pub(crate) fn pack(binaries: &Path, program: &Program) -> Result<Images> {
     }
     let archive = folder.join("runner.tar");
     let command = start(program, "runner", &tag, &archive);
-    run::logged("image-pack", &mut runner(command, binaries, &machine::busybox()?))?;
+    run::logged("image-pack", &mut runner(command, binaries, busybox))?;
     archives.push(archive);
     Ok(Images { tag, archives })
 }

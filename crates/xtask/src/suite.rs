@@ -42,12 +42,9 @@ pub(crate) fn test() -> Result<()> {
     // Asked for first: what is missing should be said before the compilers have run.
     machine::busybox()?;
     machine::promtool()?;
-    // The Go compiler and rustc leave each other room on two cores, so the long build runs beside the short ones.
     let (program, checked) = thread::scope(|scope| {
-        let program = scope.spawn(|| {
-            if Provider::choose()? == Provider::Netns { Program::build().map(Some) } else { Ok(None) }
-        });
-        let checked = check().and_then(|()| images::compile());
+        let program = scope.spawn(Program::build);
+        let checked = check();
         (program.join(), checked)
     });
     program.map_err(|_| anyhow!("the thread that built the cluster program panicked"))??;
@@ -61,25 +58,28 @@ pub(crate) fn e2e(args: &[String]) -> Result<()> {
     let _lock = lock()?;
     let images = images::build()?;
     let cluster = Cluster::open(CLUSTER)?;
-    if Provider::choose()? == Provider::Netns {
-        go_checks()?;
-    }
+    go_checks()?;
     cluster.down()?;
     let outcome = cluster.up(1).and_then(|()| suite(&cluster, &images, args));
     if outcome.is_err() {
-        let folder = run::output_dir()?.join("e2e-logs");
-        fs::create_dir_all(&folder)?;
-        // The suite's own failure is the one to report; without logs it is harder to read, no more.
-        match cluster.logs(&folder) {
-            Ok(()) => say(format!("logs of every component: {}", folder.display())),
-            Err(error) => say(format!("the logs could not be saved: {error:#}")),
-        }
+        save_logs(&cluster)?;
     }
     if std::env::var_os("E2E_KEEP").is_some() {
         say(format!("E2E_KEEP is set: the cluster {CLUSTER} stays"));
         return outcome;
     }
     outcome.and(cluster.down())
+}
+
+fn save_logs(cluster: &Cluster) -> Result<()> {
+    let folder = run::output_dir()?.join("e2e-logs");
+    fs::create_dir_all(&folder)?;
+    // The suite's own failure is the one to report; without logs it is harder to read, no more.
+    match cluster.logs(&folder) {
+        Ok(()) => say(format!("logs of every component: {}", folder.display())),
+        Err(error) => say(format!("the logs could not be saved: {error:#}")),
+    }
+    Ok(())
 }
 
 /// Rewrites generated files by running the tests that keep them current.
