@@ -3,8 +3,8 @@
 use std::panic::AssertUnwindSafe;
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::Arc;
-use std::time::Duration;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, anyhow};
 use futures::FutureExt as _;
@@ -16,6 +16,9 @@ use crate::{Namespace, Need, World, report};
 
 /// No test takes longer: the slowest waits for a pod to start, twice.
 const LIMIT: Duration = Duration::from_secs(300);
+
+/// How long each test took, its namespace's making and end included.
+type Times = Arc<Mutex<Vec<(Duration, &'static str)>>>;
 
 type Run = Box<dyn FnOnce(Namespace) -> BoxFuture<'static, Result<()>> + Send>;
 
@@ -42,12 +45,15 @@ impl Test {
         self
     }
 
-    fn trial(self, world: &Arc<World>, handle: &Handle) -> Trial {
+    fn trial(self, world: &Arc<World>, handle: &Handle, times: &Times) -> Trial {
         let unmet = self.unmet(world);
-        let (world, handle) = (world.clone(), handle.clone());
+        let (world, handle, times) = (world.clone(), handle.clone(), times.clone());
         let (name, run) = (self.name, self.run);
         Trial::test(name, move || {
-            handle.block_on(attempt(world, name, run)).map_err(|error| Failed::from(format!("{error:#}")))
+            let start = Instant::now();
+            let outcome = handle.block_on(attempt(world, name, run));
+            times.lock().unwrap_or_else(PoisonError::into_inner).push((start.elapsed(), name));
+            outcome.map_err(|error| Failed::from(format!("{error:#}")))
         })
         .with_ignored_flag(!unmet.is_empty())
     }
@@ -84,16 +90,28 @@ fn try_main(tests: Vec<Test>, afterwards: Vec<Test>, scratch: PathBuf) -> Result
         .chain(&afterwards)
         .flat_map(|test| test.unmet(&world).into_iter().map(|need| format!("{}: needs {need}", test.name)))
         .collect();
-    let trials = |tests: Vec<Test>| tests.into_iter().map(|it| it.trial(&world, &handle)).collect();
+    let times = Times::default();
+    let trials = |tests: Vec<Test>| tests.into_iter().map(|it| it.trial(&world, &handle, &times)).collect();
     let run = libtest_mimic::run(&arguments, trials(tests));
     // What is said of the whole run is judged when nothing of it goes on.
     let judged = libtest_mimic::run(&Arguments { test_threads: Some(1), ..arguments }, trials(afterwards));
     if !left_out.is_empty() {
         report::say(&format!("not run on this cluster:\n  {}", left_out.join("\n  ")));
     }
+    report::say(&format!("seconds of each test, side by side:\n{}", table(&times)));
     report::say(&format!("logs of every container: {}", world.logs.display()));
     runtime.shutdown_timeout(Duration::from_secs(1));
     Ok(if run.has_failed() || judged.has_failed() { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+fn table(times: &Times) -> String {
+    let mut times = times.lock().unwrap_or_else(PoisonError::into_inner);
+    times.sort_unstable_by(|a, b| b.cmp(a));
+    times
+        .iter()
+        .map(|(took, name)| format!("{:>6.1}  {name}", took.as_secs_f64()))
+        .collect::<Vec<_>>()
+        .join("\n")
 }
 
 /// One test in a namespace of its own, with what there is to see when it fails.
