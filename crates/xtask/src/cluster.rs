@@ -126,11 +126,9 @@ impl Cluster {
     /// Sets what a process on this machine needs in order to use the cluster, and puts `tools` on its PATH.
     pub(crate) fn environment(&self, command: &mut Command, tools: &[PathBuf]) -> Result<()> {
         command.env("KUBECONFIG", self.kubeconfig()?).env("E2E_PROVIDER", self.provider.as_str());
-        command.env("E2E_CLUSTER_NAME", &self.name);
         let mut folders: Vec<_> = tools.iter().filter_map(|it| it.parent()).map(Path::to_owned).collect();
-        if let Some(program) = &self.program {
+        if self.program.is_some() {
             folders.push(self.state()?.join("bin"));
-            command.env("E2E_CLUSTER_BIN", &program.0);
         }
         let path = std::env::var_os("PATH").unwrap_or_default();
         folders.extend(std::env::split_paths(&path));
