@@ -13,12 +13,17 @@ const REGISTRY: &str = "localhost/actions-gateway";
 pub enum Need {
     /// The images of this checkout, loaded into the nodes: `E2E_IMAGE_TAG`.
     Images,
+    /// A control plane that can be stopped and started, by the cluster program: `E2E_CLUSTER`.
+    ControlPlaneFault,
 }
 
 impl fmt::Display for Need {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Images => "images (set E2E_IMAGE_TAG)",
+            Self::ControlPlaneFault => {
+                "a control plane that can be stopped (set E2E_CLUSTER to a netns cluster's name)"
+            }
         })
     }
 }
@@ -37,12 +42,14 @@ pub enum Provider {
 pub struct Environment {
     /// How the cluster was made.
     pub provider: Provider,
+    /// The cluster's name, where the cluster program answers to it.
+    pub cluster: Option<String>,
     registry: String,
     tag: Option<String>,
 }
 
 impl Environment {
-    /// Reads `E2E_PROVIDER`, `E2E_IMAGE_REGISTRY` and `E2E_IMAGE_TAG`.
+    /// Reads `E2E_PROVIDER`, `E2E_CLUSTER`, `E2E_IMAGE_REGISTRY` and `E2E_IMAGE_TAG`.
     pub fn read() -> Result<Self> {
         let variable = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
         let provider = match variable("E2E_PROVIDER").as_deref() {
@@ -52,6 +59,7 @@ impl Environment {
         };
         Ok(Self {
             provider,
+            cluster: variable("E2E_CLUSTER"),
             registry: variable("E2E_IMAGE_REGISTRY").unwrap_or_else(|| REGISTRY.to_owned()),
             tag: variable("E2E_IMAGE_TAG"),
         })
@@ -61,6 +69,7 @@ impl Environment {
     pub fn has(&self, need: Need) -> bool {
         match need {
             Need::Images => self.tag.is_some(),
+            Need::ControlPlaneFault => self.provider == Provider::Netns && self.cluster.is_some(),
         }
     }
 

@@ -63,9 +63,25 @@ impl Test {
     }
 }
 
-/// Runs `tests` side by side, then `afterwards` one by one, and says what was left out.
-pub fn main(tests: Vec<Test>, afterwards: Vec<Test>, scratch: PathBuf) -> ExitCode {
-    match try_main(tests, afterwards, scratch) {
+/// All tests, by when they run.
+pub struct Suite {
+    /// At the same time, as many as there are threads.
+    pub side_by_side: Vec<Test>,
+    /// Then one by one: each does something to the cluster that others would notice.
+    pub alone: Vec<Test>,
+    /// At last, one by one: these judge the whole run.
+    pub afterwards: Vec<Test>,
+}
+
+impl Suite {
+    fn in_order(&self) -> impl Iterator<Item = &Test> {
+        self.side_by_side.iter().chain(&self.alone).chain(&self.afterwards)
+    }
+}
+
+/// Runs the suite, and says what was left out. `scratch` is a folder for logs and objects.
+pub fn main(suite: Suite, scratch: PathBuf) -> ExitCode {
+    match try_main(suite, scratch) {
         Ok(code) => code,
         Err(error) => {
             report::say(&format!("the suite could not start: {error:#}"));
@@ -74,34 +90,37 @@ pub fn main(tests: Vec<Test>, afterwards: Vec<Test>, scratch: PathBuf) -> ExitCo
     }
 }
 
-fn try_main(tests: Vec<Test>, afterwards: Vec<Test>, scratch: PathBuf) -> Result<ExitCode> {
+fn try_main(suite: Suite, scratch: PathBuf) -> Result<ExitCode> {
     let arguments = Arguments::from_args();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let handle = runtime.handle().clone();
     if arguments.list {
         // Listing must work without a cluster.
-        let names = tests.into_iter().chain(afterwards).map(|it| Trial::test(it.name, || Ok(()))).collect();
+        let names = suite.in_order().map(|it| Trial::test(it.name, || Ok(()))).collect();
         return Ok(libtest_mimic::run(&arguments, names).exit_code());
     }
     let world = runtime.block_on(World::open(scratch)).context("reaching the cluster")?;
 
-    let left_out: Vec<String> = tests
-        .iter()
-        .chain(&afterwards)
+    let left_out: Vec<String> = suite
+        .in_order()
         .flat_map(|test| test.unmet(&world).into_iter().map(|need| format!("{}: needs {need}", test.name)))
         .collect();
     let times = Times::default();
     let trials = |tests: Vec<Test>| tests.into_iter().map(|it| it.trial(&world, &handle, &times)).collect();
-    let run = libtest_mimic::run(&arguments, trials(tests));
+    let Suite { side_by_side, alone, afterwards } = suite;
+    let run = libtest_mimic::run(&arguments, trials(side_by_side));
+    let one_by_one = Arguments { test_threads: Some(1), ..arguments };
+    let run_alone = libtest_mimic::run(&one_by_one, trials(alone));
     // What is said of the whole run is judged when nothing of it goes on.
-    let judged = libtest_mimic::run(&Arguments { test_threads: Some(1), ..arguments }, trials(afterwards));
+    let judged = libtest_mimic::run(&one_by_one, trials(afterwards));
     if !left_out.is_empty() {
         report::say(&format!("not run on this cluster:\n  {}", left_out.join("\n  ")));
     }
     report::say(&format!("seconds of each test, side by side:\n{}", table(&times)));
     report::say(&format!("logs of every container: {}", world.logs.display()));
     runtime.shutdown_timeout(Duration::from_secs(1));
-    Ok(if run.has_failed() || judged.has_failed() { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+    let failed = [run, run_alone, judged].iter().any(libtest_mimic::Conclusion::has_failed);
+    Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
 fn table(times: &Times) -> String {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, anyhow};
+use jiff::Timestamp;
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::api::{Patch, PatchParams};
@@ -34,8 +35,12 @@ pub struct World {
     pub client: Client,
     /// A name of this run's own.
     pub run: String,
+    /// When this run began.
+    pub started: Timestamp,
     /// Where logs of containers are kept, by namespace.
     pub logs: PathBuf,
+    /// Where the objects of a test are kept, by namespace.
+    pub objects: PathBuf,
     definitions: OnceCell<()>,
     product: OnceCell<()>,
     github: OnceCell<GitHub>,
@@ -51,14 +56,11 @@ impl World {
             "cluster: {:?}, Kubernetes {}",
             environment.provider, version.git_version
         ));
-        let logs = scratch.join("e2e-logs");
-        if logs.exists() {
-            std::fs::remove_dir_all(&logs)?;
-        }
-        std::fs::create_dir_all(&logs)?;
+        let logs = empty_folder(scratch.join("e2e-logs"))?;
+        let objects = empty_folder(scratch.join("e2e-objects"))?;
         let (definitions, product, github) = (OnceCell::new(), OnceCell::new(), OnceCell::new());
-        let run = uuid::Uuid::new_v4().to_string();
-        Ok(Arc::new(Self { environment, client, run, logs, definitions, product, github }))
+        let (run, started) = (uuid::Uuid::new_v4().to_string(), Timestamp::now());
+        Ok(Arc::new(Self { environment, client, run, started, logs, objects, definitions, product, github }))
     }
 
     /// The CRDs, installed by the chart where its images are there, else by themselves.
@@ -138,6 +140,15 @@ impl World {
             }
         }
     }
+}
+
+/// A folder with nothing in it.
+fn empty_folder(folder: PathBuf) -> Result<PathBuf> {
+    if folder.exists() {
+        std::fs::remove_dir_all(&folder)?;
+    }
+    std::fs::create_dir_all(&folder)?;
+    Ok(folder)
 }
 
 /// Whether every replica of a Deployment is of its current template and available.

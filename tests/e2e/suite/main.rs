@@ -11,6 +11,7 @@ mod telemetry;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use e2e::suite::Suite;
 use e2e::{Need, Test};
 
 /// A list of tests, a sentence for each.
@@ -20,9 +21,15 @@ macro_rules! tests {
 
 fn main() -> ExitCode {
     let with_images = [manager(), jobs(), fences(), telemetry()].into_iter().flatten().map(needs_images);
-    let tests = kinds().into_iter().chain(with_images).collect();
-    let afterwards = afterwards().into_iter().map(needs_images).collect();
-    e2e::suite::main(tests, afterwards, PathBuf::from(env!("CARGO_TARGET_TMPDIR")))
+    let suite = Suite {
+        side_by_side: kinds().into_iter().chain(with_images).collect(),
+        alone: alone().into_iter().map(needs_images).collect(),
+        afterwards: afterwards().into_iter().map(needs_images).collect(),
+    };
+    // Two runs at once, against two clusters, need a folder each.
+    let scratch =
+        std::env::var_os("E2E_SCRATCH").map_or_else(|| env!("CARGO_TARGET_TMPDIR").into(), PathBuf::from);
+    e2e::suite::main(suite, scratch)
 }
 
 fn needs_images(test: Test) -> Test {
@@ -96,6 +103,11 @@ fn telemetry() -> Vec<Test> {
         "the managers count their gateways" => telemetry::the_managers_count_their_gateways,
         "one ServiceMonitor selects manager and controllers" => telemetry::one_service_monitor_selects_both,
     }
+}
+
+/// What others would notice.
+fn alone() -> Vec<Test> {
+    tests! {}
 }
 
 /// Judged when all others are over.
