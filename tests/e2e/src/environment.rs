@@ -1,6 +1,7 @@
 //! What the suite knows of the world: the variables that whoever starts it sets.
 
 use std::fmt;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
 use kube::{Client, Config};
@@ -15,12 +16,15 @@ pub enum Need {
     Images,
     /// A control plane that can be stopped and started, by the cluster program: `E2E_CLUSTER`.
     ControlPlaneFault,
+    /// The API server's audit log as a file that grows: `E2E_AUDIT_LOG`.
+    AuditLog,
 }
 
 impl fmt::Display for Need {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Images => "images (set E2E_IMAGE_TAG)",
+            Self::AuditLog => "the API server's audit log (set E2E_AUDIT_LOG)",
             Self::ControlPlaneFault => {
                 "a control plane that can be stopped (set E2E_CLUSTER to a netns cluster's name)"
             }
@@ -46,10 +50,11 @@ pub struct Environment {
     pub cluster: Option<String>,
     registry: String,
     tag: Option<String>,
+    audit_log: Option<PathBuf>,
 }
 
 impl Environment {
-    /// Reads `E2E_PROVIDER`, `E2E_CLUSTER`, `E2E_IMAGE_REGISTRY` and `E2E_IMAGE_TAG`.
+    /// Reads `E2E_PROVIDER`, `E2E_CLUSTER`, `E2E_IMAGE_REGISTRY`, `E2E_IMAGE_TAG` and `E2E_AUDIT_LOG`.
     pub fn read() -> Result<Self> {
         let variable = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
         let provider = match variable("E2E_PROVIDER").as_deref() {
@@ -62,6 +67,7 @@ impl Environment {
             cluster: variable("E2E_CLUSTER"),
             registry: variable("E2E_IMAGE_REGISTRY").unwrap_or_else(|| REGISTRY.to_owned()),
             tag: variable("E2E_IMAGE_TAG"),
+            audit_log: variable("E2E_AUDIT_LOG").map(PathBuf::from),
         })
     }
 
@@ -69,6 +75,7 @@ impl Environment {
     pub fn has(&self, need: Need) -> bool {
         match need {
             Need::Images => self.tag.is_some(),
+            Need::AuditLog => self.audit_log.is_some(),
             Need::ControlPlaneFault => self.provider == Provider::Netns && self.cluster.is_some(),
         }
     }
@@ -81,6 +88,11 @@ impl Environment {
     /// The tag of all images.
     pub fn tag(&self) -> Result<&str> {
         self.tag.as_deref().context("E2E_IMAGE_TAG is not set")
+    }
+
+    /// Where the API server's audit log grows.
+    pub fn audit_log(&self) -> Result<&Path> {
+        self.audit_log.as_deref().context("E2E_AUDIT_LOG is not set")
     }
 
     /// A client of the cluster that `KUBECONFIG` names.

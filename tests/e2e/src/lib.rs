@@ -4,12 +4,15 @@
 //! cannot run is reported as ignored by its name, never as passed. All waiting has a limit ([`wait`]). When a test
 //! fails, its message carries what a person would look at first: pods, Events, our objects and the ends of all logs.
 
+pub mod audit;
 pub mod environment;
 pub mod forward;
 pub mod github;
+pub mod hand;
 pub mod logs;
 pub mod namespace;
 pub mod report;
+pub mod roadblock;
 pub mod schema;
 pub mod suite;
 pub mod tenant;

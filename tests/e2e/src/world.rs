@@ -16,6 +16,7 @@ use tokio::sync::OnceCell;
 
 use crate::environment::{Environment, Need};
 use crate::github::{self, GitHub};
+use crate::hand::Hand;
 use crate::{logs, tools, wait};
 
 /// Where the manager runs.
@@ -44,6 +45,7 @@ pub struct World {
     definitions: OnceCell<()>,
     product: OnceCell<()>,
     github: OnceCell<GitHub>,
+    hand: OnceCell<Hand>,
 }
 
 impl World {
@@ -59,8 +61,20 @@ impl World {
         let logs = empty_folder(scratch.join("e2e-logs"))?;
         let objects = empty_folder(scratch.join("e2e-objects"))?;
         let (definitions, product, github) = (OnceCell::new(), OnceCell::new(), OnceCell::new());
+        let hand = OnceCell::new();
         let (run, started) = (uuid::Uuid::new_v4().to_string(), Timestamp::now());
-        Ok(Arc::new(Self { environment, client, run, started, logs, objects, definitions, product, github }))
+        Ok(Arc::new(Self {
+            environment,
+            client,
+            run,
+            started,
+            logs,
+            objects,
+            definitions,
+            product,
+            github,
+            hand,
+        }))
     }
 
     /// The CRDs, installed by the chart where its images are there, else by themselves.
@@ -79,6 +93,11 @@ impl World {
     /// The fake GitHub.
     pub async fn github(&self) -> Result<&GitHub> {
         self.github.get_or_try_init(|| Box::pin(self.start_github())).await
+    }
+
+    /// The hand on every node.
+    pub async fn hand(&self) -> Result<&Hand> {
+        self.hand.get_or_try_init(|| Box::pin(Hand::install(self))).await
     }
 
     async fn apply_definitions(&self) -> Result<()> {

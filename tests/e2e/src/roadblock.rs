@@ -1,0 +1,215 @@
+//! A roadblock for one kind of write of one namespace's controller: the API server refuses it before anything is stored,
+//! as when it is overloaded, or sits on it for a while and then lets it through.
+//!
+//! It is a validating webhook that nobody answers. Fail-closed with an address that refuses, it is a 500 at once;
+//! fail-open with one that swallows, the write waits, and is carried out when the swallower is gone.
+
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, bail};
+use api::names;
+use k8s_openapi::api::admissionregistration::v1::ValidatingWebhookConfiguration;
+use k8s_openapi::api::core::v1::ConfigMap;
+use kube::Api;
+use kube::api::{DeleteParams, PostParams};
+use serde_json::{Value, json};
+use tokio::sync::mpsc;
+use tokio::time::timeout;
+
+use crate::hand::{self, Hand};
+use crate::{Namespace, wait};
+
+/// For the API server to notice a change of its webhooks, and for a swallower to stand.
+const EFFECTIVE: Duration = Duration::from_secs(20);
+/// A port that nobody listens on, on the API server's own machine.
+const NOBODY: &str = "https://127.0.0.1:9/";
+/// Name of the ConfigMap by which it is seen whether the roadblock stands; it is never really made.
+const PROBE: &str = "roadblock-probe";
+
+/// Takes one connection, passes on what comes, never answers; ends when its input does.
+const SWALLOW: &str = r#"
+sleep 60 2>/dev/null | busybox nc -l -p "$1" &
+until grep -qi "$(printf ':%04x 0*:0000 0A' "$1")" /proc/net/tcp /proc/net/tcp6; do sleep 0.02; done
+echo listening
+read -r _ || kill $!
+"#;
+
+/// A kind of write.
+#[derive(Clone, Copy, Debug)]
+pub struct Write {
+    /// `CREATE`, `UPDATE` (also what a PATCH comes to) or `DELETE`.
+    pub operation: &'static str,
+    /// API group; empty for the core.
+    pub group: &'static str,
+    /// Such as `pods` or `runnerjobs/status`.
+    pub resource: &'static str,
+}
+
+/// A roadblock that stands. It goes with this value at the latest.
+pub struct Roadblock {
+    name: String,
+    namespace: Namespace,
+    swallower: Option<Swallower>,
+    lifted: bool,
+}
+
+impl Roadblock {
+    /// From here on the API server answers 500 to this write of the namespace's controller.
+    pub async fn refuse(namespace: &Namespace, write: Write) -> Result<Self> {
+        Self::build(namespace, write, "Fail", NOBODY.to_owned(), None).await
+    }
+
+    /// From here on the API server sits on the next such write of the namespace's controller.
+    pub async fn hold(namespace: &Namespace, write: Write, hand: &Hand) -> Result<Self> {
+        let swallower = Swallower::start(hand).await?;
+        Self::build(namespace, write, "Ignore", swallower.url.clone(), Some(swallower)).await
+    }
+
+    async fn build(
+        namespace: &Namespace,
+        write: Write,
+        failure_policy: &str,
+        url: String,
+        swallower: Option<Swallower>,
+    ) -> Result<Self> {
+        let name = format!("roadblock-{}", namespace.name());
+        let webhooks = [probed(namespace.name()), webhook(namespace.name(), write, failure_policy, &url)];
+        let object: ValidatingWebhookConfiguration =
+            serde_json::from_value(json!({"metadata": {"name": name}, "webhooks": webhooks}))?;
+        let roadblock = Self { name, namespace: namespace.clone(), swallower, lifted: false };
+        roadblock.api().create(&PostParams::default(), &object).await.context("making a webhook")?;
+        wait::eventually("the roadblock stands", EFFECTIVE, || async {
+            match roadblock.probe().await {
+                Err(kube::Error::Api(status)) if status.code == 500 => Ok(()),
+                Err(error) => Err(error.into()),
+                Ok(_) => bail!("the probe went through"),
+            }
+        })
+        .await?;
+        Ok(roadblock)
+    }
+
+    /// Waits until a write is held.
+    pub async fn caught(&mut self, limit: Duration) -> Result<()> {
+        let swallower = self.swallower.as_mut().context("this one holds nothing")?;
+        timeout(limit, swallower.heard.recv()).await.context("no write was held")?.context("kubectl ended")
+    }
+
+    /// Lets everything through again, what is held first. Returns when that is so.
+    pub async fn lift(mut self) -> Result<()> {
+        self.lifted = true;
+        drop(self.swallower.take());
+        self.api().delete(&self.name, &DeleteParams::default()).await.context("deleting a webhook")?;
+        let probe = || async { self.probe().await.map(drop).context("the probe is refused") };
+        wait::eventually("the roadblock is gone", EFFECTIVE, probe).await
+    }
+
+    fn api(&self) -> Api<ValidatingWebhookConfiguration> {
+        Api::all(self.namespace.client())
+    }
+
+    async fn probe(&self) -> Result<ConfigMap, kube::Error> {
+        let object = ConfigMap {
+            metadata: kube::core::ObjectMeta { name: Some(PROBE.to_owned()), ..Default::default() },
+            ..Default::default()
+        };
+        let params = PostParams { dry_run: true, ..PostParams::default() };
+        self.namespace.api::<ConfigMap>().create(&params, &object).await
+    }
+}
+
+impl Drop for Roadblock {
+    fn drop(&mut self) {
+        if !self.lifted {
+            // A test that failed: what is left of it must not hinder the end of its namespace.
+            let delete = ["delete", "validatingwebhookconfiguration", &self.name, "--wait=false"];
+            let _ = Command::new("kubectl").args(delete).stdout(Stdio::null()).status();
+        }
+    }
+}
+
+/// What stands and falls with the roadblock, and can be tried.
+fn probed(namespace: &str) -> Value {
+    let rule = json!({"apiGroups": [""], "apiVersions": ["*"], "operations": ["CREATE"], "resources": ["configmaps"]});
+    let condition = format!("request.name == '{PROBE}' || object.metadata.name == '{PROBE}'");
+    entry("probe", namespace, rule, &condition, "Fail", NOBODY)
+}
+
+fn webhook(namespace: &str, write: Write, failure_policy: &str, url: &str) -> Value {
+    let rule = json!({
+        "apiGroups": [write.group], "apiVersions": ["*"],
+        "operations": [write.operation], "resources": [write.resource],
+    });
+    let controller = names::CONTROLLER;
+    let condition = format!("request.userInfo.username == 'system:serviceaccount:{namespace}:{controller}'");
+    entry("block", namespace, rule, &condition, failure_policy, url)
+}
+
+fn entry(
+    name: &str,
+    namespace: &str,
+    rule: Value,
+    condition: &str,
+    failure_policy: &str,
+    url: &str,
+) -> Value {
+    json!({
+        "name": format!("{name}.roadblock.e2e.test"),
+        "admissionReviewVersions": ["v1"],
+        "sideEffects": "None",
+        "timeoutSeconds": 30,
+        "failurePolicy": failure_policy,
+        "clientConfig": {"url": url},
+        "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": namespace}},
+        "rules": [rule],
+        "matchConditions": [{"name": "meant", "expression": condition}],
+    })
+}
+
+/// Accepts one connection and says nothing. The API server gives up on it after ten seconds.
+struct Swallower {
+    kubectl: Child,
+    url: String,
+    heard: mpsc::Receiver<()>,
+}
+
+impl Swallower {
+    async fn start(hand: &Hand) -> Result<Self> {
+        let (pod, address) = hand.any().await?;
+        // Beyond what nodes hand out, and rarely the same for two tests.
+        let port = 10_000 + uuid::Uuid::new_v4().as_fields().1 % 20_000;
+        let mut kubectl = Command::new("kubectl")
+            .args(["exec", "-i", "-n", hand::NAMESPACE, &pod, "--", "sh", "-c", SWALLOW, "sh"])
+            .arg(port.to_string())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .context("kubectl cannot be run: is it on PATH?")?;
+        let stdout = kubectl.stdout.take().context("a piped child has an output")?;
+        let (tell, heard) = mpsc::channel(2);
+        std::thread::spawn(move || -> std::io::Result<()> {
+            let (mut stdout, mut line) = (BufReader::new(stdout), String::new());
+            if stdout.read_line(&mut line)? > 0 {
+                let _ = tell.blocking_send(()); // it listens
+            }
+            stdout.read_exact(&mut [0])?; // the first byte of a request
+            let _ = tell.blocking_send(());
+            std::io::copy(&mut stdout, &mut std::io::sink()).map(drop)
+        });
+        let mut swallower = Self { kubectl, url: format!("https://{address}:{port}/"), heard };
+        timeout(EFFECTIVE, swallower.heard.recv())
+            .await
+            .context("nobody listens")?
+            .context("kubectl ended")?;
+        Ok(swallower)
+    }
+}
+
+impl Drop for Swallower {
+    fn drop(&mut self) {
+        drop(self.kubectl.stdin.take());
+        let _ = self.kubectl.wait();
+    }
+}
