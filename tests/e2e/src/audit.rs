@@ -37,6 +37,8 @@ pub struct Entry {
     pub name: String,
     /// What it was answered.
     pub code: u16,
+    /// Why it was refused, if it was.
+    pub message: String,
     /// When it was received.
     pub time: Timestamp,
 }
@@ -60,10 +62,12 @@ impl Entry {
         }
     }
 
-    /// Reads one line. Only answered requests count; a watch is answered at its end.
+    /// Reads one line. A request counts when it is answered: a watch that is granted when it begins, since some never
+    /// end, and all others at their end.
     fn parse(line: &str) -> Result<Option<Self>> {
         let value: Value = serde_json::from_str(line).with_context(|| format!("audit log: {line}"))?;
-        if value["stage"] != "ResponseComplete" {
+        let goes_on = value["verb"] == "watch" && value["responseStatus"]["code"] == 200;
+        if value["stage"] != if goes_on { "ResponseStarted" } else { "ResponseComplete" } {
             return Ok(None);
         }
         let text = |it: &Value| it.as_str().unwrap_or_default().to_owned();
@@ -80,6 +84,7 @@ impl Entry {
             namespace: text(&object["namespace"]),
             name: text(&object["name"]),
             code: value["responseStatus"]["code"].as_u64().and_then(|it| it.try_into().ok()).unwrap_or(0),
+            message: text(&value["responseStatus"]["message"]),
             time: time.parse()?,
         }))
     }
@@ -133,6 +138,14 @@ mod tests {
         assert_eq!((entry.pod.as_deref(), entry.code), (Some("c-1"), 500));
         assert!(entry.is_write() && !entry.succeeded());
         assert_eq!(Entry::parse(&LINE.replace("ResponseComplete", "ResponseStarted")).unwrap(), None);
+    }
+
+    #[test]
+    fn a_watch_counts_once_and_as_soon_as_it_is_granted() {
+        let granted = LINE.replace("patch", "watch").replace("500", "200");
+        assert_eq!(Entry::parse(&granted).unwrap(), None);
+        assert!(Entry::parse(&granted.replace("ResponseComplete", "ResponseStarted")).unwrap().is_some());
+        assert!(Entry::parse(&LINE.replace("patch", "watch").replace("500", "403")).unwrap().is_some());
     }
 
     #[test]

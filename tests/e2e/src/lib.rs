@@ -8,6 +8,7 @@ pub mod audit;
 pub mod environment;
 pub mod forward;
 pub mod github;
+pub mod grants;
 pub mod hand;
 pub mod logs;
 pub mod namespace;

@@ -3,6 +3,7 @@
 mod access;
 mod admission;
 mod examples;
+mod grants;
 mod jobs;
 mod kinds;
 mod manager;
@@ -112,9 +113,13 @@ fn alone() -> Vec<Test> {
 
 /// Judged when all others are over.
 fn afterwards() -> Vec<Test> {
-    tests! {
+    let all = tests! {
         "every log line of the run has the one shape" => telemetry::every_log_line_has_the_one_shape,
         "every namespace of the run is gone" => telemetry::every_namespace_of_the_run_is_gone,
         "nothing in the run broke GitHub's protocol" => telemetry::nothing_broke_the_protocol,
-    }
+    };
+    let audited = tests! {
+        "what our accounts do equals what they may" => grants::what_is_used_equals_what_is_granted,
+    };
+    all.into_iter().chain(audited.into_iter().map(|it| it.needing(Need::AuditLog))).collect()
 }

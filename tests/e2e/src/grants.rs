@@ -1,0 +1,146 @@
+//! What an account may do, by the roles in `config/rbac`, against what it did, by the audit log. Pure.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use anyhow::{Context as _, Result, ensure};
+use jiff::Timestamp;
+use k8s_openapi::api::rbac::v1::PolicyRule;
+use serde::Deserialize;
+
+use crate::audit::Entry;
+
+/// Granted, and never seen in an audit log: the API server asks for these inside other requests.
+///
+/// `bind` is asked for when a RoleBinding is written, `update` of `/finalizers` by the admission plugin
+/// OwnerReferencesPermissionEnforcement when an object names an owner whose deletion it blocks.
+fn is_asked_inside(grant: &Grant) -> bool {
+    grant.verb == "bind" || (grant.verb == "update" && grant.target.ends_with("/finalizers"))
+}
+
+/// One verb on one resource.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Grant {
+    /// API group; empty for the core.
+    pub group: String,
+    /// Resource and subresource, such as `runnerjobs/status`.
+    pub target: String,
+    /// Such as `patch`.
+    pub verb: String,
+    /// The one object that it is for.
+    pub name: Option<String>,
+}
+
+impl fmt::Display for Grant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let dot = if self.group.is_empty() { "" } else { "." };
+        write!(f, "{} {}{dot}{}", self.verb, self.target, self.group)?;
+        self.name.as_ref().map_or(Ok(()), |name| write!(f, " {name}"))
+    }
+}
+
+#[derive(Deserialize)]
+struct Role {
+    kind: String,
+    metadata: Metadata,
+    #[serde(default)]
+    rules: Vec<PolicyRule>,
+}
+
+#[derive(Deserialize)]
+struct Metadata {
+    name: String,
+}
+
+/// What the roles of this name grant, Role and ClusterRole together.
+pub fn granted(manifest: &str, role: &str) -> Result<BTreeSet<Grant>> {
+    let mut grants = BTreeSet::new();
+    for document in serde_yaml::Deserializer::from_str(manifest) {
+        let object = Role::deserialize(document)?;
+        if matches!(object.kind.as_str(), "Role" | "ClusterRole") && object.metadata.name == role {
+            object.rules.iter().try_for_each(|rule| spell_out(rule, &mut grants))?;
+        }
+    }
+    ensure!(!grants.is_empty(), "no role {role}");
+    Ok(grants)
+}
+
+fn spell_out(rule: &PolicyRule, grants: &mut BTreeSet<Grant>) -> Result<()> {
+    let groups = rule.api_groups.as_ref().context("a rule names API groups")?;
+    let targets = rule.resources.as_ref().context("a rule names resources")?;
+    let names: Vec<_> = match rule.resource_names.as_deref() {
+        None | Some([]) => vec![None],
+        Some(names) => names.iter().cloned().map(Some).collect(),
+    };
+    for (group, target) in groups.iter().flat_map(|group| targets.iter().map(move |it| (group, it))) {
+        for (verb, name) in rule.verbs.iter().flat_map(|verb| names.iter().map(move |it| (verb, it))) {
+            ensure!([verb, group, target].iter().all(|it| *it != "*"), "{rule:?} grants all there is");
+            grants.insert(Grant {
+                group: group.clone(),
+                target: target.clone(),
+                verb: verb.clone(),
+                name: name.clone(),
+            });
+        }
+    }
+    Ok(())
+}
+
+/// What is wrong with the requests of one account, against what it is granted: a sentence each.
+pub fn faults(granted: &BTreeSet<Grant>, entries: &[&Entry], endings: &Endings) -> BTreeSet<String> {
+    let mut faults = BTreeSet::new();
+    let mut unused: BTreeSet<&Grant> = granted.iter().filter(|it| !is_asked_inside(it)).collect();
+    for entry in entries.iter().filter(|it| !it.resource.is_empty()) {
+        if entry.code == 403 {
+            if !endings.explain(entry) {
+                faults.insert(format!("{} {} was refused: {}", entry.verb, entry.target(), entry.message));
+            }
+            continue;
+        }
+        for verb in verbs(entry) {
+            let fits = |it: &&Grant| {
+                it.group == entry.group
+                    && it.target == entry.target()
+                    && it.verb == verb
+                    && it.name.as_ref().is_none_or(|name| *name == entry.name)
+            };
+            match granted.iter().find(fits) {
+                Some(grant) => drop(unused.remove(grant)),
+                None => drop(faults.insert(format!("{verb} {} is used and not granted", entry.target()))),
+            }
+        }
+    }
+    faults.extend(unused.into_iter().map(|it| format!("{it} is granted and never used")));
+    faults
+}
+
+/// An apply that makes the object is a create as well.
+fn verbs(entry: &Entry) -> Vec<&str> {
+    match (entry.verb.as_str(), entry.code) {
+        ("patch", 201) => vec!["patch", "create"],
+        (verb, _) => vec![verb],
+    }
+}
+
+/// When the end of each namespace was asked for: from then on whoever lives in it loses what it may do there.
+#[derive(Debug, Default)]
+pub struct Endings(BTreeMap<String, Timestamp>);
+
+impl Endings {
+    /// From the requests of everybody.
+    pub fn of(entries: &[Entry]) -> Self {
+        let asked = entries.iter().filter(|it| it.verb == "delete" && it.target() == "namespaces");
+        let mut endings = BTreeMap::new();
+        for entry in asked {
+            endings.entry(entry.name.clone()).or_insert(entry.time);
+        }
+        Self(endings)
+    }
+
+    fn explain(&self, refused: &Entry) -> bool {
+        self.0.get(&refused.namespace).is_some_and(|end| refused.time >= *end)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,85 @@
+use jiff::Timestamp;
+
+use super::*;
+
+const ROLE: &str = "
+{ kind: ServiceAccount, metadata: { name: agent } }
+---
+kind: ClusterRole
+metadata: { name: agent }
+rules:
+- { apiGroups: [''], resources: [pods, secrets], verbs: [create, patch] }
+- { apiGroups: [a.example], resources: [things/finalizers], verbs: [update] }
+- { apiGroups: [rbac], resources: [clusterroles], resourceNames: [agent], verbs: [bind] }
+---
+{ kind: Role, metadata: { name: other }, rules: [{ apiGroups: [''], resources: [nodes], verbs: [get] }] }
+";
+
+fn entry(verb: &str, resource: &str, code: u16) -> Entry {
+    Entry {
+        user: "agent".into(),
+        pod: None,
+        user_agent: String::new(),
+        verb: verb.into(),
+        group: String::new(),
+        resource: resource.into(),
+        subresource: String::new(),
+        namespace: "home".into(),
+        name: "x".into(),
+        code,
+        message: "no".into(),
+        time: Timestamp::UNIX_EPOCH,
+    }
+}
+
+/// What is found when the account did this.
+fn check(done: &[(&str, &str, u16)], expected: &[&str]) {
+    let entries: Vec<Entry> =
+        done.iter().map(|(verb, resource, code)| entry(verb, resource, *code)).collect();
+    let entries: Vec<&Entry> = entries.iter().collect();
+    let found = faults(&granted(ROLE, "agent").unwrap(), &entries, &Endings::default());
+    assert_eq!(found.iter().map(String::as_str).collect::<Vec<_>>(), expected);
+}
+
+const ALL: [(&str, &str, u16); 3] =
+    [("create", "pods", 201), ("patch", "pods", 200), ("patch", "secrets", 201)];
+
+#[test]
+fn what_is_granted_and_used_is_fine() {
+    check(&ALL, &[]);
+}
+
+#[test]
+fn what_is_granted_and_not_used_is_found() {
+    check(
+        &ALL[..2],
+        &["create secrets is granted and never used", "patch secrets is granted and never used"],
+    );
+}
+
+#[test]
+fn an_apply_that_changes_is_no_create() {
+    check(&[ALL[0], ALL[1], ("patch", "secrets", 200)], &["create secrets is granted and never used"]);
+}
+
+#[test]
+fn what_is_used_and_not_granted_is_found() {
+    let done = [&ALL[..], &[("get", "nodes", 200)]].concat();
+    check(&done, &["get nodes is used and not granted"]);
+}
+
+#[test]
+fn a_refusal_is_found_unless_the_namespace_is_ending() {
+    check(&[&ALL[..], &[("list", "secrets", 403)]].concat(), &["list secrets was refused: no"]);
+    let ending = Entry { name: "home".into(), ..entry("delete", "namespaces", 200) };
+    let refused = entry("list", "secrets", 403);
+    assert!(Endings::of(&[ending]).explain(&refused));
+}
+
+#[test]
+fn a_wildcard_is_no_grant_that_could_be_compared() {
+    let role =
+        "{ kind: Role, metadata: { name: a }, rules: [{ apiGroups: [''], resources: ['*'], verbs: [get] }] }";
+    assert!(granted(role, "a").is_err());
+    assert!(granted(ROLE, "nobody").is_err());
+}

@@ -1,0 +1,51 @@
+//! The audit test: what our accounts did in the whole run equals what `config/rbac` grants them, both ways.
+
+use anyhow::{Context as _, Result, ensure};
+use api::names;
+use e2e::audit::{Audit, Entry};
+use e2e::grants::{Endings, faults, granted};
+use e2e::world::{MANAGER, SYSTEM};
+use e2e::{Namespace, World};
+
+const ROLES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../config/rbac");
+
+pub async fn what_is_used_equals_what_is_granted(namespace: Namespace) -> Result<()> {
+    let world = namespace.world();
+    let entries = of_this_run(world)?;
+    let endings = Endings::of(&entries);
+
+    let manager = format!("system:serviceaccount:{SYSTEM}:{MANAGER}");
+    let of_manager: Vec<&Entry> = entries.iter().filter(|it| it.user == manager).collect();
+    let of_controllers: Vec<&Entry> = entries.iter().filter(|it| home(it).is_some()).collect();
+    ensure!(!of_manager.is_empty() && !of_controllers.is_empty(), "the audit log knows nothing of us");
+
+    let mut found = Vec::new();
+    for (role, requests) in [(MANAGER, of_manager), (names::CONTROLLER_ROLE, of_controllers.clone())] {
+        let granted = granted(&manifest(role)?, role)?;
+        found.extend(faults(&granted, &requests, &endings).into_iter().map(|it| format!("{role}: {it}")));
+    }
+    let abroad =
+        of_controllers.iter().filter(|it| !it.resource.is_empty() && home(it) != Some(it.namespace.as_str()));
+    found.extend(abroad.map(|it| format!("{} left its namespace: {it:?}", it.user)));
+    ensure!(found.is_empty(), "in a run of the whole suite, {} faults:\n{}", found.len(), found.join("\n"));
+    Ok(())
+}
+
+/// Everybody's requests since the suite began.
+fn of_this_run(world: &World) -> Result<Vec<Entry>> {
+    let path = world.environment.audit_log()?;
+    let mut audit = Audit::open(path, "")?;
+    Ok(audit.entries()?.iter().filter(|it| it.time >= world.started).cloned().collect())
+}
+
+/// The namespace of the controller that asked, if it was one.
+fn home(entry: &Entry) -> Option<&str> {
+    let (namespace, name) = entry.user.strip_prefix("system:serviceaccount:")?.split_once(':')?;
+    (name == names::CONTROLLER).then_some(namespace)
+}
+
+fn manifest(role: &str) -> Result<String> {
+    let file = role.trim_start_matches("actions-gateway-");
+    let path = format!("{ROLES}/{file}.yaml");
+    std::fs::read_to_string(&path).context(path)
+}
