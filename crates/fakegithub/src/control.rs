@@ -18,6 +18,7 @@ use crate::lever::{self, Lever};
 use crate::settings::Settings;
 use crate::shared::Shared;
 use crate::state::apps::NewApp;
+pub use crate::state::ledger::LedgerEntry;
 use crate::state::runs::CancelError;
 use crate::workflow;
 
@@ -193,6 +194,11 @@ impl Control {
             Err(CancelError::NotFound) => Err(Error::NotFound("run")),
             Err(CancelError::Completed) => Err(Error::Completed),
         }
+    }
+
+    /// Which workers began which jobs: of one run, or all.
+    pub fn ledger(&self, run: Option<u64>) -> Vec<LedgerEntry> {
+        self.shared.with(|state, _| state.ledger(run))
     }
 
     /// Runners, sessions and unfinished jobs.

@@ -34,8 +34,8 @@ mod workflow;
 
 pub use config::Config;
 pub use control::{
-    AgentView, AppCreated, AppRequest, AttemptView, Control, Error as ControlError, JobView, RunView,
-    SessionView, StateView, StepView,
+    AgentView, AppCreated, AppRequest, AttemptView, Control, Error as ControlError, JobView, LedgerEntry,
+    RunView, SessionView, StateView, StepView,
 };
 pub use envelope::Encryption;
 pub use fault::{Effect, Fault};

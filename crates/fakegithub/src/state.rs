@@ -6,6 +6,7 @@ pub(crate) mod apps;
 pub(crate) mod claims;
 pub(crate) mod grants;
 pub(crate) mod ids;
+pub(crate) mod ledger;
 pub(crate) mod life;
 pub(crate) mod message;
 pub(crate) mod rates;
@@ -24,6 +25,7 @@ use agents::Agent;
 use apps::App;
 use grants::Grant;
 use ids::Ids;
+use ledger::LedgerEntry;
 use rates::Rates;
 use results::Blob;
 use runs::{Job, Run};
@@ -48,6 +50,7 @@ pub(crate) struct State {
     /// Those of them that wait for a runner.
     waiting: BTreeSet<u64>,
     blobs: HashMap<String, Blob>,
+    ledger: Vec<LedgerEntry>,
     /// Used assertion ids and when they may be forgotten.
     assertions: HashMap<String, Timestamp>,
     /// Whether something happened that a parked request may wait for.
@@ -70,6 +73,7 @@ impl State {
             open: BTreeSet::new(),
             waiting: BTreeSet::new(),
             blobs: HashMap::new(),
+            ledger: Vec::new(),
             assertions: HashMap::new(),
             changed: false,
         }

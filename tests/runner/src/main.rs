@@ -54,7 +54,19 @@ async fn work() -> anyhow::Result<u8> {
     let stop = listen()?;
     let job = Job::parse(&frames.job().await?)?;
     tokio::spawn(cancel_on_second_frame(frames, stop.clone()));
-    Ok(run::run(job, &work, stop.subscribe()).await?.exit_code())
+    Ok(run::run(job, &work, &pod()?, stop.subscribe()).await?.exit_code())
+}
+
+/// The pod's uid where the pod template hands it over as `POD_UID`, else the host's name, which is the pod's.
+fn pod() -> anyhow::Result<String> {
+    match std::env::var("POD_UID") {
+        Ok(uid) if !uid.is_empty() => Ok(uid),
+        _ => {
+            let name = std::fs::read_to_string("/proc/sys/kernel/hostname")
+                .context("cannot read the host's name")?;
+            Ok(name.trim().to_owned())
+        }
+    }
 }
 
 /// `spawnclient <in> <out>`; gives the descriptor to read. Nothing is ever written to the other.

@@ -46,13 +46,20 @@ const GITHUB: [&str; 18] = [
     "workflow",
 ];
 
-/// Runs the job, reports it and says how it ended. It is cancelled when `stop` becomes true. `work` is the work folder.
-pub async fn run(job: Job, work: &Path, stop: watch::Receiver<bool>) -> anyhow::Result<Conclusion> {
+/// Runs the job, reports it and says how it ended. It is cancelled when `stop` becomes true. `work` is the work folder,
+/// `pod` what the ledger calls this place.
+pub async fn run(
+    job: Job,
+    work: &Path,
+    pod: &str,
+    stop: watch::Receiver<bool>,
+) -> anyhow::Result<Conclusion> {
     let service = Arc::new(Service::new(Arc::new(Http::from_env()?), &job));
     let billing_owner_id = job.billing_owner_id.clone();
     let progress = Progress::new(service.clone(), job.masks.clone());
+    let begun = service.begin(&Uuid::new_v4().to_string(), pod).await;
     let mut runner = Runner::new(job, work, progress, stop);
-    runner.run().await;
+    runner.run(begun).await;
 
     let conclusion = runner.so_far;
     let annotations = runner.problems.iter().map(|it| json!({ "level": "failure", "message": it }));
@@ -106,10 +113,11 @@ impl Runner {
         }
     }
 
-    async fn run(&mut self) {
+    /// A job whose beginning is not in the ledger runs no step: what the ledger does not know must not have happened.
+    async fn run(&mut self, begun: anyhow::Result<()>) {
         self.progress.begin(&Uuid::new_v4().to_string(), "Set up job").await;
         self.progress.line(&format!("Job {} in {}", self.job.display_name, self.workspace.display())).await;
-        let prepared = self.prepare();
+        let prepared = begun.and_then(|()| self.prepare());
         let steps = self.settle(prepared).await.unwrap_or_default();
         self.progress.end(self.so_far).await;
         for step in steps {

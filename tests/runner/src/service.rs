@@ -95,6 +95,19 @@ impl Service {
         self.results_url.is_some()
     }
 
+    /// Says that this process begins the job, to the ledger of the fake GitHub (docs/fake-github.md): `start` names this
+    /// start, so that one that is told twice counts once.
+    pub async fn begin(&self, start: &str, pod: &str) -> anyhow::Result<()> {
+        if !self.has_results() {
+            return Ok(()); // a job that reports nothing: the message names no service
+        }
+        let body = json!({ "start_id": start, "pod_uid": pod });
+        self.results("fakegithub.Ledger/Begin", body)
+            .await
+            .map(drop)
+            .context("the ledger does not take the start")
+    }
+
     /// Says how the steps stand.
     pub async fn update_steps(&self, steps: Value) -> anyhow::Result<()> {
         let order = self.change_order.fetch_add(1, Ordering::Relaxed);

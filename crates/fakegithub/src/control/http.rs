@@ -28,6 +28,7 @@ pub(crate) fn router(control: Control) -> Router {
         .route("/control/runs/{id}/cancel", post(cancel))
         .route("/control/runs/{id}/jobs/{job}/log", get(log))
         .route("/control/state", get(state))
+        .route("/control/ledger", get(ledger))
         .route("/control/requests", get(requests))
         .route("/control/violations", get(violations).delete(clear_violations))
         .route("/control/faults", post(pull).get(faults).delete(reset))
@@ -130,6 +131,16 @@ async fn log(State(control): State<Control>, Path((run, job)): Path<(u64, u64)>)
 
 async fn state(State(control): State<Control>) -> Response {
     Json(control.state()).into_response()
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+struct OfRun {
+    run_id: Option<u64>,
+}
+
+async fn ledger(State(control): State<Control>, Query(query): Query<OfRun>) -> Response {
+    Json(json!({"entries": control.ledger(query.run_id)})).into_response()
 }
 
 #[derive(Debug, Deserialize)]

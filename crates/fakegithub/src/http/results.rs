@@ -12,6 +12,8 @@ use crate::state::claims::LockError;
 use crate::state::results::{Step, signed_url};
 
 const TWIRP: Dialect = Dialect::Twirp;
+/// The longest name in the ledger: a host's.
+const LABEL_LIMIT: usize = 253;
 
 /// Any of its methods. Workers send more fields than the protocol names, so only the named ones are looked at.
 pub(crate) fn call(shared: &Shared, call: &Call, method: ResultsMethod) -> Result<Answer, Refusal> {
@@ -43,6 +45,13 @@ pub(crate) fn call(shared: &Shared, call: &Call, method: ResultsMethod) -> Resul
             json!({"ok": true})
         }
         ResultsMethod::CreateJobLogsMetadata => json!({"ok": true}),
+        ResultsMethod::Begin => {
+            let (start, pod) = (label(&body, "start_id")?, label(&body, "pod_uid")?);
+            if !shared.with(|state, now| state.begin(job, start, pod, now)) {
+                return Err(TWIRP.refuse(StatusCode::INSUFFICIENT_STORAGE, "the ledger is full"));
+            }
+            json!({"ok": true})
+        }
     };
     Ok(Answer::json(StatusCode::OK, &answer))
 }
@@ -59,6 +68,15 @@ fn step_id(body: &Map<String, Value>) -> Result<&str, Refusal> {
     match id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-') {
         true => Ok(id),
         false => Err(TWIRP.invalid("step_backend_id must be a GUID")),
+    }
+}
+
+/// A name in the ledger: not empty, and short.
+fn label<'a>(body: &'a Map<String, Value>, key: &str) -> Result<&'a str, Refusal> {
+    let label = text(body, key)?;
+    match (1..=LABEL_LIMIT).contains(&label.len()) {
+        true => Ok(label),
+        false => Err(TWIRP.invalid(&format!("{key} must have 1 to {LABEL_LIMIT} characters"))),
     }
 }
 

@@ -51,15 +51,18 @@ pub(crate) enum ResultsMethod {
     GetJobLogsSignedBlobUrl,
     CreateStepLogsMetadata,
     CreateJobLogsMetadata,
+    /// Not GitHub's: the stand-in runner says that it begins.
+    Begin,
 }
 
 impl ResultsMethod {
-    const ALL: [Self; 5] = [
+    const ALL: [Self; 6] = [
         Self::WorkflowStepsUpdate,
         Self::GetStepLogsSignedBlobUrl,
         Self::GetJobLogsSignedBlobUrl,
         Self::CreateStepLogsMetadata,
         Self::CreateJobLogsMetadata,
+        Self::Begin,
     ];
 
     pub(crate) fn name(self) -> &'static str {
@@ -69,12 +72,14 @@ impl ResultsMethod {
             Self::GetJobLogsSignedBlobUrl => "GetJobLogsSignedBlobURL",
             Self::CreateStepLogsMetadata => "CreateStepLogsMetadata",
             Self::CreateJobLogsMetadata => "CreateJobLogsMetadata",
+            Self::Begin => "Begin",
         }
     }
 
     fn service(self) -> &'static str {
         match self {
             Self::WorkflowStepsUpdate => "github.actions.results.api.v1.WorkflowStepUpdateService",
+            Self::Begin => "fakegithub.Ledger",
             _ => "results.services.receiver.Receiver",
         }
     }

@@ -8,6 +8,7 @@ mod control;
 mod delivery;
 mod docs;
 mod general;
+mod ledger;
 mod lifecycle;
 mod oauth;
 mod results;

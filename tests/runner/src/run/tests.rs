@@ -31,7 +31,7 @@ async fn a_step_that_takes_too_long_and_does_not_listen_is_killed_and_has_failed
     let mut step = step("trap '' TERM; echo deaf; sleep 600");
     step["timeoutInMinutes"] = json!(1);
     let (mut runner, _stop) = runner(work.path(), step);
-    runner.run().await;
+    runner.run(Ok(())).await;
     assert_eq!(runner.so_far, Conclusion::Failed);
 }
 
@@ -43,7 +43,7 @@ async fn a_cancelled_step_that_does_not_listen_is_killed_and_is_canceled() {
         tokio::time::sleep(Duration::from_secs(60)).await;
         stop.send_replace(true);
     };
-    tokio::join!(runner.run(), cancel);
+    tokio::join!(runner.run(Ok(())), cancel);
     assert_eq!(runner.so_far, Conclusion::Canceled);
 }
 
@@ -51,7 +51,7 @@ async fn a_cancelled_step_that_does_not_listen_is_killed_and_is_canceled() {
 async fn a_process_that_holds_the_output_open_does_not_hold_the_job() {
     let work = tempfile::tempdir().unwrap();
     let (mut runner, _stop) = runner(work.path(), step("sleep 10 & echo $! >$RUNNER_TEMP/pid"));
-    runner.run().await;
+    runner.run(Ok(())).await;
     assert_eq!(runner.so_far, Conclusion::Succeeded);
     let pid = fs::read_to_string(work.path().join("_temp/pid")).unwrap();
     assert!(Path::new("/proc").join(pid.trim()).exists(), "the job has waited for it");
@@ -61,7 +61,7 @@ async fn a_process_that_holds_the_output_open_does_not_hold_the_job() {
 async fn a_repository_name_that_climbs_stays_in_the_work_folder() {
     let work = tempfile::tempdir().unwrap();
     let (mut runner, _stop) = runner(work.path(), step("pwd >$RUNNER_TEMP/cwd"));
-    runner.run().await;
+    runner.run(Ok(())).await;
     let cwd = fs::read_to_string(work.path().join("_temp/cwd")).unwrap();
     assert_eq!(Path::new(cwd.trim()), work.path().join("job"));
 }

@@ -73,6 +73,8 @@ async fn a_job_that_succeeds_is_green_everywhere() {
     assert_eq!((ended.code, ended.report.result), (Some(0), Some(TaskResult::Succeeded)), "{}", ended.log);
     assert_eq!((ended.report.exit, ended.report.error), (Some(100), None));
     assert_eq!(run.conclusion, Some("success"));
+    let ledger = chain.github.server.control().ledger(Some(run.run_id));
+    assert_eq!(ledger.len(), 1, "{ledger:?}");
     for text in [&log, &ended.log] {
         assert!(text.contains("hello from acme/demo, ci true"), "{text}");
         assert!(text.contains("got abc now"), "{text}");
@@ -193,6 +195,19 @@ async fn a_result_that_is_not_taken_at_first_is_told_again() {
     let (run, _) = chain.github.result(run.run_id).await;
     assert_eq!((ended.code, run.conclusion), (Some(0), Some("success")), "{}", ended.log);
     chain.assert_strict();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_job_that_the_ledger_does_not_know_runs_no_step() {
+    let chain = Chain::new().await;
+    chain.github.server.control().fail(Fault::new("Begin").times(9).answering(507));
+    let (run, claimed) = chain.github.claim(&workflow("steps: [{run: echo never}]")).await;
+    let ended = chain.run(&claimed).await;
+    let (run, log) = chain.github.result(run.run_id).await;
+    assert_eq!(run.conclusion, Some("failure"));
+    assert!(log.contains("the ledger does not take the start"), "{log}");
+    assert!(!ended.log.contains("never"), "{}", ended.log);
+    assert!(chain.github.server.control().ledger(None).is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread")]

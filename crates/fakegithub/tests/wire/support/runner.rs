@@ -194,9 +194,14 @@ impl Claim {
         github.post(&format!("{}completejob", self.url)).bearer(&self.token).json(&body)
     }
 
+    /// The base of the results service.
+    pub fn results_url(&self) -> &str {
+        self.message["resources"]["endpoints"][0]["data"]["ResultsServiceUrl"].as_str().unwrap()
+    }
+
     /// A call to the results service, with the ids of this job added.
     pub fn results<'a>(&self, github: &'a Github, method: &str, extra: Value) -> Draft<'a> {
-        let base = self.message["resources"]["endpoints"][0]["data"]["ResultsServiceUrl"].as_str().unwrap();
+        let base = self.results_url();
         let mut body = extra;
         body["workflow_run_backend_id"] = json!(self.plan);
         body["workflow_job_run_backend_id"] = json!(self.job);
