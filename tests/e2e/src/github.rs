@@ -94,6 +94,22 @@ pub struct Agent {
     pub fate: String,
     /// Whether it has a session.
     pub online: bool,
+    /// The REST id of its unfinished job.
+    pub job: Option<u64>,
+}
+
+/// A session, by which a runner record listens.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Session {
+    /// Its id.
+    pub session_id: String,
+    /// The record's name.
+    pub agent: String,
+    /// Who opened it: the controller's pod.
+    pub owner: String,
+    /// Polls that are held right now.
+    pub parked: u32,
 }
 
 /// Something that the protocol does not allow.
@@ -108,6 +124,8 @@ pub struct Violation {
 /// A request that it has had.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Asked {
+    /// Its path.
+    pub path: String,
     /// The endpoint's id in the protocol's index, such as `X2`.
     pub endpoint: Option<String>,
     /// The runner whose token it carried.
@@ -189,6 +207,16 @@ impl GitHub {
         Ok(state.agents.into_iter().filter(|it| it.name.starts_with(prefix)).collect())
     }
 
+    /// The sessions of runner records whose names begin like this.
+    pub async fn sessions(&self, prefix: &str) -> Result<Vec<Session>> {
+        #[derive(Deserialize)]
+        struct State {
+            sessions: Vec<Session>,
+        }
+        let state: State = self.decode(Method::GET, "state", String::new()).await?;
+        Ok(state.sessions.into_iter().filter(|it| it.agent.starts_with(prefix)).collect())
+    }
+
     /// What it was asked, all in all.
     pub async fn asked(&self) -> Result<Vec<Asked>> {
         #[derive(Deserialize)]
@@ -212,6 +240,33 @@ impl GitHub {
     /// Turns levers, such as `{"lever": "fail", "endpoint": "X2", "status": 404}`.
     pub async fn pull(&self, levers: Value) -> Result<()> {
         self.call(Method::POST, "faults", levers.to_string()).await.map(drop)
+    }
+
+    /// The uids of the pods in which the jobs of a run's latest attempt were begun, as those who began them say.
+    pub async fn ledger(&self, run: &Run) -> Result<Vec<String>> {
+        #[derive(Deserialize)]
+        struct Ledger {
+            entries: Vec<Begun>,
+        }
+        #[derive(Deserialize)]
+        #[serde(rename_all = "camelCase")]
+        struct Begun {
+            job_id: String,
+            pod_uid: String,
+        }
+        let ledger: Ledger = self.decode(Method::GET, "ledger", String::new()).await?;
+        let is_of_run = |it: &Begun| run.jobs.iter().any(|job| job.job_id == it.job_id);
+        Ok(ledger.entries.into_iter().filter(is_of_run).map(|it| it.pod_uid).collect())
+    }
+
+    /// Whether no fault that mentions this word, such as a runner's name, still waits for its request.
+    pub async fn has_struck(&self, word: &str) -> Result<bool> {
+        #[derive(Deserialize)]
+        struct Faults {
+            faults: Vec<Value>,
+        }
+        let left: Faults = self.decode(Method::GET, "faults", String::new()).await?;
+        Ok(!left.faults.iter().any(|it| it.to_string().contains(word)))
     }
 
     async fn decode<T: DeserializeOwned>(&self, method: Method, path: &str, body: String) -> Result<T> {

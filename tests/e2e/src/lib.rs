@@ -10,6 +10,7 @@ pub mod forward;
 pub mod github;
 pub mod grants;
 pub mod hand;
+pub mod kept;
 pub mod logs;
 pub mod namespace;
 pub mod report;

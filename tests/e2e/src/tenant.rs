@@ -9,7 +9,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::api::{ListParams, Patch, PatchParams, PostParams};
 use serde_json::{Value, json};
 
-use crate::github::{self, App, GitHub, Run};
+use crate::github::{self, App, Asked, GitHub, Run};
 use crate::{Namespace, tools, wait};
 
 /// For a controller's pod to start, register at GitHub and listen.
@@ -155,6 +155,15 @@ impl Tenant {
         self.github.start(&workflow.to_string()).await
     }
 
+    /// What GitHub was asked for by this tenant's controller at paths that have this word, such as `access_tokens`.
+    pub async fn asked(&self, word: &str) -> Result<Vec<Asked>> {
+        let installation = format!("/{}/", self.app.installation_id);
+        let owner = format!("/{}/", self.account);
+        let is_ours = |it: &Asked| it.path.contains(&installation) || it.path.contains(&owner);
+        let all = self.github.asked().await?;
+        Ok(all.into_iter().filter(|it| is_ours(it) && it.path.contains(word)).collect())
+    }
+
     /// Waits for a run's end.
     pub async fn completed(&self, run: u64) -> Result<Run> {
         self.github.completed(run, JOB).await
@@ -245,6 +254,11 @@ impl Tenant {
 /// Whether a condition has a status.
 pub fn has(conditions: &[Condition], type_: &str, status: &str) -> bool {
     conditions.iter().any(|it| it.type_ == type_ && it.status == status)
+}
+
+/// Whether a condition has a status for that reason.
+pub fn is(conditions: &[Condition], type_: &str, status: &str, reason: &str) -> bool {
+    conditions.iter().any(|it| it.type_ == type_ && it.status == status && it.reason == reason)
 }
 
 /// The condition of that type.

@@ -8,7 +8,7 @@ use anyhow::{Context as _, Result, anyhow};
 use jiff::Timestamp;
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
-use kube::api::{Patch, PatchParams};
+use kube::api::{ApiResource, Patch, PatchParams};
 use kube::runtime::conditions::is_crd_established;
 use kube::runtime::wait::await_condition;
 use kube::{Api, Client};
@@ -17,7 +17,7 @@ use tokio::sync::OnceCell;
 use crate::environment::{Environment, Need};
 use crate::github::{self, GitHub};
 use crate::hand::Hand;
-use crate::{logs, tools, wait};
+use crate::{kept, logs, tools, wait};
 
 /// Where the manager runs.
 pub const SYSTEM: &str = "actions-gateway-system";
@@ -42,6 +42,7 @@ pub struct World {
     pub logs: PathBuf,
     /// Where the objects of a test are kept, by namespace.
     pub objects: PathBuf,
+    kinds: OnceCell<Vec<ApiResource>>,
     definitions: OnceCell<()>,
     product: OnceCell<()>,
     github: OnceCell<GitHub>,
@@ -61,7 +62,7 @@ impl World {
         let logs = empty_folder(scratch.join("e2e-logs"))?;
         let objects = empty_folder(scratch.join("e2e-objects"))?;
         let (definitions, product, github) = (OnceCell::new(), OnceCell::new(), OnceCell::new());
-        let hand = OnceCell::new();
+        let (kinds, hand) = (OnceCell::new(), OnceCell::new());
         let (run, started) = (uuid::Uuid::new_v4().to_string(), Timestamp::now());
         Ok(Arc::new(Self {
             environment,
@@ -70,11 +71,19 @@ impl World {
             started,
             logs,
             objects,
+            kinds,
             definitions,
             product,
             github,
             hand,
         }))
+    }
+
+    /// Every kind that may be kept of a namespace.
+    pub async fn kinds(&self) -> Result<&[ApiResource]> {
+        // The CRDs' kinds are among them.
+        self.definitions().await?;
+        self.kinds.get_or_try_init(|| kept::kinds(&self.client)).await.map(Vec::as_slice)
     }
 
     /// The CRDs, installed by the chart where its images are there, else by themselves.

@@ -7,6 +7,7 @@ mod grants;
 mod jobs;
 mod kinds;
 mod manager;
+mod odd;
 mod telemetry;
 
 use std::path::PathBuf;
@@ -21,7 +22,7 @@ macro_rules! tests {
 }
 
 fn main() -> ExitCode {
-    let with_images = [manager(), jobs(), fences(), telemetry()].into_iter().flatten().map(needs_images);
+    let with_images = [odd(), manager(), jobs(), fences(), telemetry()].into_iter().flatten().map(needs_images);
     let suite = Suite {
         side_by_side: kinds().into_iter().chain(with_images).collect(),
         alone: alone().into_iter().map(needs_images).collect(),
@@ -106,9 +107,28 @@ fn telemetry() -> Vec<Test> {
     }
 }
 
+fn odd() -> Vec<Test> {
+    use odd::{credentials, messages, outage, payloads, registration, teardown};
+    tests! {
+        "an App key that is none is named, and a good one mends it" => credentials::a_key_that_is_none_is_named,
+        "another App's key is refused, and the right one mends it" => credentials::the_key_of_another_app_is_refused,
+        "GitHub that is down at the start is waited for" => outage::github_is_down_at_the_start,
+        "labels that GitHub refuses are said, and mended by others" => registration::labels_that_github_refuses_are_said,
+        "a truncated answer to a poll is asked for again" => messages::a_truncated_answer_is_asked_for_again,
+        "a message that makes no sense is dropped and counted" => messages::a_body_that_makes_no_sense_is_dropped,
+        "a lock that is lost stops the worker and names why" => messages::a_lost_lock_stops_the_worker,
+        "a job message of 900 KiB runs" => payloads::a_large_one_runs,
+        "a job message that no Secret holds ends its job" => payloads::one_that_no_secret_holds_ends_its_job,
+        "a gateway without its controller is taken down all the same" => teardown::a_gateway_without_its_controller_is_taken_down,
+    }
+}
+
 /// What others would notice.
 fn alone() -> Vec<Test> {
-    tests! {}
+    let faults = tests! {
+        "a job runs on while the API server is restarted" => odd::outage::the_api_server_is_restarted_while_a_job_runs,
+    };
+    faults.into_iter().map(|it| it.needing(Need::ControlPlaneFault)).collect()
 }
 
 /// Judged when all others are over.

@@ -1,0 +1,58 @@
+//! Credentials that buy no tokens.
+
+use anyhow::{Result, ensure};
+use e2e::tenant::APP_SECRET;
+use e2e::{Namespace, Tenant};
+use k8s_openapi::api::core::v1::Secret;
+use kube::api::{Patch, PatchParams};
+use serde_json::json;
+
+use super::{gateway_says, goes_on, group_says, measured, tries_again_with_patience};
+
+/// Gives the App's Secret another private key.
+async fn hand_over_key(tenant: &Tenant, key: &str) -> Result<()> {
+    let patch = Patch::Merge(json!({"stringData": {"privateKey": key}}));
+    tenant.namespace.api::<Secret>().patch(APP_SECRET, &PatchParams::default(), &patch).await?;
+    Ok(())
+}
+
+pub async fn a_key_that_is_none_is_named(namespace: Namespace) -> Result<()> {
+    let tenant = Tenant::new(namespace).await?;
+    tenant.hand_over_credentials().await?;
+    // A key that lost a line on its way: it is no key, and must be told nobody all the same.
+    let broken: Vec<&str> = tenant.app.private_key.lines().filter(|it| !it.contains("BEGIN")).collect();
+    hand_over_key(&tenant, &broken.join("\n")).await?;
+    tenant.apply_gateway(tenant.gateway(json!({}))).await?;
+
+    let message = gateway_says(&tenant, "CredentialUnavailable", "True", "SecretMalformed").await?;
+    ensure!(message.contains(APP_SECRET) && message.contains("privateKey"), "{message:?} names no key");
+    gateway_says(&tenant, "Ready", "False", "SecretMalformed").await?;
+    group_says(&tenant, "Ready", "False", "TokenUnavailable").await?;
+    let asked = tenant.asked("access_tokens").await?;
+    ensure!(asked.is_empty(), "GitHub was asked with a key that is none: {asked:#?}");
+    let failures = || measured(&tenant, "actions_gateway_token_refresh_errors_total");
+    tries_again_with_patience(&tenant, failures).await?;
+
+    hand_over_key(&tenant, &tenant.app.private_key).await?;
+    gateway_says(&tenant, "CredentialUnavailable", "False", "SecretFound").await?;
+    goes_on(&tenant).await
+}
+
+pub async fn the_key_of_another_app_is_refused(namespace: Namespace) -> Result<()> {
+    let tenant = Tenant::new(namespace).await?;
+    tenant.hand_over_credentials().await?;
+    let other = tenant.github.create_app(&format!("{}-other", tenant.account)).await?;
+    hand_over_key(&tenant, &other.private_key).await?;
+    tenant.apply_gateway(tenant.gateway(json!({}))).await?;
+
+    let message = gateway_says(&tenant, "CredentialUnavailable", "True", "TokenRefused").await?;
+    ensure!(message.contains("401"), "{message:?} does not give GitHub's answer");
+    gateway_says(&tenant, "Ready", "False", "TokenRefused").await?;
+    group_says(&tenant, "Ready", "False", "TokenUnavailable").await?;
+    let asked = || async { Ok(tenant.asked("access_tokens").await?.len()) };
+    tries_again_with_patience(&tenant, asked).await?;
+
+    hand_over_key(&tenant, &tenant.app.private_key).await?;
+    gateway_says(&tenant, "CredentialUnavailable", "False", "SecretFound").await?;
+    goes_on(&tenant).await
+}

@@ -1,0 +1,55 @@
+//! The end of a gateway whose controller is gone already.
+
+use anyhow::{Context as _, Result, ensure};
+use api::{ActionsGateway, RunnerGroup, RunnerJob, labels, names};
+use e2e::tenant::{GATE, GATEWAY, REACTION};
+use e2e::{Namespace, Tenant, wait};
+use k8s_openapi::api::apps::v1::Deployment;
+use k8s_openapi::api::core::v1::Pod;
+use kube::ResourceExt as _;
+use kube::api::{DeleteParams, ListParams, Patch, PatchParams};
+use serde_json::json;
+
+pub async fn a_gateway_without_its_controller_is_taken_down(namespace: Namespace) -> Result<()> {
+    let tenant = Tenant::listening(namespace, json!({})).await?;
+    let run = tenant.start_script(GATE).await?;
+    let worker = tenant.running_pod(run).await?;
+    let controller = tenant.controller().await?.name_any();
+    let pods = tenant.namespace.api::<Pod>();
+    // The controller's pod stays on the books, so that the manager sees the worker before the garbage collector does.
+    let held = |finalizers| Patch::Merge(json!({"metadata": {"finalizers": finalizers}}));
+    pods.patch(&controller, &PatchParams::default(), &held(json!(["e2e.test/hold"]))).await?;
+
+    let params = DeleteParams::default();
+    tenant.namespace.api::<ActionsGateway>().delete(GATEWAY, &params).await?;
+    tenant.namespace.api::<Deployment>().delete(names::CONTROLLER, &params).await?;
+    let marked = wait::until(&pods, &worker, "deleted by the manager", REACTION, |it| {
+        it.metadata.deletion_timestamp.is_some()
+    })
+    .await?;
+    let why = marked.annotations().get(labels::DELETION_REASON);
+    ensure!(why.is_some_and(|it| it == "gateway_deleted"), "the worker was deleted for {why:?}");
+    pods.patch(&controller, &PatchParams::default(), &held(json!(null))).await?;
+
+    tenant.wait_until_gone(GATEWAY).await?;
+    wait::until_gone(&pods, &worker, REACTION).await?;
+    wait::until_gone(&tenant.namespace.api::<RunnerGroup>(), &tenant.group, REACTION).await?;
+    let jobs = tenant.namespace.api::<RunnerJob>();
+    wait::eventually("no RunnerJob is left", REACTION, || async {
+        let left = jobs.list(&ListParams::default()).await?.items;
+        ensure!(left.is_empty(), "{left:#?}");
+        Ok(())
+    })
+    .await?;
+    says_what_is_left_at_github(&tenant).await
+}
+
+/// Nobody is left who could unregister the runners: a person is told.
+async fn says_what_is_left_at_github(tenant: &Tenant) -> Result<()> {
+    let prefix = format!("{}-", tenant.group);
+    let agents = tenant.github.agents(&prefix).await?;
+    ensure!(agents.iter().any(|it| it.fate == "alive"), "no runner is left: {agents:#?}");
+    let events = tenant.events(GATEWAY).await?;
+    let note = events.into_iter().find(|it| it.reason.as_deref() == Some("TeardownIncomplete"));
+    note.and_then(|it| it.message).context("no Event says what is left at GitHub").map(drop)
+}
