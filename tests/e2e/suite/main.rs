@@ -2,6 +2,7 @@
 
 mod access;
 mod admission;
+mod crashes;
 mod examples;
 mod grants;
 mod jobs;
@@ -22,9 +23,11 @@ macro_rules! tests {
 }
 
 fn main() -> ExitCode {
-    let with_images = [odd(), manager(), jobs(), fences(), telemetry()].into_iter().flatten().map(needs_images);
+    let with_images =
+        [odd(), manager(), jobs(), fences(), telemetry()].into_iter().flatten().map(needs_images);
+    let audited = crashes().into_iter().map(needs_images).map(|it| it.needing(Need::AuditLog));
     let suite = Suite {
-        side_by_side: kinds().into_iter().chain(with_images).collect(),
+        side_by_side: kinds().into_iter().chain(audited).chain(with_images).collect(),
         alone: alone().into_iter().map(needs_images).collect(),
         afterwards: afterwards().into_iter().map(needs_images).collect(),
     };
@@ -85,6 +88,32 @@ fn jobs() -> Vec<Test> {
         "a killed controller is followed by one that goes on" => recovery::a_killed_controller_is_followed_by_one_that_goes_on,
         "a controller told to end hands its job over" => recovery::a_controller_told_to_end_hands_its_job_over,
         "secrets stay out of logs, objects, Events and metrics" => secrets::stay_out_of_everything_that_is_kept,
+    }
+}
+
+fn crashes() -> Vec<Test> {
+    use crashes::{agents, jobs, leases};
+    tests! {
+        "C1: an offer without an intent comes again" => jobs::c1_an_offer_without_an_intent_comes_again,
+        "C2: an intent without a claim is claimed" => jobs::c2_an_intent_without_a_claim_is_claimed,
+        "C3a: a claim whose answer was lost is asked for again" => jobs::c3a_a_claim_is_asked_for_again,
+        "C3b: a claim that is lost is said within thirty seconds" => jobs::c3b_a_lost_claim_is_said,
+        "C3c: what was never ours is forgotten" => jobs::c3c_what_was_never_ours_is_forgotten,
+        "C4: a stored payload gets its pod" => jobs::c4_a_stored_payload_gets_its_pod,
+        "C5: a pod whose making was not answered is adopted" => jobs::c5_a_pod_whose_making_was_not_answered_is_adopted,
+        "C6: a pod that no status names is adopted" => jobs::c6_a_pod_that_no_status_names_is_adopted,
+        "C7: a running job goes on" => jobs::c7_a_running_job_goes_on,
+        "C8: a job that ended unseen has its result" => jobs::c8_a_job_that_ended_unseen_has_its_result,
+        "C9: a complete job loses its payload" => jobs::c9_a_complete_job_loses_its_payload,
+        "C10: a consumed agent is replaced" => jobs::c10_a_consumed_agent_is_replaced,
+        "C11: a finished pod is let go" => jobs::c11_a_finished_pod_is_let_go,
+        "C12: a pod that vanished is said" => jobs::c12_a_pod_that_vanished_is_said,
+        "A4: a name that an unknown registration holds is freed" => agents::a4_a_name_that_is_taken_is_freed,
+        "A5: a session that a dead controller left is replaced" => agents::a5_a_session_that_was_left_is_replaced,
+        "a second controller writes nothing and opens no session" => leases::a_second_controller_keeps_still,
+        "a controller told to end gives its Lease to the next" => leases::a_lease_given_back_is_taken_at_once,
+        "a controller that is gone is followed when its Lease runs out" => leases::a_lease_that_runs_out_is_taken,
+        "a controller that cannot renew its Lease stops writing" => leases::who_cannot_renew_stops_writing,
     }
 }
 

@@ -1,0 +1,303 @@
+//! One row of the crash table: the point, what happens while nobody looks, and what must come of the job.
+
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, bail, ensure};
+use api::runner_job::{JobResult, RunnerJobStatus};
+use api::{RunnerJob, labels};
+use e2e::audit::Entry;
+use e2e::github::Run;
+use e2e::hand::Signal;
+use e2e::roadblock::{Roadblock, Write};
+use e2e::tenant::{GATE, REACTION, condition, is_complete};
+use e2e::{Namespace, wait};
+use k8s_openapi::api::core::v1::Pod;
+use kube::ResourceExt as _;
+use kube::api::{DeleteParams, ListParams, Patch, PatchParams};
+use serde_json::json;
+
+use super::scene::Scene;
+
+/// GitHub's view of a claim of which the answer was lost is told to the user within this time.
+const TOLD: Duration = Duration::from_secs(30);
+
+/// Where the controller stands when it is killed.
+#[derive(Clone, Copy, Debug)]
+pub enum Point {
+    /// The API server refuses this write: everything before it is done.
+    Refused(Write),
+    /// The API server has this write and has not answered.
+    Sent(Write),
+    /// GitHub has the claim and does not answer: it has granted it, or not.
+    Claiming { granted: bool },
+    /// The job runs in its pod, and the controller has written all that it writes of that.
+    Running,
+}
+
+/// What happens while the controller stands still.
+#[derive(Clone, Copy, Debug)]
+pub enum Meanwhile {
+    Nothing,
+    /// What was sent is carried out.
+    ThePodAppears,
+    TheJobEnds,
+    /// By hand, finalizer and all.
+    ThePodIsDeleted,
+    /// By a person at GitHub, before anybody has claimed its job.
+    TheRunIsCancelled,
+    /// GitHub takes a repeated claim for the first one.
+    ARepeatedClaimIsGranted,
+}
+
+/// What comes of the job.
+#[derive(Clone, Copy, Debug)]
+pub enum ComesTo {
+    /// It runs once, and succeeds.
+    Success,
+    /// It was ours and its payload is lost: it never ran, and that is said.
+    ClaimLost,
+    /// It was never ours.
+    NotOurs,
+    /// It ran once, and nobody knows how it ended.
+    Vanished,
+}
+
+/// A row.
+#[derive(Clone, Copy, Debug)]
+pub struct Row {
+    pub point: Point,
+    pub meanwhile: Meanwhile,
+    pub comes_to: ComesTo,
+    /// The job's only step.
+    pub script: &'static str,
+}
+
+/// A job that does nothing, in a run that nobody disturbs.
+pub const SUCCESS: Row =
+    Row { point: Point::Running, meanwhile: Meanwhile::Nothing, comes_to: ComesTo::Success, script: "true" };
+
+impl Row {
+    /// Brings a controller to the point, kills it there, and judges its successor.
+    pub async fn prove(self, namespace: Namespace) -> Result<()> {
+        let scene = Scene::listening(namespace).await?;
+        let controller = scene.tenant.controller().await?;
+        let mut roadblock = self.prepare(&scene).await?;
+        let run = scene.tenant.start_script(self.script).await?;
+        let worker = self.reach(&scene, run, roadblock.as_mut()).await?;
+
+        scene.signal(&controller, Signal::Stop).await?;
+        if let Point::Sent(_) = self.point {
+            ensure!(scene.tenant.workers().await?.is_empty(), "it was answered already");
+        }
+        if let Some(roadblock) = roadblock {
+            roadblock.lift().await?;
+        }
+        self.meanwhile(&scene, run, worker.as_deref()).await?;
+        scene.kill(&controller).await?;
+
+        if self.script == GATE && matches!(self.meanwhile, Meanwhile::Nothing) {
+            let worker = scene.tenant.running_pod(run).await?;
+            scene.tenant.open_gate(&worker).await?;
+        }
+        match self.comes_to {
+            ComesTo::Success => ran_once(&scene, run).await?,
+            ComesTo::ClaimLost => was_lost(&scene, run).await?,
+            ComesTo::NotOurs => was_not_ours(&scene, run).await?,
+            ComesTo::Vanished => vanished(&scene, run).await?,
+        }
+        scene.is_well(&controller).await
+    }
+
+    async fn prepare(self, scene: &Scene) -> Result<Option<Roadblock>> {
+        let namespace = &scene.tenant.namespace;
+        match self.point {
+            Point::Refused(write) => Roadblock::refuse(namespace, write).await.map(Some),
+            Point::Sent(write) => Roadblock::hold(namespace, write, scene.hand()).await.map(Some),
+            Point::Claiming { granted } => {
+                let agent = listener(scene).await?;
+                let withheld = json!({
+                    "lever": "fail", "endpoint": "X1", "agent": agent, "effect": "withhold", "afterCommit": granted,
+                });
+                scene.tenant.github.pull(withheld).await?;
+                Ok(None)
+            }
+            Point::Running => Ok(None),
+        }
+    }
+
+    /// Waits until the controller is there; returns the worker's name if its job runs.
+    async fn reach(
+        self,
+        scene: &Scene,
+        run: u64,
+        roadblock: Option<&mut Roadblock>,
+    ) -> Result<Option<String>> {
+        let github = &scene.tenant.github;
+        match self.point {
+            Point::Refused(write) => {
+                wait::eventually("the write is refused", REACTION, || async {
+                    let refused = scene.asked(|it| it.code == 500 && is(write, it))?;
+                    ensure!(!refused.is_empty(), "{write:?} was not tried");
+                    Ok(())
+                })
+                .await?;
+            }
+            Point::Sent(_) => roadblock.context("there is one")?.caught(REACTION).await?,
+            Point::Claiming { granted: true } => {
+                let claimed = |it: &Run| it.jobs.iter().all(|it| it.acquired_at.is_some());
+                github.until(run, "the job is claimed", REACTION, claimed).await?;
+            }
+            Point::Claiming { granted: false } => {
+                let agent = listener(scene).await?;
+                wait::eventually("the claim is sent", REACTION, || async {
+                    ensure!(github.has_struck(&agent).await?);
+                    Ok(())
+                })
+                .await?;
+            }
+            Point::Running => return scene.tenant.running_pod(run).await.map(Some),
+        }
+        Ok(None)
+    }
+
+    async fn meanwhile(self, scene: &Scene, run: u64, worker: Option<&str>) -> Result<()> {
+        let tenant = &scene.tenant;
+        let pods = tenant.namespace.api::<Pod>();
+        match self.meanwhile {
+            Meanwhile::Nothing => Ok(()),
+            Meanwhile::ThePodAppears => {
+                wait::eventually("the pod is there", REACTION, || async {
+                    ensure!(tenant.workers().await?.len() == 1);
+                    Ok(())
+                })
+                .await
+            }
+            Meanwhile::TheJobEnds => {
+                let worker = worker.context("the job runs")?;
+                tenant.open_gate(worker).await?;
+                tenant.completed(run).await?;
+                let is_over =
+                    |it: &Pod| it.status.as_ref().and_then(|it| it.phase.as_deref()) == Some("Succeeded");
+                wait::until(&pods, worker, "over", REACTION, is_over).await.map(drop)
+            }
+            Meanwhile::ThePodIsDeleted => {
+                let worker = worker.context("the job runs")?;
+                pods.delete(worker, &DeleteParams::default()).await?;
+                let no_finalizers = Patch::Merge(json!({"metadata": {"finalizers": null}}));
+                pods.patch(worker, &PatchParams::default(), &no_finalizers).await?;
+                wait::until_gone(&pods, worker, REACTION).await
+            }
+            Meanwhile::TheRunIsCancelled => tenant.github.cancel(run).await,
+            Meanwhile::ARepeatedClaimIsGranted => {
+                let lever = json!({"lever": "repeated-acquire", "answer": "200", "account": tenant.account});
+                tenant.github.pull(lever).await
+            }
+        }
+    }
+}
+
+/// The name of the agent that waits for a job.
+async fn listener(scene: &Scene) -> Result<String> {
+    let agents = scene.tenant.github.agents(&scene.tenant.group).await?;
+    let alive: Vec<_> = agents.into_iter().filter(|it| it.fate == "alive" && it.online).collect();
+    let [agent] = alive.as_slice() else { bail!("one should listen: {alive:#?}") };
+    Ok(agent.name.clone())
+}
+
+/// Whether a request was such a write.
+fn is(write: Write, entry: &Entry) -> bool {
+    let verbs: &[&str] = match write.operation {
+        "CREATE" => &["create"],
+        "DELETE" => &["delete"],
+        _ => &["patch", "update"],
+    };
+    verbs.contains(&entry.verb.as_str()) && entry.group == write.group && entry.target() == write.resource
+}
+
+/// That a run's only job ran once, in one pod, and succeeded.
+pub async fn ran_once(scene: &Scene, run: u64) -> Result<()> {
+    let run = scene.tenant.completed(run).await?;
+    ensure!(run.conclusion.as_deref() == Some("success") && run.attempt == 1, "{run:#?}");
+    let job = scene.tenant.settled(run.run_id).await?;
+    let status = job.status.as_ref().context("a status")?;
+    ensure!(status.result == Some(JobResult::Succeeded), "{status:#?}");
+    let pod = status.pod.as_ref().context("the RunnerJob names its pod")?;
+    pods_created_are(scene, 1)?;
+    runs_are(scene, &run, &[&pod.uid]).await?;
+
+    let pods = scene.tenant.namespace.api::<Pod>();
+    let is_free = |it: &Pod| !it.finalizers().iter().any(|it| it == labels::FINALIZER_JOB);
+    let pod = wait::until(&pods, &pod.name, "let go", REACTION, is_free).await?;
+    ensure!(pod.metadata.deletion_timestamp.is_none(), "its time has not come: {pod:#?}");
+    Ok(())
+}
+
+async fn was_lost(scene: &Scene, run: u64) -> Result<()> {
+    let job = wait::eventually("the loss is said", TOLD, || async {
+        let job = only_runner_job(scene).await?;
+        ensure!(is_complete(&job), "{}", serde_yaml::to_string(&job)?);
+        let events = scene.tenant.events(&job.name_any()).await?;
+        let says = |reason: &str, type_: &str| {
+            events.iter().any(|it| it.reason.as_deref() == Some(reason) && it.type_.as_deref() == Some(type_))
+        };
+        ensure!(says("JobClaimLost", "Warning"), "{events:#?}");
+        Ok(job)
+    })
+    .await?;
+    let status = job.status.unwrap_or_default();
+    ensure!(status.failure_reason.as_deref() == Some("claim_lost"), "{status:#?}");
+    ensure!(condition(&status.conditions, "Acquired")?.reason == "ClaimLost", "{status:#?}");
+    never_ran(scene, run).await
+}
+
+async fn was_not_ours(scene: &Scene, run: u64) -> Result<()> {
+    wait::eventually("no RunnerJob is left", REACTION, || async {
+        let left = runner_jobs(scene).await?;
+        ensure!(left.is_empty(), "{}", serde_yaml::to_string(&left)?);
+        Ok(())
+    })
+    .await?;
+    never_ran(scene, run).await
+}
+
+async fn vanished(scene: &Scene, run: u64) -> Result<()> {
+    let job = scene.tenant.settled(run).await?;
+    let status: RunnerJobStatus = job.status.unwrap_or_default();
+    let reason = status.failure_reason.as_deref().unwrap_or_default();
+    ensure!(["pod_deleted", "node_lost"].contains(&reason), "{status:#?}");
+    pods_created_are(scene, 1)?;
+    let pod = status.pod.as_ref().context("the RunnerJob names its pod")?;
+    let run = scene.tenant.github.run(run).await?;
+    runs_are(scene, &run, &[&pod.uid]).await
+}
+
+async fn never_ran(scene: &Scene, run: u64) -> Result<()> {
+    pods_created_are(scene, 0)?;
+    let run = scene.tenant.github.run(run).await?;
+    ensure!(run.attempt == 1, "{run:#?}");
+    runs_are(scene, &run, &[]).await
+}
+
+/// How many pods the API server has made for the namespace's controllers.
+fn pods_created_are(scene: &Scene, count: usize) -> Result<()> {
+    let created = scene.asked(|it| it.verb == "create" && it.target() == "pods" && it.succeeded())?;
+    ensure!(created.len() == count, "{count} pods should have been created: {created:#?}");
+    Ok(())
+}
+
+/// In which pods the run's only job was begun, says whoever began it.
+async fn runs_are(scene: &Scene, run: &Run, pods: &[&str]) -> Result<()> {
+    let begun = scene.tenant.github.ledger(run).await?;
+    ensure!(begun == pods, "the job should have been begun in {pods:?}, and was in {begun:?}");
+    Ok(())
+}
+
+async fn runner_jobs(scene: &Scene) -> Result<Vec<RunnerJob>> {
+    Ok(scene.tenant.namespace.api::<RunnerJob>().list(&ListParams::default()).await?.items)
+}
+
+async fn only_runner_job(scene: &Scene) -> Result<RunnerJob> {
+    let jobs = runner_jobs(scene).await?;
+    let [job] = jobs.as_slice() else { bail!("{} RunnerJobs", jobs.len()) };
+    Ok(job.clone())
+}
