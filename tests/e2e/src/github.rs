@@ -112,6 +112,15 @@ pub struct Session {
     pub parked: u32,
 }
 
+/// Something that nobody but its owner may know.
+#[derive(Clone, Deserialize)]
+pub struct Secret {
+    /// What it is, such as `installation-token`.
+    pub kind: String,
+    /// Itself.
+    pub value: String,
+}
+
 /// Something that the protocol does not allow.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Violation {
@@ -225,6 +234,17 @@ impl GitHub {
         }
         let requests: Requests = self.decode(Method::GET, "requests", String::new()).await?;
         Ok(requests.requests)
+    }
+
+    /// Every secret that it has handed to an account or been given by it.
+    pub async fn secrets(&self, account: &str) -> Result<Vec<Secret>> {
+        #[derive(Deserialize)]
+        struct Secrets {
+            secrets: Vec<Secret>,
+        }
+        let path = format!("secrets?account={account}");
+        let all: Secrets = self.decode(Method::GET, &path, String::new()).await?;
+        Ok(all.secrets)
     }
 
     /// What was asked of it that the protocol does not allow.

@@ -5,6 +5,7 @@
 //! fails, its message carries what a person would look at first: pods, Events, our objects and the ends of all logs.
 
 pub mod audit;
+pub mod canaries;
 pub mod environment;
 pub mod forward;
 pub mod github;

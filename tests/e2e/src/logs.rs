@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::fs::{self, File};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use futures::StreamExt as _;
@@ -12,6 +13,11 @@ use k8s_openapi::api::core::v1::{ContainerStatus, Pod};
 use kube::api::LogParams;
 use kube::runtime::{WatchStreamExt as _, watcher};
 use kube::{Api, Client, ResourceExt as _};
+
+/// A log is given up after so many attempts: its pod is gone, most likely.
+const ATTEMPTS: usize = 5;
+/// Between two of them.
+const PAUSE: Duration = Duration::from_secs(1);
 
 /// Follows every container of a namespace, for as long as the suite runs.
 ///
@@ -23,7 +29,9 @@ pub fn follow(client: Client, namespace: String, folder: PathBuf) {
         let mut followed = HashSet::new();
         let pods = watcher(api.clone(), watcher::Config::default()).default_backoff().applied_objects();
         let mut pods = std::pin::pin!(pods);
-        while let Some(Ok(pod)) = pods.next().await {
+        while let Some(pod) = pods.next().await {
+            // An API server that is away for a moment is asked again.
+            let Ok(pod) = pod else { continue };
             for (container, started) in started_containers(&pod) {
                 let file = folder.join(format!("{}.{container}.{started}.log", pod.name_any()));
                 if followed.insert(file.clone()) {
@@ -51,9 +59,19 @@ fn started(status: &ContainerStatus) -> Option<String> {
 }
 
 /// What is cut off by the container's end stays as it is: a log that breaks off is the truth about a killed process.
-async fn copy(api: Api<Pod>, pod: String, container: String, file: PathBuf) -> Result<()> {
-    let params = LogParams { container: Some(container), follow: true, ..LogParams::default() };
-    let mut stream = api.log_stream(&pod, &params).await?;
+/// One that the API server cuts off is read again from its beginning.
+async fn copy(api: Api<Pod>, pod: String, container: String, file: PathBuf) {
+    for _ in 0..ATTEMPTS {
+        if copy_once(&api, &pod, &container, &file).await.is_ok() {
+            return;
+        }
+        tokio::time::sleep(PAUSE).await;
+    }
+}
+
+async fn copy_once(api: &Api<Pod>, pod: &str, container: &str, file: &Path) -> Result<()> {
+    let params = LogParams { container: Some(container.to_owned()), follow: true, ..LogParams::default() };
+    let mut stream = api.log_stream(pod, &params).await?;
     // Small writes to a local file: not worth a thread each.
     fs::create_dir_all(file.parent().context("a log stands in a folder")?)?;
     let mut file = File::create(file)?;
