@@ -45,8 +45,6 @@ pub enum Signal {
     Kill,
     /// Stand still: nothing of it runs once this has been done.
     Stop,
-    /// Please end.
-    Term,
 }
 
 impl Signal {
@@ -54,7 +52,6 @@ impl Signal {
         match self {
             Self::Kill => "KILL",
             Self::Stop => "STOP",
-            Self::Term => "TERM",
         }
     }
 }

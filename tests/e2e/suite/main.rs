@@ -94,6 +94,11 @@ fn jobs() -> Vec<Test> {
 fn crashes() -> Vec<Test> {
     use crashes::{agents, jobs, leases};
     tests! {
+        // Those that wait for a Lease to run out come first: the others run beside them.
+        "a controller that is gone is followed when its Lease runs out" => leases::a_lease_that_runs_out_is_taken,
+        "a controller that cannot renew its Lease stops writing" => leases::who_cannot_renew_stops_writing,
+        "a second controller writes nothing and opens no session" => leases::a_second_controller_keeps_still,
+        "a controller told to end gives its Lease to the next" => leases::a_lease_given_back_is_taken_at_once,
         "C1: an offer without an intent comes again" => jobs::c1_an_offer_without_an_intent_comes_again,
         "C2: an intent without a claim is claimed" => jobs::c2_an_intent_without_a_claim_is_claimed,
         "C3a: a claim whose answer was lost is asked for again" => jobs::c3a_a_claim_is_asked_for_again,
@@ -110,10 +115,6 @@ fn crashes() -> Vec<Test> {
         "C12: a pod that vanished is said" => jobs::c12_a_pod_that_vanished_is_said,
         "A4: a name that an unknown registration holds is freed" => agents::a4_a_name_that_is_taken_is_freed,
         "A5: a session that a dead controller left is replaced" => agents::a5_a_session_that_was_left_is_replaced,
-        "a second controller writes nothing and opens no session" => leases::a_second_controller_keeps_still,
-        "a controller told to end gives its Lease to the next" => leases::a_lease_given_back_is_taken_at_once,
-        "a controller that is gone is followed when its Lease runs out" => leases::a_lease_that_runs_out_is_taken,
-        "a controller that cannot renew its Lease stops writing" => leases::who_cannot_renew_stops_writing,
     }
 }
 
