@@ -18,7 +18,7 @@ use crate::secret::RunnerToken;
 use crate::url::join;
 
 /// Who opens a session.
-#[derive(Debug, Clone, Copy, Serialize)]
+#[derive(Debug, Clone, Copy)]
 pub struct Agent<'a> {
     /// The record; one session each.
     pub id: RunnerId,
@@ -26,6 +26,8 @@ pub struct Agent<'a> {
     pub name: &'a str,
     /// A real runner release at or above GitHub's minimum: the one that will execute the job.
     pub version: &'a str,
+    /// Operating system and release, as a person may read it. Its first word becomes the record's `os`.
+    pub os_description: &'a str,
 }
 
 /// An open session.
@@ -42,8 +44,21 @@ pub struct Session {
 struct SessionBody<'a> {
     session_id: &'static str,
     owner_name: &'a str,
-    agent: Agent<'a>,
+    agent: AgentBody<'a>,
     use_fips_encryption: bool,
+}
+
+/// What the official client writes of an agent. The last three say nothing; they are sent because it sends them.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct AgentBody<'a> {
+    id: RunnerId,
+    name: &'a str,
+    version: &'a str,
+    os_description: &'a str,
+    ephemeral: Option<bool>,
+    status: u8,
+    provisioning_state: Option<&'a str>,
 }
 
 any_case! {
@@ -71,10 +86,19 @@ pub fn create_session(
     owner: &str,
     agent: Agent<'_>,
 ) -> Result<Request, BuildError> {
+    let Agent { id, name, version, os_description } = agent;
     let body = SessionBody {
         session_id: "00000000-0000-0000-0000-000000000000",
         owner_name: owner,
-        agent,
+        agent: AgentBody {
+            id,
+            name,
+            version,
+            os_description,
+            ephemeral: None,
+            status: 0,
+            provisioning_state: None,
+        },
         use_fips_encryption: false,
     };
     Draft::new(Method::POST, join(broker, "session"), ACCEPT).bearer(token).json(JSON, &body).build()

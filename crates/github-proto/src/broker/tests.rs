@@ -1,62 +1,10 @@
 use proptest::prelude::*;
 use serde_json::json;
-use url::Url;
 
-use super::{
-    Agent, Architecture, BrokerErrorKind, Poll, PollQuery, RunnerStatus, acknowledge, create_session,
-    decode_acknowledgement, decode_poll, decode_session, decode_session_end, delete_session, poll,
-};
-use crate::fixture::{exchange, key, read, reply};
-use crate::id::{RequestId, RunnerId, SessionId};
+use super::{BrokerErrorKind, Poll, decode_acknowledgement, decode_poll, decode_session, decode_session_end};
+use crate::fixture::{key, read, reply};
 use crate::message::Message;
 use crate::rate_limit::RateLimit;
-use crate::secret::RunnerToken;
-
-fn broker() -> Url {
-    "https://broker.actions.test/".parse().unwrap()
-}
-
-fn token() -> RunnerToken {
-    RunnerToken::new("FAKE.RUNNER.TOKEN")
-}
-
-fn session_id() -> SessionId {
-    SessionId::parse("5e551011-0000-4000-8000-00000000fa4e").unwrap()
-}
-
-fn query(session: &SessionId) -> PollQuery<'_> {
-    PollQuery { session, status: RunnerStatus::Online, version: "2.335.1", architecture: Architecture::X64 }
-}
-
-#[test]
-fn a_session_is_opened_as_in_the_fixture() {
-    let exchange = exchange("b1");
-    let agent = Agent { id: RunnerId(31007), name: "gw-blue-0007", version: "2.335.1" };
-    exchange.asks_for(&create_session(&broker(), &token(), "gw-pod-0 (PID: 1)", agent).unwrap());
-    let session = decode_session(&exchange.reply, &key()).unwrap();
-    assert_eq!(session.id, session_id());
-    assert!(session.key.is_none());
-}
-
-#[test]
-fn a_poll_asks_as_in_the_fixture() {
-    exchange("b2_job").asks_for(&poll(&broker(), &token(), query(&session_id())).unwrap());
-}
-
-#[test]
-fn an_acknowledgement_is_sent_as_in_the_fixture() {
-    let exchange = exchange("b3");
-    let request = RequestId::parse("a1a1a1a1-0000-4000-8000-00000000fa4e").unwrap();
-    exchange.asks_for(&acknowledge(&broker(), &token(), query(&session_id()), &request).unwrap());
-    assert_eq!(decode_acknowledgement(&exchange.reply), Ok(()));
-}
-
-#[test]
-fn a_session_is_closed_as_in_the_fixture() {
-    let exchange = exchange("b4");
-    exchange.asks_for(&delete_session(&broker(), &token()).unwrap());
-    assert_eq!(decode_session_end(&exchange.reply), Ok(()));
-}
 
 #[test]
 fn a_session_that_is_not_there_is_closed() {
@@ -107,7 +55,7 @@ fn a_session_key_may_come_plain_or_not_at_all() {
 #[test]
 fn a_poll_without_a_message_is_nothing_or_hollow() {
     let polled = |status, body| decode_poll(&reply(status, &[], body), None).unwrap();
-    assert_eq!(decode_poll(&exchange("b2_nothing").reply, None).unwrap(), Poll::Nothing);
+    assert_eq!(polled(202, ""), Poll::Nothing);
     assert_eq!(polled(204, ""), Poll::Nothing);
     assert_eq!(polled(200, ""), Poll::Hollow);
     assert_eq!(polled(200, " \r\n"), Poll::Hollow);
@@ -152,13 +100,6 @@ fn without_a_known_kind_the_status_decides() {
     refused(502, "<html>", BrokerErrorKind::Transient);
     refused(200, r#"{"messageId":1,"#, BrokerErrorKind::Transient);
     refused(401, &said("SomethingNew"), BrokerErrorKind::Unauthorized);
-}
-
-#[test]
-fn the_refusals_of_the_fixtures() {
-    let conflict = decode_session(&exchange("b1_conflict").reply, &key()).unwrap_err();
-    assert_eq!((conflict.kind, conflict.message.as_str()), (BrokerErrorKind::Conflict, "session exists"));
-    refused(404, &read("broker_error.json"), BrokerErrorKind::RunnerNotFound);
 }
 
 proptest! {

@@ -3,13 +3,13 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::{JobMessage, JobMessageError};
-use crate::fixture::{read, recase};
+use crate::fixture::{job_message, recase};
 use crate::id::PlanId;
 use crate::reply::BodyError;
 use crate::run_service::Acquired;
 
 fn fixture() -> Value {
-    serde_json::from_str(&read("job_message.json")).unwrap()
+    serde_json::from_slice(&job_message()).unwrap()
 }
 
 fn decode(message: &Value) -> Result<JobMessage, JobMessageError> {
@@ -76,7 +76,7 @@ fn no_secret_shows() {
 #[test]
 fn the_header_names_the_plan_before_the_body() {
     let header = PlanId::parse("from-the-header").unwrap();
-    let acquired = Acquired { plan_id: Some(header.clone()), message: Bytes::from(read("job_message.json")) };
+    let acquired = Acquired { plan_id: Some(header.clone()), message: job_message() };
     assert_eq!(JobMessage::decode(&acquired).unwrap().plan_id, header);
     assert_eq!(
         changed(|it| it["plan"] = json!({})).unwrap_err(),
@@ -152,7 +152,7 @@ proptest! {
 
     #[test]
     fn no_cut_and_no_flip_makes_the_decoder_panic(cut in 0usize..4000, at in 0usize..4000, bit in 0u8..8) {
-        let mut bytes = read("job_message.json").into_bytes();
+        let mut bytes = job_message().to_vec();
         let length = bytes.len();
         bytes[at % length] ^= 1 << bit;
         bytes.truncate(1 + cut % length);

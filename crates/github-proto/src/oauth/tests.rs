@@ -7,8 +7,8 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 
-use super::{Credentials, OAuthErrorKind, assertion, decode, token_request};
-use crate::fixture::{exchange, key, reply};
+use super::{Credentials, OAuthErrorKind, assertion, decode};
+use crate::fixture::{key, reply};
 use crate::rate_limit::RateLimit;
 use crate::secret::Assertion;
 
@@ -60,15 +60,6 @@ fn fips_asks_for_the_other_signature() {
 }
 
 #[test]
-fn the_request_and_answer_of_the_fixture() {
-    let exchange = exchange("o1");
-    exchange.asks_for(&token_request(&credentials(false), &Assertion::new("FAKE.ASSERTION.JWT")).unwrap());
-    let grant = decode(&exchange.reply).unwrap();
-    assert_eq!(grant.token.expose(), "FAKE.RUNNER.TOKEN");
-    assert_eq!(grant.expires_in, Some(Duration::from_secs(3000)));
-}
-
-#[test]
 fn an_expiry_may_be_absent_zero_or_text() {
     let expires = |text: &str| {
         let body = format!(r#"{{"access_token":"t"{text}}}"#);
@@ -105,11 +96,4 @@ fn the_table_of_refusals() {
     refused(503, "", OAuthErrorKind::Transient);
     refused(200, r#"{"access_token":""}"#, OAuthErrorKind::Transient);
     refused(200, r#"{"access_tok"#, OAuthErrorKind::Transient);
-}
-
-#[test]
-fn a_consumed_record_of_the_fixture_is_not_registered() {
-    let error = decode(&exchange("o1_rejected").reply).unwrap_err();
-    assert_eq!(error.kind, OAuthErrorKind::NotRegistered);
-    assert_eq!(error.message, "synthetic: registration 0f0e0d0c was not found");
 }

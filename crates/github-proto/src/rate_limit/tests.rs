@@ -3,7 +3,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::RateLimit;
-use crate::fixture::{exchange, reply};
+use crate::fixture::{answer, reply};
 
 fn now() -> Timestamp {
     "2026-09-01T10:00:00Z".parse().unwrap()
@@ -55,6 +55,6 @@ fn a_wait_is_never_negative_and_never_long() {
 
 #[test]
 fn the_secondary_limit_of_the_fixture_lasts_a_minute() {
-    let limit = RateLimit::of(&exchange("secondary_limit").reply, "");
+    let limit = RateLimit::of(&answer("r5_secondary_limit"), "");
     assert_eq!(limit, Some(RateLimit::After(Duration::from_secs(60))));
 }

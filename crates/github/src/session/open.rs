@@ -11,6 +11,9 @@ use super::{Death, Event, PollError, Refusal, SessionConfig};
 use crate::auth::AuthError;
 use crate::client::{self, Deadline};
 
+/// Which release of Linux will run the job is the node's matter, and not known yet.
+const OS_DESCRIPTION: &str = "Linux";
+
 /// B1 did not open a session.
 enum OpenError {
     Send(client::Error),
@@ -63,7 +66,12 @@ impl Task {
         let token = token.clone();
         self.until_end(async move {
             let runner = &auth.jit().runner;
-            let agent = Agent { id: runner.id, name: &runner.name, version: &version };
+            let agent = Agent {
+                id: runner.id,
+                name: &runner.name,
+                version: &version,
+                os_description: OS_DESCRIPTION,
+            };
             let request = broker::create_session(&runner.broker, &token, &owner, agent)
                 .map_err(|error| OpenError::Send(client::Error::Build(error)))?;
             let reply =
