@@ -6,6 +6,7 @@ use json_patch::{
 use kube::{
     Api, Resource, ResourceExt,
     api::{Patch, PatchParams},
+    core::PartialObjectMeta,
 };
 use serde::de::DeserializeOwned;
 
@@ -82,14 +83,26 @@ where
         match written {
             Ok(_) => return Ok(true),
             Err(error) if is_stale(&error) && attempt < ATTEMPTS => {
-                let read = api.get_metadata(&name).await;
+                let read = look_again(api, &name).await;
                 let read = read.map_err(|source| Error::Read { name: name.clone(), source })?;
+                if read.meta().uid != object.meta().uid {
+                    return Err(Error::Patch { name, source: error }); // another object of that name
+                }
                 current = read.finalizers().to_vec();
                 attempt += 1;
             }
             Err(source) => return Err(Error::Patch { name, source }),
         }
     }
+}
+
+/// Reads the object by a patch that changes nothing, so that who may patch needs no further grant.
+async fn look_again<K>(api: &Api<K>, name: &str) -> Result<PartialObjectMeta<K>, kube::Error>
+where
+    K: Resource + Clone + DeserializeOwned + std::fmt::Debug,
+{
+    let nothing = Patch::Merge(serde_json::json!({}));
+    api.patch_metadata(name, &PatchParams::default(), &nothing).await
 }
 
 /// The `test` makes the write fail if the list is not what we have seen.

@@ -16,14 +16,15 @@ fn pod(finalizers: &[&str]) -> Pod {
     .unwrap()
 }
 
-/// Answers patches with what `patched` says, reads with these finalizers.
+/// Answers patches with what `patched` says, those that change nothing with these finalizers.
 fn api(
     patched: impl Fn(usize) -> u16 + Send + Sync + 'static,
     now: &'static [&'static str],
 ) -> (Api<Pod>, Calls) {
     let patches = Mutex::new(0);
     let (client, calls) = client(move |call: &Call| {
-        if call.method == Method::GET {
+        assert_eq!(call.method, Method::PATCH, "nothing else is granted everywhere");
+        if call.body == json!({}) {
             return Answer::Object(serde_json::to_value(pod(now)).unwrap());
         }
         let mut patches = patches.lock().unwrap();
@@ -37,7 +38,7 @@ fn api(
 }
 
 fn bodies(calls: &Calls) -> Vec<Value> {
-    calls.take().into_iter().filter(|it| it.method == Method::PATCH).map(|it| it.body).collect()
+    calls.take().into_iter().map(|it| it.body).filter(|it| *it != json!({})).collect()
 }
 
 #[tokio::test]
@@ -94,6 +95,15 @@ async fn a_list_that_changed_meanwhile_is_read_again() {
     assert!(remove(&api, &pod(&["other/one", OURS]), OURS).await.unwrap());
     let bodies = bodies(&calls);
     assert_eq!(bodies[1][1]["path"], "/metadata/finalizers/0");
+}
+
+#[tokio::test]
+async fn another_object_of_that_name_is_left_alone() {
+    let (api, calls) = api(|_| 422, &[OURS]);
+    let mut deleted = pod(&[OURS]);
+    deleted.metadata.uid = Some("of-the-deleted-one".into());
+    assert!(matches!(remove(&api, &deleted, OURS).await, Err(Error::Patch { .. })));
+    assert_eq!(bodies(&calls).len(), 1);
 }
 
 #[tokio::test]
