@@ -128,6 +128,8 @@ impl Cluster {
         command.env("KUBECONFIG", self.kubeconfig()?).env("E2E_PROVIDER", self.provider.as_str());
         let mut folders: Vec<_> = tools.iter().filter_map(|it| it.parent()).map(Path::to_owned).collect();
         if self.program.is_some() {
+            // With these two the suite can stop what the control plane is made of, and read who asked it for what.
+            command.env("E2E_CLUSTER", &self.name).env("E2E_AUDIT_LOG", self.state()?.join("logs/audit.log"));
             folders.push(self.state()?.join("bin"));
         }
         let path = std::env::var_os("PATH").unwrap_or_default();
@@ -235,7 +237,10 @@ fn sources(dir: &Path, files: &mut Vec<PathBuf>) -> Result<()> {
     for entry in fs::read_dir(dir).with_context(|| dir.display().to_string())? {
         let path = entry?.path();
         if path.is_dir() {
-            sources(&path, files)?;
+            // A module within is no part of this one.
+            if !path.join("go.mod").is_file() {
+                sources(&path, files)?;
+            }
         } else if !path.to_string_lossy().ends_with(".md") {
             files.push(path);
         }

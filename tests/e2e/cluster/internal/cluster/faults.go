@@ -7,6 +7,7 @@ import (
 	"github.com/actions-gateway/actions-gateway/tests/e2e/cluster/internal/controlplane"
 	"github.com/actions-gateway/actions-gateway/tests/e2e/cluster/internal/network"
 	"github.com/actions-gateway/actions-gateway/tests/e2e/cluster/internal/node"
+	"github.com/actions-gateway/actions-gateway/tests/e2e/cluster/internal/process"
 )
 
 // Node does to a node what the verb says.
@@ -56,10 +57,10 @@ func (c *Cluster) Fault(name, verb string) error {
 			}
 			return component.Start(c.Dir, topology)
 		}
-		signal, ok := map[string]syscall.Signal{
-			"kill": syscall.SIGKILL,
-			"stop": syscall.SIGSTOP,
-			"cont": syscall.SIGCONT,
+		act, ok := map[string]func() error{
+			"kill": func() error { return process.Kill(running) },
+			"stop": func() error { return running.Signal(syscall.SIGSTOP) },
+			"cont": func() error { return running.Signal(syscall.SIGCONT) },
 		}[verb]
 		if !ok {
 			return fmt.Errorf("no fault %q: want kill, stop, cont or start", verb)
@@ -67,7 +68,7 @@ func (c *Cluster) Fault(name, verb string) error {
 		if !running.Alive() {
 			return fmt.Errorf("%s is not running", name)
 		}
-		return running.Signal(signal)
+		return act()
 	})
 }
 
