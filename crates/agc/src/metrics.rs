@@ -1,6 +1,7 @@
 //! The controller's own series. Names, labels and buckets are the contract with dashboards and alerts: a test holds
 //! them against a frozen list.
 
+use github_proto::message::MessageError;
 use prometheus::{HistogramVec, IntCounterVec, IntGaugeVec, Registry};
 use runtime::metrics::{histogram_vec, int_counter_vec, int_gauge_vec};
 
@@ -8,6 +9,10 @@ use runtime::metrics::{histogram_vec, int_counter_vec, int_gauge_vec};
 const JOB_SECONDS: [f64; 12] = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0, 1024.0, 2048.0];
 /// The objectives stand at 15 s (p95) and 60 s (p99).
 const POD_SECONDS: [f64; 10] = [0.5, 1.0, 2.5, 5.0, 10.0, 15.0, 30.0, 60.0, 120.0, 300.0];
+
+/// Why a message was dropped: no body of its type, or encrypted with another key.
+const BAD_BODY: &str = "body";
+const BAD_CIPHER: &str = "decrypt";
 
 /// What the controller counts.
 #[derive(Debug, Clone)]
@@ -25,6 +30,7 @@ pub struct Metrics {
     pub(crate) eviction_retries_exhausted: IntCounterVec,
     pub(crate) pods_reaped: IntCounterVec,
     pub(crate) poll_errors: IntCounterVec,
+    pub(crate) bad_messages: IntCounterVec,
     pub(crate) agent_recycles: IntCounterVec,
     pub(crate) agent_recycle_errors: IntCounterVec,
     pub(crate) admission_decisions: IntCounterVec,
@@ -111,6 +117,11 @@ impl Metrics {
                 "Failed polls: rate_limited, timeout, other. Empty polls and expired sessions are normal.",
                 &["namespace", "reason"],
             )?,
+            bad_messages: counter(
+                "bad_messages_total",
+                "Messages of the broker that were dropped because they could not be read: body, decrypt.",
+                &["namespace", "runner_group", "reason"],
+            )?,
             agent_recycles: counter(
                 "agent_recycles_total",
                 "Single-use agents registered anew: post_job, stale_session, startup, reconcile_repair.",
@@ -164,6 +175,18 @@ impl Metrics {
         ] {
             series.with_label_values(&[namespace, group]);
         }
+        for reason in [BAD_BODY, BAD_CIPHER] {
+            self.bad_messages.with_label_values(&[namespace, group, reason]);
+        }
+    }
+
+    /// Counts a message that was dropped.
+    pub(crate) fn bad_message(&self, namespace: &str, group: &str, error: &MessageError) {
+        let reason = match error {
+            MessageError::Body(_) => BAD_BODY,
+            MessageError::Decrypt => BAD_CIPHER,
+        };
+        self.bad_messages.with_label_values(&[namespace, group, reason]).inc();
     }
 
     /// Takes the series of a deleted group away: a gauge at zero would alert for ever.

@@ -85,7 +85,8 @@ pub enum Event {
     EmptyPoll,
     /// Something failed, and will be tried again.
     PollError(PollError),
-    /// A message of a type we handle made no sense, and was dropped.
+    /// A message of a type we handle made no sense, and was dropped, unacknowledged. More of them in a row slow the
+    /// polls down.
     BadMessage(MessageError),
     /// GitHub does not want this session.
     Refused(Refusal),

@@ -25,6 +25,9 @@ pub struct Timers {
     pub hollow_limit: u32,
     /// After a failed poll or session.
     pub poll_backoff: Tiers,
+    /// After a second message in a row that cannot be read: this long, doubling up to the second. GitHub repeats a
+    /// message about once a second, and an offer lives two minutes.
+    pub bad_message: Range,
     /// On top of a rate limit's own wait, so that sessions do not come back together.
     pub rate_limit_jitter: Range,
     /// When the token service calls our clock wrong.
@@ -73,6 +76,7 @@ impl Default for Timers {
                 patience: 5,
                 second: (seconds(30), seconds(60)),
             },
+            bad_message: (seconds(1), seconds(30)),
             rate_limit_jitter: (Duration::ZERO, seconds(2)),
             clock_skew: seconds(30),
             propagation: (Duration::from_millis(1500), Duration::from_millis(2500)),
@@ -110,6 +114,7 @@ impl Timers {
                 patience: self.poll_backoff.patience,
                 second: range(self.poll_backoff.second),
             },
+            bad_message: range(self.bad_message),
             rate_limit_jitter: range(self.rate_limit_jitter),
             clock_skew: time(self.clock_skew),
             propagation: range(self.propagation),

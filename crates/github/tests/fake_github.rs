@@ -364,7 +364,7 @@ async fn a_black_holed_poll_does_not_cost_the_session() {
 async fn a_claim_whose_answer_was_lost_can_be_made_again() {
     for (answer, ours) in [(Repeat::Same, true), (Repeat::Conflict, false)] {
         let rig = Rig::start().await;
-        rig.pull(Lever::RepeatedAcquire { answer });
+        rig.pull(Lever::RepeatedAcquire { answer, account: None });
         let auth = rig.auth("gw-1").await;
         let mut session = rig.session(&auth);
         rig.start_run();
@@ -436,6 +436,7 @@ async fn a_rate_limit_is_no_reason_to_mint_a_token() {
     let form = fakegithub::RateForm::Primary403;
     rig.pull(Lever::RateLimit {
         endpoint: "R4".into(),
+        account: None,
         form,
         count: 1,
         retry_after: None,

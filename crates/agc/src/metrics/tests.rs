@@ -21,6 +21,7 @@ worker_pods_reaped_total COUNTER namespace,runner_group,reason
 const OURS: &str = "
 abandoned_run_force_cancels_total COUNTER namespace,runner_group,outcome
 admission_decisions_total COUNTER namespace,runner_group,verdict
+bad_messages_total COUNTER namespace,runner_group,reason
 busy_sessions GAUGE namespace,runner_group
 job_failures_total COUNTER namespace,runner_group,reason,class
 jobs_finished_total COUNTER namespace,runner_group,result
@@ -47,6 +48,7 @@ fn all(metrics: &Metrics) -> Vec<String> {
         eviction_retries_exhausted,
         pods_reaped,
         poll_errors,
+        bad_messages,
         agent_recycles,
         agent_recycle_errors,
         admission_decisions,
@@ -66,6 +68,7 @@ fn all(metrics: &Metrics) -> Vec<String> {
         eviction_retries_exhausted,
         pods_reaped,
         poll_errors,
+        bad_messages,
         agent_recycles,
         agent_recycle_errors,
         admission_decisions,

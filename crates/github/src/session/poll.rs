@@ -108,10 +108,14 @@ impl Task {
             }
             Poll::Hollow | Poll::Nothing => {
                 row.hollow = 0;
+                self.bad_messages.reset();
                 self.emit(Event::EmptyPoll).await
             }
             Poll::Message(message) => {
                 row.hollow = 0;
+                if !matches!(message, Message::Malformed { .. }) {
+                    self.bad_messages.reset();
+                }
                 self.hand_on(message, session, token).await
             }
         }
@@ -140,7 +144,10 @@ impl Task {
             }
             Message::Malformed { message_type, error } => {
                 tracing::warn!(message_type, %error, "a message was dropped");
-                self.emit(Event::BadMessage(error)).await
+                self.emit(Event::BadMessage(error)).await?;
+                // What nobody acknowledges comes again, and again.
+                let wait = self.bad_messages.refuse();
+                self.pause(wait).await
             }
         }
     }

@@ -13,7 +13,7 @@ use tokio::time::{sleep, timeout};
 
 use super::{Command, Death, Event, PollError, SessionConfig};
 use crate::client::Deadline;
-use crate::pace::Backoff;
+use crate::pace::{Backoff, Throttle};
 
 /// Offers remembered, to tell repetitions. One session hears of few jobs at a time.
 const REMEMBERED: usize = 64;
@@ -39,6 +39,8 @@ pub(super) struct Task {
     events: mpsc::Sender<Event>,
     pub(super) status: RunnerStatus,
     pub(super) backoff: Backoff,
+    /// Messages that could not be read, since the last poll that brought anything else.
+    pub(super) bad_messages: Throttle,
     offers: VecDeque<RequestId>,
     /// A session was opened and not found lost since.
     pub(super) has_session: bool,
@@ -55,6 +57,7 @@ impl Task {
         Self {
             status: config.status,
             backoff: Backoff::new(config.timers.poll_backoff),
+            bad_messages: Throttle::new(1, config.timers.bad_message.0, config.timers.bad_message.1),
             config,
             commands,
             events,

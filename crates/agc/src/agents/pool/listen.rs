@@ -109,7 +109,10 @@ impl Pool {
                     self.rate_limits = self.rate_limits.saturating_add(1);
                 }
             }
-            Event::BadMessage(_) | Event::Closed => {}
+            Event::BadMessage(error) => {
+                self.context.metrics.bad_message(&self.context.namespace, &self.group.name, &error);
+            }
+            Event::Closed => {}
             Event::Refused(Refusal::VersionTooOld(words)) => {
                 let labels = [self.context.namespace.as_str(), "version_too_old"];
                 self.context.metrics.acquisition_errors.with_label_values(&labels).inc();
