@@ -20,6 +20,7 @@ use crate::shared::Shared;
 use crate::state::apps::NewApp;
 pub use crate::state::ledger::LedgerEntry;
 use crate::state::runs::CancelError;
+pub use crate::state::secrets::Secret;
 use crate::workflow;
 
 /// The longest wait for a run.
@@ -199,6 +200,16 @@ impl Control {
     /// Which workers began which jobs: of one run, or all.
     pub fn ledger(&self, run: Option<u64>) -> Vec<LedgerEntry> {
         self.shared.with(|state, _| state.ledger(run))
+    }
+
+    /// Every secret of an account that the server made or was given: canaries, to be looked for where none may be.
+    pub fn secrets(&self, account: &str) -> Vec<Secret> {
+        self.shared.with(|state, _| state.secrets(account))
+    }
+
+    /// How many secrets were forgotten to stay within bounds: with any, no search is complete.
+    pub fn secrets_forgotten(&self) -> u64 {
+        self.shared.with(|state, _| state.secrets_forgotten())
     }
 
     /// Runners, sessions and unfinished jobs.

@@ -36,6 +36,10 @@ pub struct Fault {
     /// Only requests that carry the token of this runner.
     #[serde(default)]
     pub agent: Option<String>,
+    /// Only requests of this account: the owner in their path, or of the installation, runner or job whose token they
+    /// carry.
+    #[serde(default)]
+    pub account: Option<String>,
     /// What happens.
     #[serde(default)]
     pub effect: Effect,
@@ -68,6 +72,7 @@ impl Fault {
             count: 1,
             skip: 0,
             agent: None,
+            account: None,
             effect: Effect::Answer,
             after_commit: false,
             delay_ms: 0,
@@ -103,10 +108,24 @@ impl Fault {
         Duration::from_millis(self.delay_ms)
     }
 
-    fn matches(&self, endpoint: &str, agent: Option<&str>) -> bool {
+    fn matches(&self, endpoint: &str, caller: &Caller) -> bool {
+        let is = |wanted: &Option<String>, named: &Option<String>| {
+            let named = named.as_deref().unwrap_or_default();
+            wanted.as_deref().is_none_or(|wanted| wanted.eq_ignore_ascii_case(named))
+        };
         (self.endpoint == "*" || self.endpoint == endpoint)
-            && self.agent.as_deref().is_none_or(|wanted| agent == Some(wanted))
+            && is(&self.agent, &caller.agent)
+            && is(&self.account, &caller.account)
     }
+}
+
+/// Whose request it is, as far as its token and its path tell.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Caller {
+    /// The runner whose token it carries.
+    pub(crate) agent: Option<String>,
+    /// The account that it is about.
+    pub(crate) account: Option<String>,
 }
 
 /// The faults that have not struck yet, in the order in which they were set.
@@ -119,8 +138,8 @@ impl Faults {
     }
 
     /// The fault that strikes this request.
-    pub(crate) fn strike(&mut self, endpoint: &str, agent: Option<&str>) -> Option<Fault> {
-        let fault = self.0.iter_mut().find(|fault| fault.matches(endpoint, agent))?;
+    pub(crate) fn strike(&mut self, endpoint: &str, caller: &Caller) -> Option<Fault> {
+        let fault = self.0.iter_mut().find(|fault| fault.matches(endpoint, caller))?;
         if fault.skip > 0 {
             fault.skip -= 1;
             return None;

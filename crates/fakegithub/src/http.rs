@@ -21,7 +21,7 @@ use http_body_util::{BodyExt as _, Limited};
 use hyper::body::Incoming;
 use jiff::Timestamp;
 
-use crate::fault::{Effect, Fault};
+use crate::fault::{Caller, Effect, Fault};
 use crate::journal::Request;
 use crate::shared::Shared;
 
@@ -55,8 +55,8 @@ pub(crate) async fn serve(
     };
     let call = Call::new(parts, body);
     let route = route(&call.method, &call.segments());
-    let (seq, agent) = open(&shared, &call, route.as_ref());
-    let fault = route.as_ref().and_then(|route| shared.faults(|it| it.strike(route.id(), agent.as_deref())));
+    let (seq, caller) = open(&shared, &call, route.as_ref());
+    let fault = route.as_ref().and_then(|route| shared.faults(|it| it.strike(route.id(), &caller)));
     let (mut answer, truncate) = match fault {
         None => (answer(&shared, &call, route, seq).await, false),
         Some(fault) => struck(&shared, &call, route, seq, fault).await?,
@@ -77,11 +77,11 @@ pub(crate) async fn serve(
     })
 }
 
-/// Records a request. Returns its number and the name of the runner whose token it carries.
-fn open(shared: &Shared, call: &Call, route: Option<&Route>) -> (u64, Option<String>) {
-    let (token, agent, time) = shared.with(|state, now| {
-        let (kind, agent) = auth::kind_of(state, call, now);
-        (kind, agent, now)
+/// Records a request. Returns its number and whose it is.
+fn open(shared: &Shared, call: &Call, route: Option<&Route>) -> (u64, Caller) {
+    let (token, caller, time) = shared.with(|state, now| {
+        let (kind, caller) = auth::caller(state, call, route, now);
+        (kind, caller, now)
     });
     let request = Request {
         seq: 0,
@@ -91,13 +91,14 @@ fn open(shared: &Shared, call: &Call, route: Option<&Route>) -> (u64, Option<Str
         query: call.query.iter().map(|(name, _)| name.clone()).collect(),
         endpoint: route.map(Route::id),
         token,
-        agent: agent.clone(),
+        agent: caller.agent.clone(),
+        account: caller.account.clone(),
         headers: call.headers.keys().map(ToString::to_string).collect(),
         body_sha256: call.body_sha256(),
         body_bytes: call.body.len(),
         status: None,
     };
-    (shared.journal(|journal| journal.open(request)), agent)
+    (shared.journal(|journal| journal.open(request)), caller)
 }
 
 /// The ordinary answer.

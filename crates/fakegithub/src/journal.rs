@@ -28,6 +28,8 @@ pub struct Request {
     pub token: &'static str,
     /// The runner whose token it was.
     pub agent: Option<String>,
+    /// The account that it is about: the owner in its path, or of the installation, runner or job whose token it was.
+    pub account: Option<String>,
     /// The names of its headers.
     pub headers: Vec<String>,
     /// SHA-256 of the body, in hex.

@@ -37,27 +37,7 @@ pub enum RateForm {
 #[expect(missing_docs, reason = "the fields are described in docs/fake-github.md, where their users look")]
 pub enum Lever {
     /// The next requests to an endpoint go wrong.
-    Fail {
-        endpoint: String,
-        #[serde(default = "one")]
-        count: u64,
-        #[serde(default)]
-        skip: u64,
-        #[serde(default)]
-        agent: Option<String>,
-        #[serde(default)]
-        effect: Effect,
-        #[serde(default)]
-        after_commit: bool,
-        #[serde(default)]
-        delay_ms: u64,
-        #[serde(default)]
-        status: Option<u16>,
-        #[serde(default)]
-        headers: std::collections::BTreeMap<String, String>,
-        #[serde(default)]
-        body: Option<Value>,
-    },
+    Fail(Fault),
     /// The next polls are accepted and never answered.
     BlackHolePoll {
         #[serde(default = "one")]
@@ -68,6 +48,8 @@ pub enum Lever {
     /// The next requests to an endpoint are rate limited.
     RateLimit {
         endpoint: String,
+        #[serde(default)]
+        account: Option<String>,
         form: RateForm,
         #[serde(default = "one")]
         count: u64,
@@ -121,8 +103,14 @@ pub enum Lever {
     TimeFactor { factor: f64 },
     /// What the server's clock shows beyond the machine's.
     ClockOffset { seconds: i64 },
-    /// What a claimant gets who claims again.
-    RepeatedAcquire { answer: Repeat },
+    /// What a claimant gets who claims again: of this account, else of all that have no answer of their own.
+    RepeatedAcquire {
+        answer: Repeat,
+        #[serde(default)]
+        account: Option<String>,
+    },
+    /// No runner with this label is registered.
+    RefuseLabel { label: String },
     /// How message bodies of new sessions are encrypted.
     EncryptMessages { mode: Encryption },
     /// Whether new runner records demand PS256.
@@ -180,25 +168,13 @@ impl Lever {
     /// What a lever adds to the waiting faults, if it is of that sort.
     pub(crate) fn fault(&self, now: i64) -> Option<Fault> {
         Some(match self.clone() {
-            Lever::Fail {
-                endpoint,
-                count,
-                skip,
-                agent,
-                effect,
-                after_commit,
-                delay_ms,
-                status,
-                headers,
-                body,
-            } => {
-                Fault { endpoint, count, skip, agent, effect, after_commit, delay_ms, status, headers, body }
-            }
+            Lever::Fail(fault) => fault,
             Lever::BlackHolePoll { count, agent } => {
                 Fault { agent, effect: Effect::Withhold, ..Fault::new("B2").times(count) }
             }
-            Lever::RateLimit { endpoint, form, count, retry_after, reset_after } => {
-                rate_limit(&endpoint, form, retry_after, now + reset_after.unwrap_or(60)).times(count)
+            Lever::RateLimit { endpoint, account, form, count, retry_after, reset_after } => {
+                let fault = rate_limit(&endpoint, form, retry_after, now + reset_after.unwrap_or(60));
+                Fault { account, ..fault.times(count) }
             }
             Lever::RefuseRerun { count, text } => Fault::new("J1")
                 .times(count)
@@ -232,7 +208,13 @@ impl Lever {
             }
             Lever::TimeFactor { .. } => return Err(Error::Range("factor")),
             Lever::ClockOffset { seconds } => settings.clock_offset = bounded(seconds)?,
-            Lever::RepeatedAcquire { answer } => settings.repeated_acquire = answer,
+            Lever::RepeatedAcquire { answer, account: None } => settings.repeated_acquire = answer,
+            Lever::RepeatedAcquire { answer, account: Some(account) } => {
+                settings.repeated_acquire_by.insert(account.to_lowercase(), answer);
+            }
+            Lever::RefuseLabel { label } => {
+                settings.refused_labels.insert(label);
+            }
             Lever::EncryptMessages { mode } => settings.encryption = mode,
             Lever::RequireFips { on } => settings.fips = on,
             Lever::AcceptRequestId { on } => settings.request_id_as_job_id = on,

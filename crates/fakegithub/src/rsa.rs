@@ -111,6 +111,13 @@ impl RsaKey {
         })
     }
 
+    /// The numbers of [`RsaKey::runner_parameters`] that nobody else may know, as they stand there.
+    pub(crate) fn private_numbers(&self) -> Vec<String> {
+        let parameters = self.runner_parameters();
+        let private = ["d", "dp", "dq", "inverseQ", "p", "q"];
+        private.into_iter().filter_map(|name| parameters.get(name)?.as_str().map(str::to_owned)).collect()
+    }
+
     /// Whether `signature` over `message` was made with this key.
     pub(crate) fn verifies(&self, scheme: Scheme, message: &[u8], signature: &[u8]) -> bool {
         self.public().verify(scheme.parameters(), message, signature).is_ok()

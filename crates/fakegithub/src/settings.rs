@@ -1,5 +1,7 @@
 //! What can be turned while the server runs: timers, token lives, and the choices the protocol leaves open.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -108,6 +110,10 @@ pub(crate) struct Settings {
     /// Whether sibling offers share one request id.
     pub(crate) equal_request_ids: bool,
     pub(crate) repeated_acquire: Repeat,
+    /// The same, by account in lower case.
+    pub(crate) repeated_acquire_by: BTreeMap<String, Repeat>,
+    /// Labels that no runner is registered with.
+    pub(crate) refused_labels: BTreeSet<String>,
     /// Whether `jobId` may be the request id in renew and complete.
     pub(crate) request_id_as_job_id: bool,
     pub(crate) encryption: Encryption,
@@ -151,6 +157,8 @@ impl Settings {
             siblings_claim: true,
             equal_request_ids: false,
             repeated_acquire: Repeat::Conflict,
+            repeated_acquire_by: BTreeMap::new(),
+            refused_labels: BTreeSet::new(),
             request_id_as_job_id: false,
             encryption: Encryption::Off,
             fips: true,

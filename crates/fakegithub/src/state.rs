@@ -12,6 +12,7 @@ pub(crate) mod message;
 pub(crate) mod rates;
 pub(crate) mod results;
 pub(crate) mod runs;
+pub(crate) mod secrets;
 pub(crate) mod sessions;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -29,6 +30,7 @@ use ledger::LedgerEntry;
 use rates::Rates;
 use results::Blob;
 use runs::{Job, Run};
+use secrets::Secrets;
 use sessions::Session;
 
 /// The state of the whole server.
@@ -51,6 +53,7 @@ pub(crate) struct State {
     waiting: BTreeSet<u64>,
     blobs: HashMap<String, Blob>,
     ledger: Vec<LedgerEntry>,
+    secrets: Secrets,
     /// Used assertion ids and when they may be forgotten.
     assertions: HashMap<String, Timestamp>,
     /// Whether something happened that a parked request may wait for.
@@ -74,6 +77,7 @@ impl State {
             waiting: BTreeSet::new(),
             blobs: HashMap::new(),
             ledger: Vec::new(),
+            secrets: Secrets::default(),
             assertions: HashMap::new(),
             changed: false,
         }

@@ -1,6 +1,6 @@
 //! Jobs that end otherwise.
 
-use fakegithub::Lever;
+use fakegithub::Fault;
 use http::Method;
 use serde_json::json;
 use testkit::api_server::Effect;
@@ -57,19 +57,9 @@ async fn deleting_a_runner_job_cancels_its_job() {
 #[tokio::test]
 async fn a_lost_lock_stops_the_worker() {
     let rig = Rig::start(json!({}), Behaviour::RunsOn).await;
-    let lost = Lever::Fail {
-        endpoint: "X2".into(),
-        count: 1,
-        skip: 0,
-        agent: None,
-        effect: fakegithub::Effect::default(),
-        after_commit: false,
-        delay_ms: 1500,
-        status: Some(404),
-        headers: Default::default(),
-        body: Some(json!({ "source": "actions-run-service", "statusCode": 404, "errorMessage": "gone" })),
-    };
-    rig.github.control().pull(lost).unwrap();
+    let body = json!({ "source": "actions-run-service", "statusCode": 404, "errorMessage": "gone" });
+    let fault = Fault::new("X2").answering(404).with_body(body);
+    rig.github.control().fail(Fault { delay_ms: 1500, ..fault });
     let _controller = rig.controller("agc-0");
     rig.push("{ build: { runs-on: linux } }");
     let job = rig.settled_job().await;

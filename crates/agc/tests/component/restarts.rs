@@ -1,6 +1,6 @@
 //! The controller is killed at many points, and another one takes up what it left.
 
-use fakegithub::{Lever, Repeat};
+use fakegithub::{Fault, Lever, Repeat};
 use http::Method;
 use serde_json::{Value, json};
 use testkit::api_server::{ApiServer, Effect};
@@ -26,18 +26,7 @@ async fn killed(
 }
 
 fn acquire_hangs() -> Lever {
-    Lever::Fail {
-        endpoint: "X1".into(),
-        count: 1,
-        skip: 0,
-        agent: None,
-        effect: fakegithub::Effect::default(),
-        after_commit: true,
-        delay_ms: 60_000,
-        status: None,
-        headers: Default::default(),
-        body: None,
-    }
+    Lever::Fail(Fault { after_commit: true, delay_ms: 60_000, ..Fault::new("X1") })
 }
 
 fn claimed(rig: &Rig) -> bool {
@@ -48,7 +37,7 @@ fn claimed(rig: &Rig) -> bool {
 async fn c3a_a_claim_whose_answer_is_lost_is_claimed_again() {
     let rig = Rig::start(json!({}), Behaviour::Succeeds).await;
     rig.github.control().pull(acquire_hangs()).unwrap();
-    rig.github.control().pull(Lever::RepeatedAcquire { answer: Repeat::Same }).unwrap();
+    rig.github.control().pull(Lever::RepeatedAcquire { answer: Repeat::Same, account: None }).unwrap();
     let job = killed(&rig, "the claim", |_| claimed(&rig), |_| {}).await;
     assert_eq!(ending(&job), "Succeeded");
     rig.assert_clean();
@@ -58,7 +47,7 @@ async fn c3a_a_claim_whose_answer_is_lost_is_claimed_again() {
 async fn c3b_a_claim_that_cannot_be_repeated_is_said_to_be_lost() {
     let rig = Rig::start(json!({}), Behaviour::Succeeds).await;
     rig.github.control().pull(acquire_hangs()).unwrap();
-    rig.github.control().pull(Lever::RepeatedAcquire { answer: Repeat::Conflict }).unwrap();
+    rig.github.control().pull(Lever::RepeatedAcquire { answer: Repeat::Conflict, account: None }).unwrap();
     let job = killed(&rig, "the claim", |_| claimed(&rig), |_| {}).await;
     assert_eq!(ending(&job), "ClaimLost");
     let lost = |api: &ApiServer| api.list("/events/").into_iter().find(|it| it["reason"] == "JobClaimLost");

@@ -29,6 +29,7 @@ pub(crate) fn router(control: Control) -> Router {
         .route("/control/runs/{id}/jobs/{job}/log", get(log))
         .route("/control/state", get(state))
         .route("/control/ledger", get(ledger))
+        .route("/control/secrets", get(secrets))
         .route("/control/requests", get(requests))
         .route("/control/violations", get(violations).delete(clear_violations))
         .route("/control/faults", post(pull).get(faults).delete(reset))
@@ -141,6 +142,17 @@ struct OfRun {
 
 async fn ledger(State(control): State<Control>, Query(query): Query<OfRun>) -> Response {
     Json(json!({"entries": control.ledger(query.run_id)})).into_response()
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct OfAccount {
+    account: String,
+}
+
+async fn secrets(State(control): State<Control>, Query(query): Query<OfAccount>) -> Response {
+    let (secrets, forgotten) = (control.secrets(&query.account), control.secrets_forgotten());
+    Json(json!({"secrets": secrets, "forgotten": forgotten})).into_response()
 }
 
 #[derive(Debug, Deserialize)]

@@ -5,31 +5,66 @@ use jiff::Timestamp;
 
 use super::answer::Refusal;
 use super::call::{Call, Credential};
-use super::route::Dialect;
+use super::route::{Dialect, Route};
+use crate::fault::Caller;
 use crate::shared::Shared;
 use crate::state::State;
 use crate::state::apps::App;
 use crate::state::grants::{InstallationGrant, Subject};
 
-/// For the record: the kind of the token, and the runner whose it is.
-pub(crate) fn kind_of(state: &State, call: &Call, now: Timestamp) -> (&'static str, Option<String>) {
+/// For the record and the faults: the kind of the token, and whose request it is. A path that names an account counts
+/// more than the token.
+pub(crate) fn caller(
+    state: &State,
+    call: &Call,
+    route: Option<&Route>,
+    now: Timestamp,
+) -> (&'static str, Caller) {
+    let (kind, mut caller) = bearer_of(state, call, now);
+    if let Some(account) = route.and_then(|route| account_in(state, route)) {
+        caller.account = Some(account);
+    }
+    (kind, caller)
+}
+
+fn bearer_of(state: &State, call: &Call, now: Timestamp) -> (&'static str, Caller) {
     let token = match call.credential() {
-        Credential::None => return ("none", None),
-        Credential::Unknown => return ("unknown", None),
+        Credential::None => return ("none", Caller::default()),
+        Credential::Unknown => return ("unknown", Caller::default()),
         Credential::Bearer(token) | Credential::RemoteAuth(token) => token,
     };
     let Some(grant) = state.grant(token, now) else {
-        let kind = if state.app_of(token, now).is_ok() { "app-jwt" } else { "unknown" };
-        return (kind, None);
+        return match state.app_of(token, now) {
+            Ok(app) => ("app-jwt", Caller { agent: None, account: Some(app.account.clone()) }),
+            Err(_) => ("unknown", Caller::default()),
+        };
     };
-    let agent = match grant.subject {
-        Subject::Runner { agent } => state.agent(agent).map(|agent| agent.name.clone()),
-        Subject::Job { job } => {
-            state.job(job).and_then(|job| job.runner.as_ref()).map(|(_, name)| name.clone())
+    let caller = match &grant.subject {
+        Subject::Installation(grant) => Caller { agent: None, account: Some(grant.account.clone()) },
+        Subject::Registration(scope) => Caller { agent: None, account: Some(scope.owner().to_owned()) },
+        Subject::Runner { agent } => {
+            let agent = state.agent(*agent);
+            Caller {
+                agent: agent.map(|agent| agent.name.clone()),
+                account: agent.map(|agent| agent.scope.owner().to_owned()),
+            }
         }
-        _ => None,
+        Subject::Job { job } => Caller {
+            agent: state.job(*job).and_then(|job| job.runner.as_ref()).map(|(_, name)| name.clone()),
+            account: state.run_of_job(*job).map(|run| run.owner().to_owned()),
+        },
+        Subject::Workflow { .. } => Caller::default(),
     };
-    (grant.subject.kind().word(), agent)
+    (grant.subject.kind().word(), caller)
+}
+
+/// The account that a path names, by itself or by the id of what belongs to one.
+fn account_in(state: &State, route: &Route) -> Option<String> {
+    match route {
+        Route::AccessTokens(installation) => state.installed(*installation).map(|app| app.account.clone()),
+        Route::Token { client } => state.agent_of_client(client).map(|agent| agent.scope.owner().to_owned()),
+        route => route.owner().map(str::to_owned),
+    }
 }
 
 /// The bearer token, or the refusal of a request without one.
@@ -75,10 +110,16 @@ pub(crate) fn app(shared: &Shared, call: &Call) -> Result<App, Refusal> {
     let token = bearer(call, Dialect::Rest)?;
     shared.with(|state, now| match state.grant(token, now) {
         Some(grant) => Err(wrong_kind(Dialect::Rest, &grant.subject, "app-jwt")),
-        None => state.app_of(token, now).cloned().map_err(|error| {
-            let text = format!("A JSON web token could not be decoded: {error}");
-            Dialect::Rest.refuse(StatusCode::UNAUTHORIZED, &text)
-        }),
+        None => match state.app_of(token, now).cloned() {
+            Ok(app) => {
+                state.note_secret(&app.account, "app-jwt", token);
+                Ok(app)
+            }
+            Err(error) => {
+                let text = format!("A JSON web token could not be decoded: {error}");
+                Err(Dialect::Rest.refuse(StatusCode::UNAUTHORIZED, &text))
+            }
+        },
     })
 }
 

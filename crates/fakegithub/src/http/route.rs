@@ -200,6 +200,28 @@ impl Route {
         }
     }
 
+    /// The owner that the path names.
+    pub(crate) fn owner(&self) -> Option<&str> {
+        match self {
+            Route::RunnerGroups(org) => Some(org),
+            Route::InstallationOn(scope)
+            | Route::RegistrationToken(scope)
+            | Route::JitConfig(scope)
+            | Route::Runners(scope)
+            | Route::Runner(scope, _)
+            | Route::DeleteRunner(scope, _)
+            | Route::Rerun(scope, ..)
+            | Route::RerunJob(scope, _)
+            | Route::Runs(scope)
+            | Route::Run(scope, ..)
+            | Route::RunJobs(scope, ..)
+            | Route::Job(scope, _)
+            | Route::Cancel(scope, _)
+            | Route::ForceCancel(scope, _) => Some(scope.owner()),
+            _ => None,
+        }
+    }
+
     pub(crate) fn dialect(&self) -> Dialect {
         match self {
             Route::Token { .. } => Dialect::OAuth,

@@ -13,7 +13,7 @@ use super::call::Call;
 use super::rest::{Page, REST, forbidden, not_found, permit, unprocessable};
 use crate::rsa::Scheme;
 use crate::shared::Shared;
-use crate::state::agents::{Agent, DeleteError, Scope};
+use crate::state::agents::{Agent, DeleteError, NameTaken, Scope};
 use crate::state::grants::InstallationGrant;
 
 /// Longest name of a runner.
@@ -105,6 +105,9 @@ pub(super) async fn generate(shared: &Arc<Shared>, call: &Call, scope: Scope) ->
         2 => return Err(forbidden()),
         _ => return Err(not_found()),
     }
+    if let Some(label) = refused_label(shared, &wanted) {
+        return Err(unprocessable("labels", &format!("Validation Failed: label '{label}' is reserved")));
+    }
     // A taken name is refused before anything is made (protocol §2.3).
     let taken = || {
         let text = format!("Already exists - A runner with the name {} already exists.", wanted.name);
@@ -120,15 +123,32 @@ pub(super) async fn generate(shared: &Arc<Shared>, call: &Call, scope: Scope) ->
     };
     let made = shared.with(|state, now| {
         let (base, slash) = (state.base.clone(), state.slash());
-        let registered =
-            state.register_agent(scope, &wanted.name, wanted.group, wanted.labels.clone(), key, now);
-        registered.map(|agent| {
-            json!({"runner": runner(agent), "encoded_jit_config": jit_config(agent, &base, slash, &wanted.work_folder)})
-        })
+        let account = scope.owner().to_owned();
+        let registered = state.register_agent(
+            scope,
+            &wanted.name,
+            wanted.group,
+            wanted.labels.clone(),
+            Arc::clone(&key),
+            now,
+        );
+        let (runner, blob) =
+            registered.map(|agent| (runner(agent), jit_config(agent, &base, slash, &wanted.work_folder)))?;
+        state.note_runner_key(&account, &blob, &key);
+        Ok::<Value, NameTaken>(json!({"runner": runner, "encoded_jit_config": blob}))
     });
     let body = made.map_err(|_| taken())?;
     tracing::info!(agent = wanted.name, "runner registered");
     Ok(Answer::json(StatusCode::CREATED, &body))
+}
+
+/// The first label that a lever refuses.
+fn refused_label(shared: &Shared, wanted: &Wanted) -> Option<String> {
+    shared.with(|state, _| {
+        let refused = &state.settings.refused_labels;
+        let meets = |label: &&String| refused.iter().any(|it| it.eq_ignore_ascii_case(label));
+        wanted.labels.iter().find(meets).cloned()
+    })
 }
 
 /// The files of a runner, each in base64, all in base64 (protocol §2.5).

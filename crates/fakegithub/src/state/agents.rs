@@ -223,6 +223,11 @@ impl State {
         }
     }
 
+    /// The runner whose client id that is, alive or not.
+    pub(crate) fn agent_of_client(&self, client_id: &str) -> Option<&Agent> {
+        self.agents.values().find(|agent| agent.client_id == client_id)
+    }
+
     /// Judges a client assertion and mints a runner token (protocol §3).
     pub(crate) fn mint_runner(
         &mut self,
@@ -249,7 +254,8 @@ impl State {
         if self.assertions.insert(jti, forget).is_some() {
             return Err(TokenError::Assertion(JwtError::Replayed));
         }
-        let agent = agent.id;
+        let (agent, account) = (agent.id, agent.scope.owner().to_owned());
+        self.note_secret(&account, "client-assertion", assertion);
         Ok(self.mint(Subject::Runner { agent }, now))
     }
 

@@ -64,6 +64,7 @@ impl State {
             permissions: new.permissions,
             suspended: None,
         };
+        self.note_app_key(&app.account, &app.key);
         self.apps.insert(id, app.clone());
         app
     }
@@ -81,11 +82,18 @@ impl State {
         Ok(app)
     }
 
+    /// The App of an installation.
+    pub(crate) fn installed(&self, installation: u64) -> Option<&App> {
+        self.apps.values().find(|app| app.installation == installation)
+    }
+
     /// Replaces an App's key: what the old one signed is refused from now on.
     pub(crate) fn replace_app_key(&mut self, id: u64, key: Arc<RsaKey>) -> Option<&App> {
         let app = self.apps.get_mut(&id)?;
-        app.key = key;
-        Some(app)
+        app.key = Arc::clone(&key);
+        let account = app.account.clone();
+        self.note_app_key(&account, &key);
+        self.apps.get(&id)
     }
 
     /// Suspends or resumes an App's installation; none if there is no such App.

@@ -28,6 +28,13 @@ pub(crate) enum LockError {
 }
 
 impl State {
+    /// What a repeated claim of this job is answered.
+    fn repeated_acquire(&self, job: u64) -> Repeat {
+        let account = self.run_of_job(job).map(|run| run.owner().to_lowercase()).unwrap_or_default();
+        let of_account = self.settings.repeated_acquire_by.get(&account);
+        of_account.copied().unwrap_or(self.settings.repeated_acquire)
+    }
+
     /// An agent claims what it was offered (protocol §5.2). `service` is the number in the URL that was called.
     pub(crate) fn acquire(
         &mut self,
@@ -46,10 +53,11 @@ impl State {
         if busy_with.is_some_and(|busy| busy != id) {
             return Err(AcquireError::Unknown);
         }
+        let repeated = self.repeated_acquire(id);
         let job = self.jobs.get_mut(&id).ok_or(AcquireError::Unknown)?;
         let siblings = self.settings.siblings_claim;
         match job.life.acquire(request, agent_id, siblings, &self.settings.timers, now)? {
-            Acquired::Again if self.settings.repeated_acquire == Repeat::Conflict => Err(AcquireError::Taken),
+            Acquired::Again if repeated == Repeat::Conflict => Err(AcquireError::Taken),
             Acquired::Again => {
                 let message = job.messages.get(&request).cloned().ok_or(AcquireError::Taken)?;
                 Ok(Claimed { plan: self.plan_of(id), message })
@@ -69,7 +77,7 @@ impl State {
             (agent.id, agent.name.clone())
         });
         let (token, _) = self.mint(Subject::Job { job: id }, now);
-        let (workflow_token, _) = self.mint(Subject::Workflow, now);
+        let (workflow_token, _) = self.mint(Subject::Workflow { job: id }, now);
         let message = Bytes::from(self.job_message(id, &token, &workflow_token).to_string());
         if let Some(job) = self.jobs.get_mut(&id) {
             // The REST job starts with the claim (protocol §5.2), and shows the first claimant.

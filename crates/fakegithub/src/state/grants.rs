@@ -9,6 +9,7 @@ use serde_json::json;
 
 use super::State;
 use super::agents::Scope;
+use super::runs::Run;
 use crate::jwt;
 
 /// The kinds of token that the server mints and can expire.
@@ -38,6 +39,17 @@ impl TokenKind {
             TokenKind::Workflow => "workflow",
         }
     }
+
+    /// The word of its canaries.
+    fn secret(self) -> &'static str {
+        match self {
+            TokenKind::Installation => "installation-token",
+            TokenKind::Registration => "registration-token",
+            TokenKind::Runner => "runner-token",
+            TokenKind::Job => "job-token",
+            TokenKind::Workflow => "workflow-token",
+        }
+    }
 }
 
 /// What an installation token may do.
@@ -57,7 +69,7 @@ pub(crate) enum Subject {
     Registration(Scope),
     Runner { agent: u64 },
     Job { job: u64 },
-    Workflow,
+    Workflow { job: u64 },
 }
 
 impl Subject {
@@ -67,7 +79,7 @@ impl Subject {
             Subject::Registration(_) => TokenKind::Registration,
             Subject::Runner { .. } => TokenKind::Runner,
             Subject::Job { .. } => TokenKind::Job,
-            Subject::Workflow => TokenKind::Workflow,
+            Subject::Workflow { .. } => TokenKind::Workflow,
         }
     }
 }
@@ -102,14 +114,26 @@ impl State {
                 TokenKind::Job => lives.job,
             };
         let token = self.token_text(&subject, expires);
+        let account = self.account_of(&subject).to_owned();
+        self.note_secret(&account, subject.kind().secret(), &token);
         self.grants.insert(token.clone(), Grant { subject, expires });
         (token, expires)
+    }
+
+    /// The account that a token belongs to.
+    pub(crate) fn account_of<'a>(&'a self, subject: &'a Subject) -> &'a str {
+        match subject {
+            Subject::Installation(grant) => &grant.account,
+            Subject::Registration(scope) => scope.owner(),
+            Subject::Runner { agent } => self.agent(*agent).map_or("", |agent| agent.scope.owner()),
+            Subject::Job { job } | Subject::Workflow { job } => self.run_of_job(*job).map_or("", Run::owner),
+        }
     }
 
     fn token_text(&mut self, subject: &Subject, expires: Timestamp) -> String {
         let (id, exp) = (self.ids.guid(), expires.as_second());
         match subject {
-            Subject::Installation(_) | Subject::Workflow => {
+            Subject::Installation(_) | Subject::Workflow { .. } => {
                 format!("ghs_{}", self.ids.text(self.settings.token_length))
             }
             Subject::Registration(_) => self.ids.text(29).to_ascii_uppercase(),

@@ -3,7 +3,7 @@
 //! ```text
 //! Blocked ──needs met──► Queued ──acquire──► Claimed ──complete──► Done
 //!                        │  ▲ offers lapse    │ not started in time → cancelled
-//!                        └──┘                 │ started, lock lapsed → failure
+//!                        └──┘                 │ lock lapsed, the first one too → failure
 //!                                             │ cancelled, grace over → cancelled
 //! any of them ──force──► Done
 //! ```
@@ -65,6 +65,17 @@ pub(crate) struct Lock {
     started: bool,
     /// A cancelled job that has not ended by then is ended.
     end_by: Option<Timestamp>,
+}
+
+impl Lock {
+    /// How a job ends that time has run out for: by whatever was due first.
+    fn end(&self, now: Timestamp) -> Option<Conclusion> {
+        let unstarted = (!self.started).then_some((self.start_by, Conclusion::Cancelled));
+        let cancelled = self.end_by.map(|end_by| (end_by, Conclusion::Cancelled));
+        let lapsed = Some((self.until, Conclusion::Failure));
+        let due = [cancelled, unstarted, lapsed].into_iter().flatten().filter(|(due, _)| *due <= now);
+        due.min_by_key(|(due, _)| *due).map(|(_, conclusion)| conclusion)
+    }
 }
 
 /// A job shown to one session.
@@ -200,7 +211,7 @@ impl Life {
     /// Extends the lock and says until when.
     pub(crate) fn renew(&mut self, lock: SignedDuration, now: Timestamp) -> Result<Timestamp, Over> {
         match &mut self.phase {
-            Phase::Claimed(held) => {
+            Phase::Claimed(held) if held.until > now => {
                 held.until = now + lock;
                 Ok(held.until)
             }
@@ -258,9 +269,7 @@ impl Life {
             }
         }
         let end = match &self.phase {
-            Phase::Claimed(lock) if lock.end_by.is_some_and(|end| end <= now) => Some(Conclusion::Cancelled),
-            Phase::Claimed(lock) if lock.started && lock.until <= now => Some(Conclusion::Failure),
-            Phase::Claimed(lock) if !lock.started && lock.start_by <= now => Some(Conclusion::Cancelled),
+            Phase::Claimed(lock) => lock.end(now),
             Phase::Queued if queued + timers.day() <= now => Some(Conclusion::Failure),
             _ => None,
         };

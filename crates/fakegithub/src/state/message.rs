@@ -1,5 +1,6 @@
 //! The job message (protocol §5.5): what `acquirejob` answers, complete enough for a real `Runner.Worker`.
 
+use rand::{Rng as _, SeedableRng as _};
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
@@ -78,7 +79,7 @@ impl State {
             put(name, secret(&scalar(value)));
         }
         if run.workflow.payload_padding > 0 {
-            put("fakegithub.padding", plain(&"x".repeat(run.workflow.payload_padding)));
+            put("fakegithub.padding", plain(&padding(run.workflow.payload_padding)));
         }
         Value::Object(variables)
     }
@@ -175,6 +176,15 @@ impl State {
     }
 }
 
+/// Text that compression leaves at three quarters, as it does with base64: filling that shrinks to nothing would never
+/// be too large for anyone. The same at each call.
+fn padding(length: usize) -> String {
+    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut random = rand::rngs::StdRng::seed_from_u64(0);
+    let letters = (0..length).map(|_| ALPHABET[usize::from(random.random::<u8>() % 64)]);
+    letters.map(char::from).collect()
+}
+
 /// A dictionary in the typed encoding of `contextData`; its entries are encoded already.
 fn dictionary(entries: Vec<(String, Value)>) -> Value {
     if entries.is_empty() {
@@ -204,7 +214,8 @@ fn mask(run: &Run, workflow_token: &str) -> Value {
     Value::Array(all.map(|secret| json!({"type": "regex", "value": escape_regex(&secret)})).collect())
 }
 
-fn escape_regex(text: &str) -> String {
+/// A secret as it stands among the masks of a job message.
+pub(super) fn escape_regex(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for character in text.chars() {
         if r"\*+?|{[()^$.#".contains(character) || character.is_whitespace() {
@@ -329,6 +340,14 @@ mod tests {
         );
         assert_eq!(expression("${{ secrets.KEY }}").unwrap(), "secrets.KEY");
         assert_eq!(expression("make"), None);
+    }
+
+    #[test]
+    fn filling_is_as_long_as_asked_and_not_a_pattern() {
+        let text = padding(10_000);
+        assert_eq!((text.len(), padding(10_000)), (10_000, text.clone()));
+        let pairs: std::collections::HashSet<&[u8]> = text.as_bytes().windows(2).collect();
+        assert!(pairs.len() > 3_000, "only {} of 4,096 pairs occur", pairs.len());
     }
 
     #[test]

@@ -10,8 +10,9 @@ use uuid::Uuid;
 
 use super::State;
 use super::life::{Conclusion, Life, Phase};
+use super::message::escape_regex;
 use super::results::Step;
-use crate::workflow::{Error, JobPlan, Workflow, expand};
+use crate::workflow::{Error, JobPlan, Workflow, expand, scalar};
 
 /// One job of one attempt.
 #[derive(Debug, Clone)]
@@ -63,6 +64,11 @@ pub(crate) struct Run {
 }
 
 impl Run {
+    /// The account whose repository it belongs to.
+    pub(crate) fn owner(&self) -> &str {
+        owner(&self.repository)
+    }
+
     pub(crate) fn attempt(&self, number: u64) -> Option<&Attempt> {
         self.attempts.iter().find(|attempt| attempt.number == number)
     }
@@ -96,6 +102,12 @@ impl State {
         let number =
             self.runs.values().filter(|run| run.repository == workflow.repository).count() as u64 + 1;
         let sha = hex(&self.ids.bytes::<20>());
+        let owner = owner(&workflow.repository).to_owned();
+        for (_, value) in workflow.secrets.iter() {
+            let value = scalar(value);
+            self.note_secret(&owner, "workflow-mask", escape_regex(&value));
+            self.note_secret(&owner, "workflow-secret", value);
+        }
         let run = Run {
             id,
             number,
@@ -353,6 +365,10 @@ impl State {
             None => Ok(latest.jobs.iter().copied().filter(|id| self.open.contains(id)).collect()),
         }
     }
+}
+
+fn owner(repository: &str) -> &str {
+    repository.split_once('/').map_or("", |(owner, _)| owner)
 }
 
 /// Which jobs a re-run starts from.

@@ -109,6 +109,7 @@ impl State {
         let agent = self.agents.get_mut(&agent_id).ok_or(SessionError::Unauthorized)?;
         let wrapped = envelope::session_key(mode, &key, &agent.key).unwrap_or_default();
         agent.session = Some(id);
+        let account = agent.scope.owner().to_owned();
         let session = Session {
             id,
             agent: agent_id,
@@ -121,6 +122,9 @@ impl State {
             offered: None,
         };
         self.sessions.insert(id, session);
+        if mode != Encryption::Off {
+            self.note_secret(&account, "session-key", STANDARD.encode(key));
+        }
         self.note_connected(agent_id, os, version);
         self.touch();
         Ok((id, wrapped))

@@ -102,6 +102,30 @@ async fn a_fault_strikes_the_requests_it_names() {
 }
 
 #[tokio::test]
+async fn a_fault_can_be_one_accounts_alone() {
+    let github = Github::start().await;
+    let strangers =
+        Fault { account: Some("somebody-else".into()), ..Fault::new("*").times(99).answering(503) };
+    github.control().fail(strangers);
+    github.run(ONE_JOB);
+    github.runner("one").await.claim().await;
+    assert_eq!(github.control().faults().len(), 1, "a stranger's fault has struck");
+    github.control().reset();
+
+    // Each call of the way is the account's: by its path, its installation, its client id, or whose token it carries.
+    for endpoint in ["A2", "R3", "O1", "B1", "B2", "X1"] {
+        let ours = Fault { account: Some("ACME".into()), ..Fault::new(endpoint) };
+        github.control().fail(ours);
+    }
+    github.run(ONE_JOB);
+    github.runner("two").await.claim().await;
+    assert!(github.control().faults().is_empty(), "{:?}", github.control().faults());
+    let asked = github.control().requests(0);
+    let of_account = |it: &&fakegithub::Request| it.account.as_deref() == Some("acme");
+    assert_eq!(asked.iter().filter(of_account).count(), asked.len(), "{asked:#?}");
+}
+
+#[tokio::test]
 async fn an_answer_can_be_lost_before_and_after_it_counts() {
     let github = Github::start().await;
     let run = github.run(ONE_JOB);
@@ -151,8 +175,14 @@ async fn rate_limits_come_in_every_form() {
     ];
     for (form, status, header) in cases {
         let retry_after = Some("7".to_owned());
-        let lever =
-            Lever::RateLimit { endpoint: "M1".into(), form, count: 1, retry_after, reset_after: Some(30) };
+        let lever = Lever::RateLimit {
+            endpoint: "M1".into(),
+            account: None,
+            form,
+            count: 1,
+            retry_after,
+            reset_after: Some(30),
+        };
         github.control().pull(lever).unwrap();
         let reply = github.get("/meta").expect(status).await;
         assert!(header.is_none_or(|name| reply.headers.contains_key(name)), "{form:?}");

@@ -15,4 +15,5 @@ mod results;
 mod run_service;
 mod runners;
 mod runs;
+mod secrets;
 mod support;

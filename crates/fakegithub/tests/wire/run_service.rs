@@ -146,9 +146,12 @@ async fn a_repeated_claim_is_answered_as_the_lever_says() {
     let offer = runner.offer(&token, &session).await;
     let first = runner.acquire(&token, &offer).expect(200).await;
     runner.acquire(&token, &offer).expect(409).await;
-    github.control().pull(Lever::RepeatedAcquire { answer: Repeat::Same }).unwrap();
+    github.control().pull(Lever::RepeatedAcquire { answer: Repeat::Same, account: None }).unwrap();
     let again = runner.acquire(&token, &offer).expect(200).await;
     assert_eq!((&first.body, first.header("x-plan-id")), (&again.body, again.header("x-plan-id")));
+    let of_account = Lever::RepeatedAcquire { answer: Repeat::Conflict, account: Some("acme".into()) };
+    github.control().pull(of_account).unwrap();
+    runner.acquire(&token, &offer).expect(409).await;
     github.assert_no_violation();
 }
 
@@ -233,19 +236,36 @@ async fn a_completion_without_conclusion_is_a_false_green_and_a_violation() {
 }
 
 #[tokio::test]
-async fn a_started_job_whose_lock_lapses_fails_and_one_that_never_starts_is_cancelled() {
-    // Ten minutes are three seconds.
-    let github = Github::start_fast(200.0).await;
+async fn a_lock_that_lapses_fails_the_job_whether_or_not_it_had_started() {
+    // Ten minutes are two seconds.
+    let github = Github::start_fast(300.0).await;
     let started = github.run(ONE_JOB);
     let (_, _, claim) = github.runner("one").await.claim().await;
     claim.start(&github).await;
-    let never = github.run(ONE_JOB);
+    let silent = github.run(ONE_JOB);
     github.runner("two").await.claim().await;
-    for (run, conclusion) in [(started, "failure"), (never, "cancelled")] {
+    for run in [started, silent] {
         let done =
             github.control().wait_for_run(run.run_id, WAIT, |run| run.status == "completed").await.unwrap();
-        assert_eq!(done.conclusion, Some(conclusion));
+        assert_eq!(done.conclusion, Some("failure"));
     }
     claim.renew(&github).expect(404).await;
+    github.assert_no_violation();
+}
+
+#[tokio::test]
+async fn a_job_that_never_starts_is_cancelled_though_it_is_renewed() {
+    // A quarter of an hour is three seconds, a lock two.
+    let github = Github::start_fast(300.0).await;
+    let run = github.run(ONE_JOB);
+    let (_, _, claim) = github.runner("one").await.claim().await;
+    let mut renewed = 0;
+    while claim.renew(&github).send().await.status == 200 {
+        renewed += 1;
+        let pause = Duration::from_millis(300);
+        github.control().wait_for_run(run.run_id, pause, |run| run.status == "completed").await.unwrap();
+    }
+    assert!(renewed > 2, "renewed {renewed} times");
+    assert_eq!(github.control().run(run.run_id).unwrap().conclusion, Some("cancelled"));
     github.assert_no_violation();
 }

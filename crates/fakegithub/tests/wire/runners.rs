@@ -1,5 +1,6 @@
 //! R1 to R6.
 
+use fakegithub::Lever;
 use serde_json::{Value, json};
 
 use crate::support::{Github, LABELS, ONE_JOB, Runner};
@@ -96,6 +97,21 @@ async fn a_registration_that_is_not_right_is_refused() {
         .expect(404)
         .await;
     assert!(github.control().state().agents.is_empty());
+}
+
+#[tokio::test]
+async fn a_label_that_a_lever_reserves_is_refused_by_name() {
+    let github = Github::start().await;
+    let token = github.installation_token().await;
+    github.control().pull(Lever::RefuseLabel { label: "gpu".into() }).unwrap();
+    github.post(GENERATE).bearer(&token).json(&body("fine")).expect(201).await;
+    let labels = json!({"name": "one", "runner_group_id": 1, "labels": ["linux", "GPU"]});
+    let refused = github.post(GENERATE).bearer(&token).json(&labels).expect(422).await.json();
+    assert_eq!(refused["message"], "Validation Failed: label 'GPU' is reserved");
+    assert_eq!(refused["errors"][0]["field"], "labels");
+    github.control().reset();
+    github.post(GENERATE).bearer(&token).json(&labels).expect(201).await;
+    github.assert_no_violation();
 }
 
 #[tokio::test]

@@ -51,10 +51,31 @@ fn a_withdrawn_offer_cannot_be_claimed_and_comes_back_under_its_old_id() {
 #[test]
 fn a_claim_that_never_starts_is_cancelled_after_a_quarter_of_an_hour_though_it_is_renewed() {
     let mut life = claimed();
-    life.renew(timers().lock(), at(890)).unwrap();
+    life.renew(timers().lock(), at(590)).unwrap();
     assert!(!life.tick(&timers(), EPOCH, at(899)));
     assert!(life.tick(&timers(), EPOCH, at(900)));
     assert_eq!(life.conclusion(), Some(Conclusion::Cancelled));
+}
+
+#[test]
+fn a_claim_that_is_never_renewed_ends_with_its_first_lock() {
+    let mut life = claimed();
+    assert!(!life.tick(&timers(), EPOCH, at(599)));
+    let mut late = life.clone();
+    assert_eq!(late.renew(timers().lock(), at(600)), Err(Over), "what has lapsed cannot be held");
+    assert!(life.tick(&timers(), EPOCH, at(600)));
+    assert_eq!(life.conclusion(), Some(Conclusion::Failure));
+}
+
+#[test]
+fn a_job_ends_by_what_was_due_first_however_late_one_looks() {
+    let mut unstarted = claimed();
+    unstarted.renew(timers().lock(), at(590)).unwrap();
+    assert!(unstarted.tick(&timers(), EPOCH, at(5000)));
+    assert_eq!(unstarted.conclusion(), Some(Conclusion::Cancelled));
+    let mut silent = claimed();
+    assert!(silent.tick(&timers(), EPOCH, at(5000)));
+    assert_eq!(silent.conclusion(), Some(Conclusion::Failure));
 }
 
 #[test]
