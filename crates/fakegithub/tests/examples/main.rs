@@ -8,6 +8,7 @@ mod broker;
 #[path = "../wire/support/crypto.rs"]
 mod crypto;
 #[path = "../../../github-proto/fixtures/http/example.rs"]
+#[expect(dead_code, reason = "the values of the examples are the client's")]
 mod example;
 mod rest;
 mod run_service;

@@ -52,8 +52,7 @@ impl Stage {
         let app = server.control().create_app(AppRequest::on("synthetic-org")).await.unwrap();
         let now = Timestamp::now().as_second();
         let claims = json!({"iss": app.client_id, "iat": now - 60, "exp": now + 480});
-        let header = json!({"alg": "RS256", "typ": "JWT"});
-        let jwt = Signer::from_pem(&app.private_key).jwt(Alg::Rs256, &header, &claims);
+        let jwt = jwt(&Signer::from_pem(&app.private_key), Alg::Rs256, &claims);
         let base = server.base_url().to_owned();
         let known = [
             ("host", server.address().to_string()),
@@ -217,7 +216,7 @@ impl Stage {
             "iss": client, "sub": client, "aud": audience, "jti": Uuid::new_v4().to_string(),
             "nbf": now, "exp": now + 300,
         });
-        let assertion = signer.jwt(Alg::Ps256, &json!({"typ": "JWT", "alg": "PS256"}), &claims);
+        let assertion = jwt(signer, Alg::Ps256, &claims);
         self.know("assertion", assertion);
     }
 
@@ -279,6 +278,10 @@ impl Stage {
             assert!(read > 0, "the connection broke after {bytes:?}");
         }
     }
+}
+
+fn jwt(signer: &Signer, alg: Alg, claims: &Value) -> String {
+    signer.jwt(alg, &json!({"typ": "JWT", "alg": alg.name()}), claims)
 }
 
 fn path_of(address: &str) -> String {
