@@ -55,9 +55,9 @@ impl Canaries {
     }
 }
 
-/// Of a value of several lines, such as a key, each line is one; headers are none. A short line is looked for by its
+/// What is looked for of a secret. Of a value of several lines, such as a key, each line is one; headers are none. A short line is looked for by its
 /// halves. Of a long one four parts are: its beginning tells nothing, since tokens of one kind begin alike.
-fn parts_of(secret: &str) -> Vec<&str> {
+pub fn parts_of(secret: &str) -> Vec<&str> {
     let lines = secret.lines().map(str::trim);
     let lines = lines.filter(|it| it.len() >= SHORTEST && it.is_ascii() && !it.starts_with("-----"));
     lines.flat_map(|line| if line.len() < 4 * PART { halves(line) } else { quarters(line) }).collect()

@@ -241,9 +241,11 @@ impl GitHub {
         #[derive(Deserialize)]
         struct Secrets {
             secrets: Vec<Secret>,
+            forgotten: u64,
         }
         let path = format!("secrets?account={account}");
         let all: Secrets = self.decode(Method::GET, &path, String::new()).await?;
+        ensure!(all.forgotten == 0, "it has forgotten {} secrets", all.forgotten);
         Ok(all.secrets)
     }
 

@@ -39,11 +39,11 @@ pub async fn kinds(client: &Client) -> Result<Vec<ApiResource>> {
 pub async fn keep(world: &World, namespace: &str) -> Result<()> {
     let folder = world.objects.join(namespace);
     fs::create_dir_all(&folder)?;
-    stream::iter(world.kinds().await?)
-        .map(|kind| objects(&world.client, namespace, kind, &folder))
-        .buffer_unordered(AT_ONCE)
-        .try_collect::<()>()
-        .await?;
+    let mut lists = Vec::new();
+    for kind in world.kinds().await? {
+        lists.push(objects(&world.client, namespace, kind, &folder));
+    }
+    stream::iter(lists).buffer_unordered(AT_ONCE).try_collect::<()>().await?;
     pages(&world.client, namespace, &folder).await
 }
 

@@ -9,6 +9,7 @@ mod jobs;
 mod kinds;
 mod manager;
 mod odd;
+mod secrets;
 mod telemetry;
 
 use std::path::PathBuf;
@@ -87,7 +88,7 @@ fn jobs() -> Vec<Test> {
         "a finished worker is removed after its time" => failures::a_finished_worker_is_removed_after_its_time,
         "a killed controller is followed by one that goes on" => recovery::a_killed_controller_is_followed_by_one_that_goes_on,
         "a controller told to end hands its job over" => recovery::a_controller_told_to_end_hands_its_job_over,
-        "secrets stay out of logs, objects, Events and metrics" => secrets::stay_out_of_everything_that_is_kept,
+        "a step finds no secrets but its own" => secrets::a_step_finds_none_but_its_own,
     }
 }
 
@@ -138,7 +139,7 @@ fn telemetry() -> Vec<Test> {
 }
 
 fn odd() -> Vec<Test> {
-    use odd::{credentials, messages, outage, payloads, registration, teardown};
+    use odd::{credentials, events, messages, outage, payloads, registration, teardown};
     tests! {
         "an App key that is none is named, and a good one mends it" => credentials::a_key_that_is_none_is_named,
         "another App's key is refused, and the right one mends it" => credentials::the_key_of_another_app_is_refused,
@@ -149,6 +150,8 @@ fn odd() -> Vec<Test> {
         "a lock that is lost stops the worker and names why" => messages::a_lost_lock_stops_the_worker,
         "a job message of 900 KiB runs" => payloads::a_large_one_runs,
         "a job message that no Secret holds ends its job" => payloads::one_that_no_secret_holds_ends_its_job,
+        "a gateway that fails again has its Event counted" => events::a_gateway_that_fails_again_is_counted,
+        "a pod that quota refuses again has its Event counted" => events::a_pod_that_quota_refuses_again_is_counted,
         "a gateway without its controller is taken down all the same" => teardown::a_gateway_without_its_controller_is_taken_down,
     }
 }
@@ -167,6 +170,7 @@ fn afterwards() -> Vec<Test> {
         "every log line of the run has the one shape" => telemetry::every_log_line_has_the_one_shape,
         "every namespace of the run is gone" => telemetry::every_namespace_of_the_run_is_gone,
         "nothing in the run broke GitHub's protocol" => telemetry::nothing_broke_the_protocol,
+        "no secret of the run stands in anything that is kept of it" => secrets::stand_in_nothing_that_is_kept,
     };
     let audited = tests! {
         "what our accounts do equals what they may" => grants::what_is_used_equals_what_is_granted,

@@ -2,6 +2,7 @@
 //! often, and nothing is lost by it.
 
 pub mod credentials;
+pub mod events;
 pub mod messages;
 pub mod outage;
 pub mod payloads;
@@ -64,7 +65,7 @@ where
 }
 
 /// That the controller has not ended over it, and that a job runs now that all is well: nothing was lost.
-async fn goes_on(tenant: &Tenant) -> Result<()> {
+pub async fn goes_on(tenant: &Tenant) -> Result<()> {
     tenant.wait_until_listening().await?;
     let run = tenant.start_script("true").await?;
     let run = tenant.completed(run).await?;

@@ -3,19 +3,30 @@
 use anyhow::{Context as _, Result, ensure};
 use api::RunnerJob;
 use api::runner_job::{FailureClass, JobResult};
-use e2e::tenant::{GATE, REACTION};
+use e2e::tenant::{GATE, REACTION, condition};
 use e2e::{Namespace, Tenant, wait};
 use k8s_openapi::api::core::v1::Pod;
 use kube::ResourceExt as _;
 use kube::api::DeleteParams;
 use serde_json::json;
 
-/// That a job failed for that reason, and that an Event says so as well.
-async fn failed_for(tenant: &Tenant, job: &RunnerJob, reasons: &[&str], class: FailureClass) -> Result<()> {
+use crate::odd::goes_on;
+
+/// A failure reason, and the same as the reason of the condition `Complete`.
+type Reason = (&'static str, &'static str);
+
+/// That a job failed for one of these reasons, that its condition and an Event say so, and that its run is over at
+/// GitHub after one attempt.
+async fn failed_for(tenant: &Tenant, job: &RunnerJob, reasons: &[Reason], class: FailureClass) -> Result<()> {
     let status = job.status.as_ref().context("a status")?;
     let reason = status.failure_reason.as_deref().unwrap_or_default();
-    ensure!(status.result == Some(JobResult::Failed) && reasons.contains(&reason), "{status:#?}");
-    ensure!(status.failure_class == Some(class), "{status:#?}");
+    let complete = condition(&status.conditions, "Complete")?;
+    ensure!(status.result == Some(JobResult::Failed), "{status:#?}");
+    ensure!(reasons.contains(&(reason, &complete.reason)), "{status:#?}");
+    ensure!(complete.status == "True" && status.failure_class == Some(class), "{status:#?}");
+    let run = status.job.as_ref().context("which job it is")?.run_id.parse()?;
+    let run = tenant.completed(run).await?;
+    ensure!(run.conclusion.as_deref() != Some("success") && run.attempt == 1, "{run:#?}");
     wait::eventually("an Event says why", REACTION, || async {
         let notes: Vec<_> =
             tenant.events(&job.name_any()).await?.into_iter().filter_map(|it| it.message).collect();
@@ -29,7 +40,9 @@ pub async fn an_image_that_is_none_ends_its_job(namespace: Namespace) -> Result<
     let tenant = Tenant::listening(namespace, json!({"workerImage": "not an image"})).await?;
     let run = tenant.start_script("true").await?;
     let job = tenant.settled(run).await?;
-    failed_for(&tenant, &job, &["image_pull"], FailureClass::User).await
+    failed_for(&tenant, &job, &[("image_pull", "ImagePull")], FailureClass::User).await?;
+    tenant.apply_gateway(tenant.gateway(json!({}))).await?;
+    goes_on(&tenant).await
 }
 
 pub async fn a_worker_that_somebody_deletes_says_so(namespace: Namespace) -> Result<()> {
@@ -39,8 +52,9 @@ pub async fn a_worker_that_somebody_deletes_says_so(namespace: Namespace) -> Res
     let pods = tenant.namespace.api::<Pod>();
     pods.delete(&pod, &DeleteParams::default()).await?;
     let job = tenant.settled(run).await?;
-    failed_for(&tenant, &job, &["pod_deleted"], FailureClass::Infra).await?;
-    wait::until_gone(&pods, &pod, REACTION).await
+    failed_for(&tenant, &job, &[("pod_deleted", "PodDeleted")], FailureClass::Infra).await?;
+    wait::until_gone(&pods, &pod, REACTION).await?;
+    goes_on(&tenant).await
 }
 
 pub async fn a_step_without_enough_memory_is_named(namespace: Namespace) -> Result<()> {
@@ -51,7 +65,9 @@ pub async fn a_step_without_enough_memory_is_named(namespace: Namespace) -> Resu
     let run = tenant.start_script("dd if=/dev/zero of=/dev/null bs=256M count=1").await?;
     let job = tenant.settled(run).await?;
     // Whether the kernel kills the step alone or the whole container is the node's to choose.
-    failed_for(&tenant, &job, &["oom_subprocess", "oom_killed"], FailureClass::User).await
+    let reasons = [("oom_subprocess", "OomSubprocess"), ("oom_killed", "OomKilled")];
+    failed_for(&tenant, &job, &reasons, FailureClass::User).await?;
+    goes_on(&tenant).await
 }
 
 pub async fn a_finished_worker_is_removed_after_its_time(namespace: Namespace) -> Result<()> {

@@ -1,83 +1,113 @@
-//! Secrets stay where they belong: canaries are looked for everywhere else.
+//! Secrets stay where they belong. What is kept of the whole run is looked through at its end (`crate::secrets`); this
+//! is what a step can see.
+
+use std::collections::BTreeMap;
 
 use anyhow::{Context as _, Result, ensure};
-use api::{ActionsGateway, RunnerGroup, RunnerJob};
-use e2e::forward::Forward;
-use e2e::{Namespace, Tenant, logs};
-use k8s_openapi::NamespaceResourceScope;
-use k8s_openapi::api::apps::v1::Deployment;
-use k8s_openapi::api::core::v1::{ConfigMap, Event, Pod};
-use kube::api::ListParams;
-use kube::{Resource, ResourceExt as _};
-use serde::Serialize;
-use serde::de::DeserializeOwned;
-use serde_json::json;
+use api::RunnerJob;
+use e2e::canaries::parts_of;
+use e2e::github::Run;
+use e2e::tenant::{GATE, condition};
+use e2e::{Namespace, Tenant, tools};
+use k8s_openapi::api::core::v1::Secret;
+use kube::ResourceExt as _;
+use serde_json::{Value, json};
 
-pub async fn stay_out_of_everything_that_is_kept(namespace: Namespace) -> Result<()> {
+/// Looks for what stands, mangled, in a file that the test brings: in every file, environment and command line. It
+/// plants one of each itself, so that finding nothing else means something.
+const LOOK: &str = r#"
+needles() { tr A-Za-z N-ZA-Mn-za-m < /tmp/mangled; }
+look() { needles | grep -lzF -f - "$@" 2>/dev/null || true; }
+one=$(needles | head -n 1)
+echo "$one" > /tmp/planted
+env PLANTED="$one" sleep 60 &
+until test -n "$(look /proc/$!/environ)"; do sleep 0.1; done
+sh -c 'sleep 60; true' "$one" &
+until test -n "$(look /proc/$!/cmdline)"; do sleep 0.1; done
+unset one
+find / -path /proc -prune -o -path /sys -prune -o -type f -print > /tmp/files 2>/dev/null || true
+grep -q /run/actions-gateway/ /tmp/files
+while read -r file; do look "$file"; done < /tmp/files | sed 's/^/found: /'
+look /proc/[0-9]*/environ /proc/[0-9]*/cmdline | sed 's/^/found: /'
+find /run/actions-gateway /run/secrets -type f 2>/dev/null | sed 's/^/left: /' || true
+"#;
+
+/// Where the step finds what it has planted.
+const PLANTED: [&str; 3] = ["/proc/N/cmdline", "/proc/N/environ", "/tmp/planted"];
+
+pub async fn a_step_finds_none_but_its_own(namespace: Namespace) -> Result<()> {
     let tenant = Tenant::listening(namespace, json!({})).await?;
     let canary = format!("canary-{}", uuid::Uuid::new_v4().simple());
+    let shown = "echo \"the secret is ${{ secrets.CANARY }}, and its length is ${#CANARY}\"";
     let workflow = json!({
         "repository": format!("{}/demo", tenant.account), "workflow": "ci", "secrets": {"CANARY": canary},
         "jobs": {"build": {"runs-on": ["self-hosted", "linux"], "steps": [
-            {"run": "echo \"the secret is ${{ secrets.CANARY }}, and its length is ${#CANARY}\"", "env": {"CANARY": "${{ secrets.CANARY }}"}},
+            {"run": format!("{GATE}\n{LOOK}")},
+            {"run": shown, "env": {"CANARY": "${{ secrets.CANARY }}"}},
         ]}},
     });
     let run = tenant.github.start(&workflow.to_string()).await?;
+    let pod = tenant.running_pod(run).await?;
+    let job = tenant.runner_job(run, "there", |_| true).await?;
+    let secrets = [claimed(&tenant, &job).await?, vec![canary.clone()]].concat();
+    bring(&tenant, &pod, &secrets).await?;
     let run = tenant.completed(run).await?;
-    ensure!(run.conclusion.as_deref() == Some("success"), "{run:#?}");
-    tenant.settled(run.run_id).await?;
+    ensure!(run.conclusion.as_deref() == Some("success"), "{run:#?}\n{}", tenant.log(&run).await?);
 
     let log = tenant.log(&run).await?;
-    ensure!(
-        log.contains(&format!("its length is {}", canary.len())),
-        "the step did not have the secret:\n{log}"
-    );
-    ensure!(log.contains("the secret is ***"), "the secret is not masked:\n{log}");
-    // A line of the App's key as well: it stands in the tenant's Secret and in the controller's memory only.
-    let key = tenant.app.private_key.lines().nth(1).context("a key has lines")?.to_owned();
-    let canaries = [("the job's secret", canary), ("the App's key", key)];
-
-    let mut places = vec![("the job's log at GitHub".to_owned(), log)];
-    everything::<ActionsGateway>(&tenant, &mut places).await?;
-    everything::<RunnerGroup>(&tenant, &mut places).await?;
-    everything::<RunnerJob>(&tenant, &mut places).await?;
-    everything::<Pod>(&tenant, &mut places).await?;
-    everything::<Deployment>(&tenant, &mut places).await?;
-    everything::<ConfigMap>(&tenant, &mut places).await?;
-    everything::<Event>(&tenant, &mut places).await?;
-    let controller = tenant.controller().await?;
-    for (port, path) in [(8080, "/metrics"), (8081, "/statusz")] {
-        let forward = Forward::open(tenant.namespace.name(), &controller.name_any(), port).await?;
-        places.push((format!("the controller's {path}"), forward.get(path).await?));
-    }
-    let folder = tenant.namespace.world().logs.join(tenant.namespace.name());
-    let kept = logs::of_namespace(&folder)?;
-    ensure!(
-        kept.iter().any(|it| it.container == "runner"),
-        "no worker's log was kept in {}",
-        folder.display()
-    );
-    places.extend(kept.into_iter().map(|it| (format!("the log of {} {}", it.pod, it.container), it.text)));
-    for (place, text) in &places {
-        for (what, canary) in &canaries {
-            ensure!(!text.contains(canary), "{what} stands in {place}");
-        }
-    }
-    Ok(())
+    let mut found: Vec<String> = after(&log, "found: ").map(without_numbers).collect();
+    found.sort();
+    ensure!(found == PLANTED, "a step finds secrets in {found:#?}");
+    let left: Vec<&str> = after(&log, "left: ").collect();
+    ensure!(left == ["/run/actions-gateway/worker"], "a step finds {left:#?}");
+    ensure!(log.contains(&format!("its length is {}", canary.len())), "the step has no secret:\n{log}");
+    ensure!(log.contains("the secret is ***") && !log.contains(&canary), "it is not masked:\n{log}");
+    is_succeeded(&tenant, &run).await
 }
 
-async fn everything<K>(tenant: &Tenant, places: &mut Vec<(String, String)>) -> Result<()>
-where
-    K: Resource<Scope = NamespaceResourceScope, DynamicType = ()>
-        + Serialize
-        + DeserializeOwned
-        + Clone
-        + std::fmt::Debug,
-{
-    let objects = tenant.namespace.api::<K>().list(&ListParams::default()).await?;
-    for object in objects {
-        let name = format!("{} {}", K::kind(&()), object.meta().name.clone().unwrap_or_default());
-        places.push((name, serde_json::to_string(&object)?));
-    }
+/// The registration and the token that the job was handed to its worker with.
+async fn claimed(tenant: &Tenant, job: &RunnerJob) -> Result<Vec<String>> {
+    let payload = tenant.namespace.api::<Secret>().get(&format!("{}-payload", job.name_any())).await?;
+    let data: BTreeMap<String, _> = payload.data.context("a Secret has data")?;
+    let text = |key: &str| Some(String::from_utf8_lossy(&data.get(key)?.0).into_owned());
+    let message: Value = serde_json::from_str(&text("payload").context("a payload")?)?;
+    let token = "/resources/endpoints/0/authorization/parameters/AccessToken";
+    let token = message.pointer(token).and_then(Value::as_str).context("the message holds a token")?;
+    Ok(vec![text("jitconfig").context("a registration")?, token.to_owned()])
+}
+
+/// Puts the secrets' parts into the worker, mangled, and lets the step begin.
+async fn bring(tenant: &Tenant, pod: &str, secrets: &[String]) -> Result<()> {
+    let parts: Vec<String> = secrets.iter().flat_map(|it| parts_of(it)).map(mangled).collect();
+    let take = ["sh", "-c", "cat > /tmp/mangled; : > /tmp/gate"];
+    let exec = ["exec", "-i", "-n", tenant.namespace.name(), pod, "-c", "runner", "--"];
+    tools::run("kubectl", &[&exec[..], &take].concat(), &format!("{}\n", parts.join("\n"))).await.map(drop)
+}
+
+/// Each letter thirteen further on, so that the list itself is not found.
+fn mangled(text: &str) -> String {
+    let turn = |it: char, first: u8| char::from((it as u8 - first + 13) % 26 + first);
+    let mangle = |it: char| match it {
+        'a'..='z' => turn(it, b'a'),
+        'A'..='Z' => turn(it, b'A'),
+        other => other,
+    };
+    text.chars().map(mangle).collect()
+}
+
+/// What stands behind this word, on each line that has it.
+fn after<'a>(log: &'a str, word: &'a str) -> impl Iterator<Item = &'a str> {
+    log.lines().filter_map(move |line| line.split_once(word)).map(|(_, it)| it.trim())
+}
+
+fn without_numbers(path: &str) -> String {
+    let part = |it: &str| if it.parse::<u32>().is_ok() { "N".to_owned() } else { it.to_owned() };
+    path.split('/').map(part).collect::<Vec<_>>().join("/")
+}
+
+async fn is_succeeded(tenant: &Tenant, run: &Run) -> Result<()> {
+    let job = tenant.settled(run.run_id).await?;
+    let status = job.status.context("a status")?;
+    ensure!(condition(&status.conditions, "Complete")?.reason == "Succeeded", "{status:#?}");
     Ok(())
 }

@@ -1,0 +1,73 @@
+//! What is said again is counted, not said twice.
+
+use anyhow::{Context as _, Result, ensure};
+use api::RunnerJob;
+use e2e::tenant::{GATEWAY, REACTION};
+use e2e::world::{MANAGER, SYSTEM};
+use e2e::{Namespace, Tenant, wait};
+use k8s_openapi::api::coordination::v1::Lease;
+use k8s_openapi::api::core::v1::{Event, ResourceQuota};
+use kube::api::{Api, DeleteParams, ListParams, PostParams};
+use serde_json::json;
+
+use super::gateway_says;
+
+/// The manager renews every two seconds, and writes a count at most every ten.
+const UNTIL_COUNTED: usize = 6;
+
+/// Waits until one Event about an object, with this reason, was observed twice.
+async fn counted(tenant: &Tenant, about: &str, reason: &str) -> Result<Event> {
+    wait::eventually("the Event is counted", REACTION, || async {
+        let events = tenant.events(about).await?;
+        let own: Vec<Event> = events.into_iter().filter(|it| it.reason.as_deref() == Some(reason)).collect();
+        let twice = own.iter().find(|it| it.series.as_ref().and_then(|it| it.count) >= Some(2));
+        twice.cloned().with_context(|| format!("{own:#?}"))
+    })
+    .await
+}
+
+pub async fn a_gateway_that_fails_again_is_counted(namespace: Namespace) -> Result<()> {
+    let tenant = Tenant::new(namespace).await?;
+    let invalid = tenant.gateway(json!({"podTemplate": {"spec": {"hostNetwork": true, "containers": []}}}));
+    tenant.apply_gateway(invalid.clone()).await?;
+    gateway_says(&tenant, "Ready", "False", "InvalidSpec").await?;
+    tenant.apply_gateway(tenant.gateway(json!({}))).await?;
+    gateway_says(&tenant, "Degraded", "False", "ReconcileSucceeded").await?;
+    let leases: Api<Lease> = Api::namespaced(tenant.namespace.client(), SYSTEM);
+    wait::renewals(&leases, MANAGER, UNTIL_COUNTED, REACTION).await?;
+
+    tenant.apply_gateway(invalid).await?;
+    gateway_says(&tenant, "Ready", "False", "InvalidSpec").await?;
+    let event = counted(&tenant, GATEWAY, "NotReady").await?;
+    ensure!(event.message.as_ref().is_some_and(|it| it.contains("hostNetwork")), "{event:#?}");
+    Ok(())
+}
+
+pub async fn a_pod_that_quota_refuses_again_is_counted(namespace: Namespace) -> Result<()> {
+    let tenant = Tenant::listening(namespace, json!({})).await?;
+    // One that selects its pods is not judged before the claim: only the API server knows.
+    let quota: ResourceQuota = serde_json::from_value(json!({
+        "metadata": {"name": "none"},
+        "spec": {
+            "hard": {"pods": "0"},
+            "scopeSelector": {"matchExpressions": [{"scopeName": "NotBestEffort", "operator": "Exists"}]},
+        },
+    }))?;
+    tenant.namespace.api().create(&PostParams::default(), &quota).await?;
+    let quotas = tenant.namespace.api::<ResourceQuota>();
+    wait::until(&quotas, "none", "counted", REACTION, |it| {
+        it.status.as_ref().is_some_and(|it| it.used.is_some())
+    })
+    .await?;
+    let run = tenant.start_script("true").await?;
+    let event = counted(&tenant, &tenant.group, "WorkerPodCreateFailed").await?;
+    ensure!(event.message.as_ref().is_some_and(|it| it.contains("quota")), "{event:#?}");
+    ensure!(tenant.workers().await?.is_empty(), "there is a worker in spite of the quota");
+
+    // Whoever has no patience ends it.
+    let jobs = tenant.namespace.api::<RunnerJob>();
+    jobs.delete_collection(&DeleteParams::default(), &ListParams::default()).await?;
+    let run = tenant.completed(run).await?;
+    ensure!(run.conclusion.as_deref() == Some("cancelled"), "{run:#?}");
+    Ok(())
+}
