@@ -96,10 +96,10 @@ fn crashes() -> Vec<Test> {
     use crashes::{agents, jobs, leases};
     tests! {
         // Those that wait for a Lease to run out come first: the others run beside them.
-        "a controller that is gone is followed when its Lease runs out" => leases::a_lease_that_runs_out_is_taken,
-        "a controller that cannot renew its Lease stops writing" => leases::who_cannot_renew_stops_writing,
-        "a second controller writes nothing and opens no session" => leases::a_second_controller_keeps_still,
-        "a controller told to end gives its Lease to the next" => leases::a_lease_given_back_is_taken_at_once,
+        "two controllers: a Lease that runs out is taken" => leases::a_lease_that_runs_out_is_taken,
+        "two controllers: one that cannot renew its Lease stops writing" => leases::who_cannot_renew_stops_writing,
+        "two controllers: the second writes nothing and opens no session" => leases::a_second_controller_keeps_still,
+        "two controllers: a Lease given back is taken at once" => leases::a_lease_given_back_is_taken_at_once,
         "C1: an offer without an intent comes again" => jobs::c1_an_offer_without_an_intent_comes_again,
         "C2: an intent without a claim is claimed" => jobs::c2_an_intent_without_a_claim_is_claimed,
         "C3a: a claim whose answer was lost is asked for again" => jobs::c3a_a_claim_is_asked_for_again,
