@@ -2,10 +2,10 @@
 
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
-use strum::IntoStaticStr;
+use strum::{EnumIter, IntoStaticStr};
 
 /// Types of conditions on all our kinds. The variant's name is the word in the object.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, IntoStaticStr)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EnumIter, IntoStaticStr)]
 pub enum Type {
     /// Everything below is well.
     Ready,
@@ -30,7 +30,7 @@ pub enum Type {
 }
 
 /// Reasons of conditions. The variant's name is the word in the object.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, IntoStaticStr)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EnumIter, IntoStaticStr)]
 pub enum Reason {
     /// Ready: every part is available.
     AllAvailable,
