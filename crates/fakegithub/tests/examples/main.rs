@@ -6,6 +6,7 @@
 
 mod broker;
 #[path = "../wire/support/crypto.rs"]
+#[expect(dead_code, reason = "the wire's tests forge more than these")]
 mod crypto;
 #[path = "../../../github-proto/fixtures/http/example.rs"]
 #[expect(dead_code, reason = "the values of the examples are the client's")]
