@@ -69,7 +69,7 @@ pub(crate) async fn serve(
     });
     answer.stamp(seq, now);
     tracing::debug!(seq, method = %call.method, path = call.path, status = answer.status.as_u16(), "request");
-    shared.journal(|journal| journal.close(seq, answer.status.as_u16()));
+    shared.journal(|journal| journal.close(seq, answer.status.as_u16(), now));
     Ok(match (truncate, chunked) {
         (true, _) => answer.into_truncated(),
         (false, true) => answer.into_chunked(),
@@ -97,6 +97,7 @@ fn open(shared: &Shared, call: &Call, route: Option<&Route>) -> (u64, Caller) {
         body_sha256: call.body_sha256(),
         body_bytes: call.body.len(),
         status: None,
+        answered: None,
     };
     (shared.journal(|journal| journal.open(request)), caller)
 }

@@ -38,6 +38,8 @@ pub struct Request {
     pub body_bytes: usize,
     /// What it was answered; none while it waits, and when the answer was withheld.
     pub status: Option<u16>,
+    /// When that answer was handed to the connection, by the server's clock.
+    pub answered: Option<Timestamp>,
 }
 
 /// Something that the protocol does not allow.
@@ -80,11 +82,12 @@ impl Journal {
     }
 
     /// Notes what a request was answered.
-    pub(crate) fn close(&mut self, seq: u64, status: u16) {
+    pub(crate) fn close(&mut self, seq: u64, status: u16, now: Timestamp) {
         let first = self.requests.front().map_or(0, |request| request.seq);
         let index = seq.checked_sub(first).and_then(|index| usize::try_from(index).ok());
         if let Some(request) = index.and_then(|index| self.requests.get_mut(index)) {
             request.status = Some(status);
+            request.answered = Some(now);
         }
     }
 

@@ -32,6 +32,13 @@ pub(crate) enum Error {
     Replayed,
 }
 
+impl Error {
+    /// Whether the token could never be right, whatever the key, the clock and the ids.
+    pub(crate) fn is_of_form(&self) -> bool {
+        matches!(self, Error::Malformed | Error::Algorithm(_) | Error::Missing(_) | Error::Unwanted(_))
+    }
+}
+
 /// A signed token, split and decoded, its signature not yet looked at.
 #[derive(Debug)]
 pub(crate) struct Parsed<'a> {
@@ -115,8 +122,8 @@ impl<'a> Parsed<'a> {
             return Err(Error::Unwanted("iat"));
         }
         let jti = self.text("jti")?;
-        if jti.is_empty() {
-            return Err(Error::Missing("jti"));
+        if uuid::Uuid::parse_str(jti).is_err() {
+            return Err(Error::Wrong("jti"));
         }
         if self.time("nbf")? > now + LEEWAY {
             return Err(Error::Time("nbf"));

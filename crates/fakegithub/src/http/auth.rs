@@ -117,7 +117,9 @@ pub(crate) fn app(shared: &Shared, call: &Call) -> Result<App, Refusal> {
             }
             Err(error) => {
                 let text = format!("A JSON web token could not be decoded: {error}");
-                Err(Dialect::Rest.refuse(StatusCode::UNAUTHORIZED, &text))
+                let refusal = Dialect::Rest.refuse(StatusCode::UNAUTHORIZED, &text);
+                // A wrong clock, key or id is somebody's configuration; a token of another form is a mistake in code.
+                Err(if error.is_of_form() { refusal.violating(format!("App JWT: {error}")) } else { refusal })
             }
         },
     })

@@ -37,6 +37,10 @@ pub(crate) fn create_session(shared: &Shared, call: &Call) -> Result<Answer, Ref
     call.only_parameters(BROKER, &[])?;
     let body = call.object(BROKER, &SESSION_KEYS)?;
     let owner = required_text(&body, "ownerName")?;
+    let session = body.get("sessionId").filter(|id| !id.is_null());
+    if session.is_some_and(|id| id.as_str().is_none_or(|id| Uuid::parse_str(id).is_err())) {
+        return Err(BROKER.invalid("sessionId must be a GUID"));
+    }
     let Some(Value::Bool(fips)) = body.get("useFipsEncryption") else {
         return Err(BROKER.invalid("useFipsEncryption must be a boolean"));
     };

@@ -156,13 +156,18 @@ impl Call {
         }
     }
 
-    /// Refuses query parameters that the endpoint does not know.
+    /// Refuses query parameters that the endpoint does not know, and those that are there twice.
     pub(crate) fn only_parameters(&self, dialect: Dialect, known: &[&str]) -> Result<(), Refusal> {
-        match self.query.iter().find(|(name, _)| !known.contains(&name.as_str())) {
-            None => Ok(()),
-            Some((name, _)) => {
-                Err(dialect.invalid(&format!("\"{name}\" is not a parameter of this endpoint")))
+        let mut seen: Vec<&str> = Vec::new();
+        for (name, _) in &self.query {
+            if !known.contains(&name.as_str()) {
+                return Err(dialect.invalid(&format!("\"{name}\" is not a parameter of this endpoint")));
             }
+            if seen.contains(&name.as_str()) {
+                return Err(dialect.invalid(&format!("\"{name}\" is there twice")));
+            }
+            seen.push(name);
         }
+        Ok(())
     }
 }

@@ -107,13 +107,7 @@ pub(super) fn not_found() -> Refusal {
 
 /// A 422 that names the field (protocol §1.2).
 pub(super) fn unprocessable(field: &str, message: &str) -> Refusal {
-    let body = json!({
-        "message": message,
-        "documentation_url": "https://docs.github.example/rest",
-        "status": "422",
-        "errors": [{"resource": "Runner", "field": field, "code": "invalid"}],
-    });
-    Answer::json(StatusCode::UNPROCESSABLE_ENTITY, &body).into()
+    Dialect::unprocessable(message, json!([{"resource": "Runner", "field": field, "code": "invalid"}]))
 }
 
 /// Checks that a token reaches a scope and may do something there.

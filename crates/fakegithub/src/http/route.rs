@@ -1,11 +1,14 @@
 //! Which endpoint a path names (protocol §0.7), and in which dialect that endpoint speaks.
 
 use http::{Method, StatusCode};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::answer::{Answer, Refusal};
 use crate::state::agents::Scope;
 use crate::state::runs::Rerun;
+
+/// Where each error of the REST API says that it is explained.
+const DOCUMENTATION: &str = "https://docs.github.example/rest";
 
 /// An endpoint with what its path says.
 #[derive(Debug, Clone, PartialEq)]
@@ -114,7 +117,7 @@ impl Dialect {
         let body = match self {
             Dialect::Rest => json!({
                 "message": message,
-                "documentation_url": "https://docs.github.example/rest",
+                "documentation_url": DOCUMENTATION,
                 "status": code.to_string(),
             }),
             Dialect::OAuth => json!({"error": "invalid_request", "error_description": message}),
@@ -146,11 +149,17 @@ impl Dialect {
 
     /// A request that breaks the protocol: 422 in the REST API, 400 elsewhere.
     pub(crate) fn invalid(self, message: &str) -> Refusal {
-        let status = match self {
-            Dialect::Rest => StatusCode::UNPROCESSABLE_ENTITY,
-            _ => StatusCode::BAD_REQUEST,
+        let refusal = match self {
+            Dialect::Rest => Self::unprocessable(message, json!([message])),
+            _ => self.refuse(StatusCode::BAD_REQUEST, message),
         };
-        self.refuse(status, message).violating(message)
+        refusal.violating(message)
+    }
+
+    /// A 422 of the REST API with its list of errors (protocol §1.2).
+    pub(crate) fn unprocessable(message: &str, errors: Value) -> Refusal {
+        let body = json!({"message": message, "documentation_url": DOCUMENTATION, "status": "422", "errors": errors});
+        Answer::json(StatusCode::UNPROCESSABLE_ENTITY, &body).into()
     }
 }
 

@@ -28,6 +28,39 @@ const COMPLETE_KEYS: [&str; 10] = [
     "infrastructureFailureCategory",
 ];
 
+const STEP_KEYS: [&str; 16] = [
+    "external_id",
+    "number",
+    "name",
+    "action_name",
+    "ref",
+    "type",
+    "status",
+    "conclusion",
+    "started_at",
+    "completed_at",
+    "completed_log_url",
+    "completed_log_lines",
+    "annotations",
+    "is_background",
+    "background_control_type",
+    "background_control_step_ids",
+];
+
+const ANNOTATION_KEYS: [&str; 11] = [
+    "level",
+    "message",
+    "title",
+    "rawDetails",
+    "path",
+    "isInfrastructureIssue",
+    "startLine",
+    "endLine",
+    "startColumn",
+    "endColumn",
+    "stepNumber",
+];
+
 /// X1: claims what the runner was offered.
 pub(crate) fn acquire(shared: &Shared, call: &Call, service: u64) -> Result<Answer, Refusal> {
     let agent = auth::runner(shared, call, RUN)?;
@@ -69,8 +102,8 @@ pub(crate) fn renew(shared: &Shared, call: &Call, service: u64) -> Result<Answer
 pub(crate) fn complete(shared: &Shared, call: &Call, service: u64, seq: u64) -> Result<Answer, Refusal> {
     let job = own_job(shared, call, service)?;
     let body = call.any_object(RUN)?;
-    if let Some(key) = body.keys().find(|key| !COMPLETE_KEYS.contains(&key.as_str())) {
-        super::violate(shared, seq, format!("'{key}' is not a key of completejob"));
+    if let Some((key, of)) = unknown_key(&body) {
+        super::violate(shared, seq, format!("'{key}' is not a key of {of}"));
     }
     let (plan, named) = (guid(&body, "planId")?, guid(&body, "jobId")?);
     let conclusion = match body.get("conclusion") {
@@ -87,6 +120,32 @@ pub(crate) fn complete(shared: &Shared, call: &Call, service: u64, seq: u64) -> 
     shared.with(|state, now| state.complete(job, plan, named, conclusion, outputs, now)).map_err(refuse)?;
     tracing::info!(job, conclusion = conclusion.rest(), "job completed");
     Ok(Answer::empty(StatusCode::NO_CONTENT))
+}
+
+/// A key of a completion that the protocol does not name, and where it stands: the casing differs from list to list.
+fn unknown_key(body: &Map<String, Value>) -> Option<(&str, &'static str)> {
+    let objects = |list: &'static str| {
+        let items = match body.get(list) {
+            Some(Value::Array(items)) => items.iter().collect(),
+            Some(Value::Object(map)) => map.values().collect(),
+            _ => Vec::new(),
+        };
+        items.into_iter().filter_map(Value::as_object)
+    };
+    let lists: [(&'static str, &[&str]); 4] = [
+        ("stepResults", &STEP_KEYS),
+        ("annotations", &ANNOTATION_KEYS),
+        ("telemetry", &["message", "type"]),
+        ("outputs", &["value", "isSecret"]),
+    ];
+    let inside = lists.into_iter().find_map(|(list, known)| {
+        objects(list).find_map(|object| stranger(object, known)).map(|key| (key, list))
+    });
+    stranger(body, &COMPLETE_KEYS).map(|key| (key, "completejob")).or(inside)
+}
+
+fn stranger<'a>(object: &'a Map<String, Value>, known: &[&str]) -> Option<&'a str> {
+    object.keys().map(String::as_str).find(|key| !known.contains(key))
 }
 
 /// The job of the token, which must be the one that the URL belongs to.

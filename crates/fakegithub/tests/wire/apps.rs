@@ -1,6 +1,6 @@
 //! A1 to A5.
 
-use fakegithub::{AppRequest, Lever, TokenKind};
+use fakegithub::{Lever, TokenKind};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
@@ -45,11 +45,11 @@ async fn an_app_token_outside_its_times_is_refused_by_the_name_of_the_claim() {
 #[tokio::test]
 async fn an_app_token_of_another_key_or_algorithm_is_refused() {
     let github = Github::start().await;
-    let other = github.control().create_app(AppRequest::on("other")).await.unwrap();
+    let other = github.signer_unlike(&github.app_signer()).await;
     let claims = json!({"iss": github.app.client_id, "iat": now() - 60, "exp": now() + 480});
     let header = |alg: &str| json!({"alg": alg, "typ": "JWT"});
     let forged = [
-        Signer::from_pem(&other.private_key).jwt(Alg::Rs256, &header("RS256"), &claims),
+        other.jwt(Alg::Rs256, &header("RS256"), &claims),
         github.app_signer().jwt(Alg::Ps256, &header("PS256"), &claims),
         github.app_signer().jwt(Alg::Ps256, &header("RS256"), &claims),
         "not.a.token".to_owned(),

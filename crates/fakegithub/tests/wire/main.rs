@@ -12,6 +12,7 @@ mod ledger;
 mod lifecycle;
 mod oauth;
 mod results;
+mod rules;
 mod run_service;
 mod runners;
 mod runs;

@@ -97,8 +97,9 @@ async fn the_credentials_say_which_signature_is_due() {
 #[tokio::test]
 async fn a_key_of_another_runner_does_not_sign() {
     let github = Github::start().await;
-    let (one, two) = (github.runner("one").await, github.runner("two").await);
-    let forged = two.signer.jwt(Alg::Ps256, &json!({"typ": "JWT", "alg": "PS256"}), &one.claims());
+    let one = github.runner("one").await;
+    let other = github.signer_unlike(&one.signer).await;
+    let forged = other.jwt(Alg::Ps256, &json!({"typ": "JWT", "alg": "PS256"}), &one.claims());
     assert_eq!(one.present(&forged).await.status, 400);
     github.assert_violation("signature");
 }

@@ -2,7 +2,7 @@
 
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa::{KeyPair, KeyPairComponents};
-use aws_lc_rs::signature::{RSA_PKCS1_SHA256, RSA_PSS_SHA256, RsaSignatureEncoding};
+use aws_lc_rs::signature::{KeyPair as _, RSA_PKCS1_SHA256, RSA_PSS_SHA256, RsaSignatureEncoding};
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use serde_json::Value;
@@ -50,6 +50,11 @@ impl Signer {
             qInv: number("inverseQ"),
         };
         Self(KeyPair::from_components(&components).unwrap())
+    }
+
+    /// The public half, in DER.
+    pub fn public_key(&self) -> &[u8] {
+        self.0.public_key().as_ref()
     }
 
     pub fn jwt(&self, alg: Alg, header: &Value, claims: &Value) -> String {

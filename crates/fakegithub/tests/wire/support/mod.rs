@@ -2,6 +2,7 @@
 //! the server must be right about requests that somebody else writes.
 
 pub mod crypto;
+pub mod raw;
 pub mod runner;
 
 use std::sync::{Arc, LazyLock};
@@ -167,6 +168,17 @@ impl Github {
         self.request(Method::DELETE, path)
     }
 
+    /// Another key than this one: those of the store are handed out in turn, and may meet again.
+    pub async fn signer_unlike(&self, known: &Signer) -> Signer {
+        loop {
+            let other = self.control().create_app(AppRequest::on("foreign")).await.unwrap();
+            let signer = Signer::from_pem(&other.private_key);
+            if signer.public_key() != known.public_key() {
+                return signer;
+            }
+        }
+    }
+
     pub fn app_signer(&self) -> Signer {
         Signer::from_pem(&self.app.private_key)
     }
@@ -221,15 +233,20 @@ impl Github {
     }
 }
 
-fn client(ca_pem: &str) -> Client<HttpsConnector<HttpConnector>, Full<Bytes>> {
+/// A client's side of TLS that trusts this CA and no other.
+fn tls(ca_pem: &str) -> rustls::ClientConfig {
     let mut roots = RootCertStore::empty();
     roots.add(CertificateDer::from_pem_slice(ca_pem.as_bytes()).unwrap()).unwrap();
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let tls = rustls::ClientConfig::builder_with_provider(provider)
+    rustls::ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .unwrap()
         .with_root_certificates(roots)
-        .with_no_client_auth();
-    let connector = HttpsConnectorBuilder::new().with_tls_config(tls).https_only().enable_http1().build();
+        .with_no_client_auth()
+}
+
+fn client(ca_pem: &str) -> Client<HttpsConnector<HttpConnector>, Full<Bytes>> {
+    let builder = HttpsConnectorBuilder::new().with_tls_config(tls(ca_pem));
+    let connector = builder.https_only().enable_http1().build();
     Client::builder(TokioExecutor::new()).build(connector)
 }
