@@ -1,5 +1,7 @@
 //! The operators' page knows every failure reason, and no other; and it knows which of them nothing sets.
 
+#![expect(clippy::unwrap_used, reason = "in a test, a panic is the report")]
+
 use std::collections::BTreeSet;
 use std::fs;
 
