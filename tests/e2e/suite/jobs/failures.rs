@@ -1,8 +1,8 @@
 //! Jobs that did not fail by their own doing: each says why, in a word of the closed list, and whose it is to mend.
 
 use anyhow::{Context as _, Result, ensure};
-use api::RunnerJob;
 use api::runner_job::{FailureClass, JobResult};
+use api::{RunnerGroup, RunnerJob};
 use e2e::tenant::{GATE, REACTION, condition};
 use e2e::{Namespace, Tenant, wait};
 use k8s_openapi::api::core::v1::Pod;
@@ -42,6 +42,12 @@ pub async fn an_image_that_is_none_ends_its_job(namespace: Namespace) -> Result<
     let job = tenant.settled(run).await?;
     failed_for(&tenant, &job, &[("image_pull", "ImagePull")], FailureClass::User).await?;
     tenant.apply_gateway(tenant.gateway(json!({}))).await?;
+    let groups = tenant.namespace.api::<RunnerGroup>();
+    wait::until(&groups, &tenant.group, "taken in without the image", REACTION, |it| {
+        let taken_in = it.status.as_ref().and_then(|it| it.observed_generation);
+        it.spec.worker_image.is_none() && taken_in == it.metadata.generation
+    })
+    .await?;
     goes_on(&tenant).await
 }
 
