@@ -1,7 +1,7 @@
 //! What the machine must have, and how it gets it.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result, bail};
@@ -37,14 +37,6 @@ impl Provider {
             "a cluster needs either Docker with kind (https://kind.sigs.k8s.io), or root for network namespaces: \
              run the same command with sudo -E"
         )
-    }
-
-    /// The word in `E2E_PROVIDER`.
-    pub(crate) fn as_str(self) -> &'static str {
-        match self {
-            Self::Netns => "netns",
-            Self::Kind => "kind",
-        }
     }
 }
 
@@ -85,25 +77,58 @@ fn from_debian(package: &str, file: &str, remedy: &str) -> Result<PathBuf> {
         bail!("{file} of Debian's package {package} is needed, and this machine has no apt-get: {remedy}");
     }
     say(format!("-- fetching Debian's package {package} into the cache"));
-    fs::create_dir_all(&folder)?;
+    unpack(&folder, || Ok(vec![package.to_owned()]))?;
+    if wanted.is_file() { Ok(wanted) } else { bail!("Debian's package {package} holds no {file}: {remedy}") }
+}
+
+/// A folder of the cache, known by `name`, with Debian packages and all that they depend on, unpacked side by side.
+pub(crate) fn debian_root(name: &str, packages: &[&str]) -> Result<PathBuf> {
+    let folder = run::cache_dir()?.join("debian").join(name);
+    if folder.is_dir() {
+        return Ok(folder);
+    }
+    if !run::on_path("apt-get") || !run::on_path("dpkg") {
+        bail!("Debian's packages {} are needed, and this machine has no apt-get", packages.join(", "));
+    }
+    say(format!("-- fetching Debian's packages {}, and what they need, into the cache", packages.join(", ")));
+    let unfinished = folder.with_extension("unfinished");
+    unpack(&unfinished, || with_dependencies(packages))?;
+    fs::rename(&unfinished, &folder).with_context(|| folder.display().to_string())?;
+    Ok(folder)
+}
+
+/// Names of the packages and of all that they depend on.
+fn with_dependencies(packages: &[&str]) -> Result<Vec<String>> {
+    let kinds = ["recommends", "suggests", "conflicts", "breaks", "replaces", "enhances"];
+    let mut command = Command::new("apt-cache");
+    command.args(["depends", "--recurse"]).args(kinds.map(|it| format!("--no-{it}"))).args(packages);
+    // A line that begins with a letter is a package; its dependencies are indented, and a virtual one is in brackets.
+    let printed = run::output(&mut command)?;
+    let names = printed.lines().filter(|it| it.starts_with(|it: char| it.is_ascii_alphanumeric()));
+    Ok(names.map(str::to_owned).collect())
+}
+
+/// Downloads packages into a folder and leaves there what is in them. They are asked for again once the lists of packages
+/// are there, which a new machine does not have yet.
+fn unpack(folder: &Path, packages: impl Fn() -> Result<Vec<String>>) -> Result<()> {
+    fs::create_dir_all(folder)?;
     let download = || {
         let mut command = Command::new("apt-get");
-        command.current_dir(&folder).args(["download", package]);
+        command.current_dir(folder).arg("download").args(packages()?);
         run::logged("apt-download", &mut command)
     };
     if download().is_err() {
-        // A new machine has no package lists yet.
         run::logged("apt-update", Command::new("apt-get").arg("update"))?;
         download()?;
     }
-    for archive in fs::read_dir(&folder)? {
+    for archive in fs::read_dir(folder)? {
         let archive = archive?.path();
         if archive.extension().is_some_and(|it| it == "deb") {
-            run::logged("dpkg", Command::new("dpkg").arg("-x").arg(&archive).arg(&folder))?;
+            run::logged("dpkg", Command::new("dpkg").arg("-x").arg(&archive).arg(folder))?;
             fs::remove_file(archive)?;
         }
     }
-    if wanted.is_file() { Ok(wanted) } else { bail!("Debian's package {package} holds no {file}: {remedy}") }
+    Ok(())
 }
 
 fn is_root() -> Result<bool> {

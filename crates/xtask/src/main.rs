@@ -1,6 +1,7 @@
 //! What `make` does when it takes more than a line: building, testing, the demo.
 
 mod cluster;
+mod conformance;
 mod demo;
 mod images;
 mod machine;
@@ -8,10 +9,12 @@ mod progress;
 mod run;
 mod suite;
 
+use std::path::PathBuf;
+
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 
-use crate::cluster::Cluster;
+use crate::cluster::{Cluster, NodeVerb};
 
 /// Builds, tests and shows Actions Gateway. Run it through `make`.
 #[derive(Parser)]
@@ -48,6 +51,32 @@ enum Verb {
         #[arg(long, default_value_t = 1)]
         nodes: u32,
     },
+    /// Puts image archives on every node of a cluster.
+    ClusterLoad {
+        /// The cluster's name.
+        name: String,
+        /// The archives.
+        #[arg(required = true)]
+        archives: Vec<PathBuf>,
+    },
+    /// Cuts a node off, or its power, and undoes that.
+    ClusterNode {
+        /// The cluster's name.
+        name: String,
+        /// What to do.
+        verb: NodeVerb,
+        /// The node's name.
+        node: String,
+    },
+    /// Copies the logs of a cluster's components.
+    ClusterLogs {
+        /// The cluster's name.
+        name: String,
+        /// Where to.
+        folder: PathBuf,
+    },
+    /// Runs Kubernetes' own specs on a cluster of its own.
+    ClusterConformance,
     /// Opens a shell in a cluster.
     ClusterShell {
         /// The cluster's name.
@@ -71,6 +100,10 @@ fn main() -> Result<()> {
         Verb::Demo => demo::up(),
         Verb::DemoDown => demo::down(),
         Verb::ClusterUp { name, nodes } => Cluster::open(&name)?.up(nodes),
+        Verb::ClusterLoad { name, archives } => Cluster::open(&name)?.load(&archives),
+        Verb::ClusterNode { name, verb, node } => Cluster::open(&name)?.node(verb, &node),
+        Verb::ClusterLogs { name, folder } => Cluster::open(&name)?.logs(&folder),
+        Verb::ClusterConformance => conformance::run(),
         Verb::ClusterShell { name } => Cluster::open(&name)?.shell(),
         Verb::ClusterDown { name } => Cluster::open(&name)?.down(),
     }

@@ -87,6 +87,14 @@ pub(crate) fn fed(command: &mut Command, input: &str) -> Result<String> {
     Ok(String::from_utf8(output.stdout)?)
 }
 
+/// Has a command make the folder that its last argument names. It works beside the place until all is there: a build that
+/// was cut off must not be taken for one.
+pub(crate) fn built(folder: &Path, log: &str, mut command: Command) -> Result<()> {
+    let unfinished = folder.with_extension("unfinished");
+    logged(log, command.arg(&unfinished))?;
+    fs::rename(&unfinished, folder).with_context(|| folder.display().to_string())
+}
+
 /// Whether a program of that name is on the PATH.
 pub(crate) fn on_path(program: &str) -> bool {
     let path = std::env::var_os("PATH").unwrap_or_default();
