@@ -1,5 +1,6 @@
 //! What was decided from arguments and environment.
 
+use api::actions_gateway::SecurityProfile;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -11,7 +12,7 @@ use handoff::EnvError;
 use handoff::agc::AgcEnv;
 use handoff::worker::ENV_PROXY_CA;
 
-use crate::pod::build::{Platform, Profile};
+use crate::pod::build::Platform;
 
 /// ConfigMap with the egress proxy's CA, beside the proxy in the same namespace.
 const TRUST_CONFIG_MAP: &str = "actions-gateway-trust";
@@ -77,7 +78,7 @@ impl Config {
         let proxy: BTreeMap<String, String> =
             PROXY_VARIABLES.iter().filter_map(|name| Some(((*name).to_owned(), given(name)?))).collect();
         let proxy_ca_file = given(ENV_PROXY_CA).map(PathBuf::from);
-        let profile: Profile =
+        let profile: SecurityProfile =
             env.security_profile.parse().map_err(|_| Error::Profile(env.security_profile.clone()))?;
         if env.runner_group_id < 1 {
             return Err(Error::RunnerGroup(env.runner_group_id));

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use api::RunnerGroup;
+use api::actions_gateway::SecurityProfile;
 use github::token::TokenState;
 use kube::api::ListParams;
 use kube::core::DeserializeGuard;
@@ -118,6 +119,7 @@ async fn work(parts: Parts, checks: Checks, stop: CancellationToken) {
         parts;
     let namespace = platform.namespace.clone();
     let gateway = platform.gateway.clone();
+    let profile = platform.profile;
 
     let (sender, mailbox) = mpsc::channel(dispatcher::MAILBOX);
     let executor = Executor::new(
@@ -135,7 +137,7 @@ async fn work(parts: Parts, checks: Checks, stop: CancellationToken) {
     let dispatching = tokio::spawn(dispatcher.run(heartbeat, jobs_ended.clone()));
 
     let stores = watches::start(&client, &namespace, &sender);
-    let Some(groups) = first_look(&client, &namespace, &stores, &stop).await else { return };
+    let Some(groups) = first_look(&client, &namespace, profile, &stores, &stop).await else { return };
     checks.watches.pass();
     let registrar = Registrar::new(client.clone(), github.clone(), &namespace, &gateway);
     let context = Context {
@@ -167,6 +169,9 @@ async fn work(parts: Parts, checks: Checks, stop: CancellationToken) {
         github.ambient.clone(),
     );
     tokio::spawn(reaper.run(stop.clone()));
+    let told = pools.clone();
+    let (watched, until) = (tokens.clone(), stop.clone());
+    tokio::spawn(async move { told.watch(watched, until).await });
     let gateways = Api::namespaced(client.clone(), &namespace);
     tokio::spawn(credential::run(gateways, gateway, tokens, github.ambient.clone(), stop.clone()));
 
@@ -179,6 +184,7 @@ async fn work(parts: Parts, checks: Checks, stop: CancellationToken) {
         board,
         stores,
         events,
+        profile,
         ambient: github.ambient.clone(),
     };
     operator::controller::run(controller, Arc::new(reconciler), controller_metrics, checks.groups, stop)
@@ -197,12 +203,13 @@ async fn work(parts: Parts, checks: Checks, stop: CancellationToken) {
 async fn first_look(
     client: &Client,
     namespace: &str,
+    profile: SecurityProfile,
     stores: &Stores,
     stop: &CancellationToken,
 ) -> Option<BTreeMap<String, Arc<Group>>> {
     let look = async {
         stores.delivered().await;
-        groups(&Api::namespaced(client.clone(), namespace)).await
+        groups(&Api::namespaced(client.clone(), namespace), profile).await
     };
     tokio::select! {
         groups = look => Some(groups),
@@ -210,7 +217,10 @@ async fn first_look(
     }
 }
 
-async fn groups(api: &Api<DeserializeGuard<RunnerGroup>>) -> BTreeMap<String, Arc<Group>> {
+async fn groups(
+    api: &Api<DeserializeGuard<RunnerGroup>>,
+    profile: SecurityProfile,
+) -> BTreeMap<String, Arc<Group>> {
     let listed = loop {
         match api.list(&ListParams::default()).await {
             Ok(listed) => break listed,
@@ -222,7 +232,8 @@ async fn groups(api: &Api<DeserializeGuard<RunnerGroup>>) -> BTreeMap<String, Ar
     };
     let valid = listed.items.into_iter().filter_map(|it| it.0.ok()).map(|group| {
         // The jobs of a group whose spec no longer holds are seen to their end all the same.
-        let group_or_identity = validate::validate(&group).unwrap_or_else(|_| validate::identity(&group));
+        let group_or_identity =
+            validate::validate(&group, profile).unwrap_or_else(|_| validate::identity(&group));
         (group.name_any(), Arc::new(group_or_identity))
     });
     valid.collect()

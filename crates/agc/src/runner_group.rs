@@ -8,6 +8,7 @@ pub mod validate;
 use std::sync::Arc;
 use std::time::Duration;
 
+use api::actions_gateway::SecurityProfile;
 use api::{RunnerGroup, labels};
 use futures::{Stream, stream};
 use github::Ambient;
@@ -85,6 +86,8 @@ pub struct Groups {
     pub stores: Stores,
     /// Tells what stays behind.
     pub events: Events,
+    /// What workers may ask for.
+    pub profile: SecurityProfile,
     /// The time.
     pub ambient: Ambient,
 }
@@ -99,7 +102,7 @@ impl Reconciler for Groups {
             return self.clean_up(&group).await;
         }
         finalizer::add(&self.api, &*group, labels::FINALIZER_GROUP).await.map_err(Error::Finalizer)?;
-        let validated = validate::validate(&group);
+        let validated = validate::validate(&group, self.profile);
         if let Ok(validated) = &validated {
             self.pools.ensure(Arc::new(validated.clone())).await;
         }

@@ -3,6 +3,8 @@
 //! The schema of a whole PodTemplateSpec would make the CRD larger than `kubectl apply` takes. So the object is
 //! open, and [`parse`] refuses what the API server would have refused, and what is ours to set.
 
+mod fence;
+
 use std::borrow::Cow;
 use std::fmt;
 
@@ -11,6 +13,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use crate::actions_gateway::SecurityProfile;
 use crate::{labels, names};
 
 /// Environment variables of a worker that only we set, compared without case.
@@ -72,8 +75,8 @@ impl fmt::Display for FieldError {
     }
 }
 
-/// Reads the template, or says everything that is wrong with it.
-pub fn parse(template: &PodTemplate) -> Result<PodTemplateSpec, Vec<FieldError>> {
+/// Reads the template of a gateway with this profile, or says everything that is wrong with it.
+pub fn parse(template: &PodTemplate, profile: SecurityProfile) -> Result<PodTemplateSpec, Vec<FieldError>> {
     let mut written = Value::Object(template.0.clone());
     quantities_as_text(&mut written);
     let typed: PodTemplateSpec = serde_json::from_value(written.clone())
@@ -86,6 +89,9 @@ pub fn parse(template: &PodTemplate) -> Result<PodTemplateSpec, Vec<FieldError>>
     reserved_metadata(&typed, &mut errors);
     if let Some(spec) = &typed.spec {
         reserved_spec(spec, &mut errors);
+        if profile != SecurityProfile::Privileged {
+            fence::judge(spec, &mut errors);
+        }
     }
     if errors.is_empty() { Ok(typed) } else { Err(errors) }
 }

@@ -72,13 +72,26 @@ pub struct Attempt {
 /// The step that failed; the status says so too, if it could be written.
 pub async fn reconcile(cr: &ActionsGateway, ctx: &Context) -> Result<Action, Error> {
     let Some(identity) = Identity::of(cr.meta()) else { return Ok(Action::await_change()) };
-    let outcome = match &cr.metadata.deletion_timestamp {
-        None => Outcome::Attempted(Box::new(Box::pin(attempt(cr, identity, ctx)).await)),
-        Some(deleted) => Outcome::Ending(Box::pin(take_down(cr, identity, deleted.0, ctx)).await),
+    let deleted = cr.metadata.deletion_timestamp.as_ref().map(|it| it.0);
+    if deleted.is_some() && !finalizer::is_on(cr, labels::FINALIZER_GATEWAY) {
+        return Ok(Action::await_change()); // it never made anything, or all of it is gone
+    }
+    let references = dereference(ctx.client(), identity).await;
+    // The pods of a namespace go before all else in it, and nothing is made there any more: a gateway that waited for
+    // its own deletion would leave workers that nobody lets go.
+    let namespace_deleted = references.as_ref().ok().and_then(|it| it.namespace_deleted);
+    let pass = Pass { cr, ctx, namespace_ends: namespace_deleted.is_some() };
+    let outcome = match (references.map_err(Error::Dereference), deleted.or(namespace_deleted)) {
+        (Ok(references), None) => Outcome::Attempted(Box::new(Box::pin(pass.attempt(references)).await)),
+        (Err(error), None) => Outcome::Attempted(Box::new(Attempt { references: None, result: Err(error) })),
+        (Ok(references), Some(deleted)) => {
+            Outcome::Ending(Box::pin(pass.take_down(&references, deleted)).await)
+        }
+        (Err(error), Some(_)) => Outcome::Ending(Err(error)),
     };
     let written = match &outcome {
-        Outcome::Ending(Ok(Step::Remove)) => Ok(()), // there is no object any more
-        _ => write(cr, &status(cr, &outcome, (ctx.now)()), ctx).await,
+        Outcome::Ending(Ok(Step::Remove)) => Ok(()), // there is no object any more, or soon none
+        _ => pass.write(&status(cr, &outcome, (ctx.now)())).await,
     };
     let next = next_look(outcome)?;
     written?;
@@ -97,104 +110,112 @@ fn next_look(outcome: Outcome) -> Result<Action, Error> {
     }
 }
 
-async fn attempt(cr: &ActionsGateway, identity: Identity, ctx: &Context) -> Attempt {
-    let references = match dereference(ctx.client(), identity).await {
-        Ok(references) => references,
-        Err(error) => return Attempt { references: None, result: Err(Error::Dereference(error)) },
-    };
-    let result = provision(cr, &references, ctx).await;
-    Attempt { references: Some(references), result }
+/// What the steps of a pass share.
+struct Pass<'a> {
+    cr: &'a ActionsGateway,
+    ctx: &'a Context,
+    /// Whether the gateway's namespace is being deleted.
+    namespace_ends: bool,
 }
 
-async fn provision(
-    cr: &ActionsGateway,
-    references: &References,
-    ctx: &Context,
-) -> Result<Resources<InCluster>, Error> {
-    let gateway = validate::validate(cr, references, &ctx.provision).map_err(Error::Validate)?;
-    // Before the first child: from here on the end has to be an orderly one.
-    finalizer::add(&gateways(ctx, &gateway.identity), cr, labels::FINALIZER_GATEWAY)
-        .await
-        .map_err(Error::Finalizer)?;
-    let built = build::build(&gateway);
-    let applied = apply::apply(&ctx.applier, references, built).await.map_err(Error::Apply)?;
-    prune::prune(&ctx.applier, references, &applied).await.map_err(Error::Prune)?;
-    Ok(applied)
-}
-
-/// One step of the end; after the last our finalizer comes off, and the object is gone.
-async fn take_down(
-    cr: &ActionsGateway,
-    identity: Identity,
-    deleted: Timestamp,
-    ctx: &Context,
-) -> Result<Step, Error> {
-    if !finalizer::is_on(cr, labels::FINALIZER_GATEWAY) {
-        return Ok(Step::Remove);
+impl Pass<'_> {
+    async fn attempt(&self, references: References) -> Attempt {
+        let result = self.provision(&references).await;
+        Attempt { references: Some(references), result }
     }
-    let references = dereference(ctx.client(), identity).await.map_err(Error::Dereference)?;
-    // A younger gateway never made anything: what stands in the namespace is its elder's.
-    if references.elder().is_none() {
-        let facts =
-            teardown::look(&ctx.applier, &references, deleted, (ctx.now)()).await.map_err(Error::Teardown)?;
-        let step = teardown::next(&facts);
-        teardown::take(&ctx.applier, &references, &step).await.map_err(Error::Teardown)?;
-        say_what_was_cut_short(cr, &step, ctx);
-        if step != Step::Remove {
-            return Ok(step);
+
+    async fn provision(&self, references: &References) -> Result<Resources<InCluster>, Error> {
+        let Self { cr, ctx, .. } = self;
+        let gateway = validate::validate(cr, references, &ctx.provision).map_err(Error::Validate)?;
+        // Before the first child: from here on the end has to be an orderly one.
+        finalizer::add(&self.gateways(&gateway.identity), cr, labels::FINALIZER_GATEWAY)
+            .await
+            .map_err(Error::Finalizer)?;
+        let built = build::build(&gateway);
+        let applied = apply::apply(&ctx.applier, references, built).await.map_err(Error::Apply)?;
+        prune::prune(&ctx.applier, references, &applied).await.map_err(Error::Prune)?;
+        Ok(applied)
+    }
+
+    /// One step of the end; after the last our finalizer comes off, and the object is gone.
+    async fn take_down(&self, references: &References, deleted: Timestamp) -> Result<Step, Error> {
+        let Self { cr, ctx, .. } = self;
+        if !finalizer::is_on(*cr, labels::FINALIZER_GATEWAY) {
+            return Ok(Step::Remove);
+        }
+        // A younger gateway never made anything: what stands in the namespace is its elder's.
+        if references.elder().is_none() {
+            let facts = teardown::look(&ctx.applier, references, deleted, (ctx.now)())
+                .await
+                .map_err(Error::Teardown)?;
+            let step = teardown::next(&facts);
+            teardown::take(&ctx.applier, references, &step).await.map_err(Error::Teardown)?;
+            self.say_what_was_cut_short(&step);
+            if step != Step::Remove {
+                return Ok(step);
+            }
+        }
+        let gateways = self.gateways(&references.identity);
+        finalizer::remove(&gateways, cr, labels::FINALIZER_GATEWAY).await.map_err(Error::Finalizer)?;
+        tracing::info!("the gateway is gone");
+        Ok(Step::Remove)
+    }
+
+    fn gateways(&self, identity: &Identity) -> Api<ActionsGateway> {
+        Api::namespaced(self.ctx.client().clone(), &identity.namespace)
+    }
+
+    fn say_what_was_cut_short(&self, step: &Step) {
+        match step {
+            Step::Stop { workers, .. } if !workers.is_empty() => {
+                let note = format!("{} workers did not end in time and were deleted", workers.len());
+                self.say(Severity::Warning, "WorkerDrainTimeout", "TakeDown", note);
+            }
+            Step::Release { groups, .. } if !groups.is_empty() => {
+                let names: Vec<String> = groups.iter().filter_map(|it| it.name.clone()).collect();
+                let note = format!(
+                    "no controller was left to unregister the runners of {}: look for them in GitHub's settings of \
+                     runners, and remove those that are offline",
+                    teardown::few(&names)
+                );
+                self.say(Severity::Warning, "TeardownIncomplete", "TakeDown", note);
+            }
+            _ => {}
         }
     }
-    let gateways = gateways(ctx, &references.identity);
-    finalizer::remove(&gateways, cr, labels::FINALIZER_GATEWAY).await.map_err(Error::Finalizer)?;
-    tracing::info!("the gateway is gone");
-    Ok(Step::Remove)
-}
 
-fn gateways(ctx: &Context, identity: &Identity) -> Api<ActionsGateway> {
-    Api::namespaced(ctx.client().clone(), &identity.namespace)
-}
-
-fn say_what_was_cut_short(cr: &ActionsGateway, step: &Step, ctx: &Context) {
-    let warn = |reason, note| ctx.events.say(cr, Severity::Warning, reason, "TakeDown", note);
-    match step {
-        Step::Stop { workers, .. } if !workers.is_empty() => {
-            let note = format!("{} workers did not end in time and were deleted", workers.len());
-            warn("WorkerDrainTimeout", note);
+    async fn write(&self, status: &ActionsGatewayStatus) -> Result<(), Error> {
+        let written =
+            self.ctx.applier.status(self.cr, status, Precondition::None).await.map_err(Error::Status)?;
+        if let Some(ready) = ready_changed(self.cr, status).filter(|_| written.is_some()) {
+            self.say_how_it_is(&ready);
         }
-        Step::Release { groups, .. } if !groups.is_empty() => {
-            let names: Vec<String> = groups.iter().filter_map(|it| it.name.clone()).collect();
-            let note = format!(
-                "no controller was left to unregister the runners of {}: look for them in GitHub's settings of \
-                 runners, and remove those that are offline",
-                teardown::few(&names)
-            );
-            warn("TeardownIncomplete", note);
+        Ok(())
+    }
+
+    fn say_how_it_is(&self, ready: &Condition) {
+        let (severity, word) = match ready.status.as_str() {
+            "True" => (Severity::Normal, "Ready"),
+            _ if ready.reason == Reason::Terminating.as_str() => (Severity::Normal, "Terminating"),
+            _ => (Severity::Warning, "NotReady"),
+        };
+        tracing::info!(
+            ready = ready.status,
+            reason = ready.reason,
+            why = ready.message,
+            "the gateway's readiness changed"
+        );
+        self.say(severity, word, "Reconcile", format!("{}: {}", ready.reason, ready.message));
+    }
+
+    /// An Event; where none can be made any more, a log line.
+    fn say(&self, severity: Severity, reason: &'static str, action: &'static str, note: String) {
+        if self.namespace_ends {
+            tracing::info!(reason, note, "no Event: the namespace is being deleted");
+        } else {
+            self.ctx.events.say(self.cr, severity, reason, action, note);
         }
-        _ => {}
     }
-}
-
-async fn write(cr: &ActionsGateway, status: &ActionsGatewayStatus, ctx: &Context) -> Result<(), Error> {
-    let written = ctx.applier.status(cr, status, Precondition::None).await.map_err(Error::Status)?;
-    if let Some(ready) = ready_changed(cr, status).filter(|_| written.is_some()) {
-        say_how_it_is(cr, &ready, ctx);
-    }
-    Ok(())
-}
-
-fn say_how_it_is(cr: &ActionsGateway, ready: &Condition, ctx: &Context) {
-    let (severity, word) = match ready.status.as_str() {
-        "True" => (Severity::Normal, "Ready"),
-        _ if ready.reason == Reason::Terminating.as_str() => (Severity::Normal, "Terminating"),
-        _ => (Severity::Warning, "NotReady"),
-    };
-    tracing::info!(
-        ready = ready.status,
-        reason = ready.reason,
-        why = ready.message,
-        "the gateway's readiness changed"
-    );
-    ctx.events.say(cr, severity, word, "Reconcile", format!("{}: {}", ready.reason, ready.message));
 }
 
 #[cfg(test)]

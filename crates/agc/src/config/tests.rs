@@ -28,7 +28,7 @@ fn env(extra: &[(&str, &str)]) -> BTreeMap<String, String> {
 fn what_the_manager_writes_is_enough() {
     let config = Config::from_env(&env(&[])).unwrap();
     assert_eq!(config.target.scope.to_string(), "orgs/synthetic-org");
-    assert_eq!(config.platform.profile, Profile::Restricted);
+    assert_eq!(config.platform.profile, SecurityProfile::Restricted);
     assert!(config.platform.proxy.is_empty() && config.platform.proxy_ca.is_none());
     assert!(config.github_client().unwrap().proxy.is_none());
 }

@@ -8,6 +8,7 @@ mod security;
 
 use std::collections::BTreeMap;
 
+use api::actions_gateway::SecurityProfile;
 use api::{labels, names};
 use handoff::worker::{RUN_DIR, RunInfo};
 use k8s_openapi::api::core::v1::{
@@ -17,8 +18,6 @@ use k8s_openapi::api::core::v1::{
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use kube::core::ObjectMeta;
-
-pub use security::Profile;
 
 /// The wrapper needs 25 s to end a job; the kubelet's own kill must come later.
 const MIN_GRACE_SECONDS: i64 = 30;
@@ -44,7 +43,7 @@ pub struct Platform {
     /// ServiceAccount without grants.
     pub service_account: String,
     /// What a job may do.
-    pub profile: Profile,
+    pub profile: SecurityProfile,
     /// Proxy variables, in both cases; empty without a proxy.
     pub proxy: BTreeMap<String, String>,
     /// ConfigMap with the proxy's CA.

@@ -1,5 +1,6 @@
 //! From a RunnerGroup to a value that is proof. Pure.
 
+use api::actions_gateway::SecurityProfile;
 use api::pod_template::{self, FieldError};
 use api::{GoDuration, RunnerGroup};
 use jiff::SignedDuration;
@@ -23,16 +24,16 @@ pub enum Error {
     NoLabels,
 }
 
-/// Checks the whole spec.
+/// Checks the whole spec, for a gateway of this profile.
 ///
 /// # Errors
 /// [`Error`] says what to change.
-pub fn validate(group: &RunnerGroup) -> Result<Group, Error> {
+pub fn validate(group: &RunnerGroup, profile: SecurityProfile) -> Result<Group, Error> {
     let spec = &group.spec;
     if spec.runner_labels.is_empty() {
         return Err(Error::NoLabels);
     }
-    let pod = pod_template::parse(&spec.pod_template).map_err(Error::Template)?;
+    let pod = pod_template::parse(&spec.pod_template, profile).map_err(Error::Template)?;
     let lifetime = signed(&spec.max_worker_lifetime);
     let lifetime = Some(lifetime).filter(|it| *it > SignedDuration::ZERO);
     let template_deadline = pod.spec.as_ref().and_then(|it| it.active_deadline_seconds);

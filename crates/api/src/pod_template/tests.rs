@@ -1,27 +1,29 @@
 use super::*;
 
+const PROFILE: SecurityProfile = SecurityProfile::Restricted;
+
 fn template(yaml: &str) -> PodTemplate {
     serde_yaml::from_str(yaml).unwrap()
 }
 
 #[track_caller]
 fn refused(yaml: &str, paths: &[&str]) {
-    let errors = parse(&template(yaml)).expect_err("must be refused");
+    let errors = parse(&template(yaml), PROFILE).expect_err("must be refused");
     assert_eq!(errors.iter().map(|it| it.path.as_str()).collect::<Vec<_>>(), paths);
 }
 
 #[test]
 fn an_empty_template_is_taken() {
-    assert_eq!(parse(&PodTemplate::default()).unwrap(), PodTemplateSpec::default());
+    assert_eq!(parse(&PodTemplate::default(), PROFILE).unwrap(), PodTemplateSpec::default());
 }
 
 #[test]
 fn an_ordinary_template_is_taken() {
-    let parsed = parse(&template(
+    let written = template(
         "{metadata: {labels: {team: blue}}, spec: {nodeSelector: {disk: ssd}, terminationGracePeriodSeconds: 60,
           containers: [{name: runner, image: 'example.org/runner:1', resources: {requests: {cpu: 1, memory: 2Gi}, limits: {cpu: 1.5}}}]}}",
-    ))
-    .unwrap();
+    );
+    let parsed = parse(&written, PROFILE).unwrap();
     let runner = &parsed.spec.unwrap().containers[0];
     let requests = runner.resources.as_ref().unwrap().requests.as_ref().unwrap();
     assert_eq!(requests["cpu"].0, "1", "a number is a quantity too");
@@ -43,7 +45,7 @@ fn a_wrong_type_is_refused() {
 
 #[test]
 fn an_explicit_null_is_as_if_absent() {
-    parse(&template("{spec: {containers: [], nodeSelector: null}}")).unwrap();
+    parse(&template("{spec: {containers: [], nodeSelector: null}}"), PROFILE).unwrap();
 }
 
 #[test]
@@ -82,17 +84,49 @@ fn reserved_fields_are_refused_with_their_path() {
 
 #[test]
 fn the_harmless_value_of_a_reserved_field_is_taken() {
-    parse(&template(
+    let harmless = template(
         "{spec: {containers: [], hostNetwork: false, automountServiceAccountToken: false, restartPolicy: Never}}",
-    ))
-    .unwrap();
+    );
+    parse(&harmless, PROFILE).unwrap();
 }
 
 #[test]
 fn an_error_names_field_rule_and_remedy() {
-    let errors = parse(&template("{spec: {containers: [], hostPID: true}}")).unwrap_err();
+    let errors = parse(&template("{spec: {containers: [], hostPID: true}}"), PROFILE).unwrap_err();
     assert_eq!(
         errors[0].to_string(),
         "spec.hostPID: workers share no namespace with the node; remove it or set false"
     );
+}
+
+#[test]
+fn a_way_out_of_the_container_needs_the_privileged_profile() {
+    for (written, path) in [
+        ("volumes: [{name: node, hostPath: {path: /}}]", "spec.volumes[0].hostPath"),
+        (
+            "containers: [{name: a, securityContext: {privileged: true}}]",
+            "spec.containers[0].securityContext.privileged",
+        ),
+        (
+            "initContainers: [{name: a, securityContext: {procMount: Unmasked}}]",
+            "spec.initContainers[0].securityContext.procMount",
+        ),
+        (
+            "containers: [{name: a, ports: [{containerPort: 80, hostPort: 80}]}]",
+            "spec.containers[0].ports[0].hostPort",
+        ),
+        (
+            "containers: [{name: a, securityContext: {capabilities: {add: [CHOWN, SYS_ADMIN]}}}]",
+            "spec.containers[0].securityContext.capabilities.add[1]",
+        ),
+    ] {
+        let containers = if written.starts_with("containers") { "" } else { ", containers: []" };
+        let asks = template(&format!("{{spec: {{{written}{containers}}}}}"));
+        for profile in [SecurityProfile::Restricted, SecurityProfile::Baseline] {
+            let errors = parse(&asks, profile).unwrap_err();
+            let paths: Vec<_> = errors.iter().map(|it| it.path.as_str()).collect();
+            assert_eq!(paths, [path], "{profile:?}");
+        }
+        parse(&asks, SecurityProfile::Privileged).unwrap();
+    }
 }

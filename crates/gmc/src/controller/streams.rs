@@ -20,7 +20,7 @@ use kube::{Client, Resource, ResourceExt};
 use runtime::admin::Health;
 use serde::de::DeserializeOwned;
 
-use crate::gateway::status::IMPAIRING;
+use crate::gateway::status::worst;
 
 type Guarded<K> = DeserializeGuard<K>;
 type Watched<K> = Result<K, watcher::Error>;
@@ -141,9 +141,9 @@ fn gateway_change(gateway: &Guarded<ActionsGateway>) -> Option<u64> {
 fn runner_group_change(group: &Guarded<RunnerGroup>) -> Option<u64> {
     let conditions =
         group.0.as_ref().ok().and_then(|it| it.status.as_ref()).map(|it| it.conditions.as_slice());
-    let impairments = verdicts(conditions.unwrap_or_default(), &IMPAIRING);
+    let impairment = worst(conditions.unwrap_or_default()).map(verdict);
     let meta = group.meta();
-    Some(hash((&meta.uid, meta.generation, &meta.labels, &meta.finalizers, owners(meta), impairments)))
+    Some(hash((&meta.uid, meta.generation, &meta.labels, &meta.finalizers, owners(meta), impairment)))
 }
 
 fn namespace_change(namespace: &PartialObjectMeta<Namespace>) -> Option<u64> {
@@ -158,9 +158,11 @@ fn owners(meta: &ObjectMeta) -> Vec<&str> {
 /// What the conditions of these types say, without their times.
 fn verdicts<'a>(conditions: &'a [Condition], types: &[Type]) -> Vec<(&'a str, &'a str, &'a str, &'a str)> {
     let wanted = conditions.iter().filter(|it| types.iter().any(|type_| it.type_ == type_.as_str()));
-    wanted
-        .map(|it| (it.type_.as_str(), it.status.as_str(), it.reason.as_str(), it.message.as_str()))
-        .collect()
+    wanted.map(verdict).collect()
+}
+
+fn verdict(it: &Condition) -> (&str, &str, &str, &str) {
+    (&it.type_, &it.status, &it.reason, &it.message)
 }
 
 fn hash(value: impl Hash) -> u64 {

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use api::{ActionsGateway, RunnerGroup, names};
+use jiff::Timestamp;
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::Namespace;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
@@ -20,8 +21,8 @@ pub struct References {
     pub identity: Identity,
     /// Labels of its namespace.
     pub namespace_labels: BTreeMap<String, String>,
-    /// Whether the namespace is being deleted.
-    pub namespace_ending: bool,
+    /// When the deletion of the namespace was asked for, if it was.
+    pub namespace_deleted: Option<Timestamp>,
     /// The other gateways of the namespace.
     pub siblings: Vec<Identity>,
     /// The Deployment of the controller's name, whosever it is.
@@ -80,7 +81,7 @@ pub async fn dereference(client: &Client, identity: Identity) -> Result<Referenc
         named("the RunnerGroups", name, runner_groups(client, name)),
     )?;
     Ok(References {
-        namespace_ending: namespace.deletion_timestamp.is_some(),
+        namespace_deleted: namespace.deletion_timestamp.map(|it| it.0),
         namespace_labels: namespace.labels.unwrap_or_default(),
         siblings,
         controller,

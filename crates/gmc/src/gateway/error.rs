@@ -78,7 +78,6 @@ impl validate::Error {
     pub fn reason(&self) -> Reason {
         match self {
             Self::ReservedNamespace(_) | Self::NotATenant(_) => Reason::NamespaceNotAllowed,
-            Self::NamespaceEnding(_) => Reason::Terminating,
             Self::AnotherGateway { .. } => Reason::AnotherGateway,
             Self::InvalidSpec(_) => Reason::InvalidSpec,
         }

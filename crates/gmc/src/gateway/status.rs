@@ -1,6 +1,6 @@
 //! What the gateway's status says of a pass. Pure: one function of what stood there, what came of the pass, and time.
 
-use api::conditions::{Reason, Type, condition, find, is_true, settle};
+use api::conditions::{Reason, Type, condition, find, settle};
 use api::{ActionsGateway, ActionsGatewayStatus};
 use jiff::Timestamp;
 use k8s_openapi::api::apps::v1::Deployment;
@@ -12,9 +12,11 @@ use crate::gateway::dereference::{Group, References};
 use crate::gateway::error::{Error, describe};
 use crate::gateway::teardown::Step;
 
-/// Conditions of a RunnerGroup that impair it, the worst first.
-pub const IMPAIRING: [Type; 4] =
-    [Type::CredentialUnavailable, Type::RunnerVersionTooOld, Type::Degraded, Type::WorkersUnschedulable];
+/// Conditions of a RunnerGroup that impair it when they hold, the worst first.
+const IMPAIRING: [Type; 3] = [Type::RunnerVersionTooOld, Type::Degraded, Type::WorkersUnschedulable];
+
+/// Why a RunnerGroup that nobody listens for is impaired; any other reason passes by itself.
+const DEAF: [Reason; 3] = [Reason::LabelsRefused, Reason::RunnerGroupNotFound, Reason::TokenUnavailable];
 
 /// A message is for people: the first of very many problems will do. The API's own bound is 32 KiB.
 const MESSAGE_CHARS: usize = 2000;
@@ -203,9 +205,15 @@ fn impairment(group: &Group) -> Option<String> {
         Ok(conditions) => conditions,
         Err(unreadable) => return Some(format!("cannot be read: {unreadable}")),
     };
-    let worst = IMPAIRING.into_iter().find(|it| is_true(conditions, *it))?;
-    let worst = find(conditions, worst)?;
-    Some(format!("{} ({}): {}", worst.type_, worst.reason, worst.message))
+    worst(conditions).map(|it| format!("{} ({}): {}", it.type_, it.reason, it.message))
+}
+
+/// The worst of a RunnerGroup's conditions that impair it.
+pub fn worst(conditions: &[Condition]) -> Option<&Condition> {
+    let holds = |type_| find(conditions, type_).filter(|it| it.status == "True");
+    let is_deaf = |it: &&Condition| it.status != "True" && DEAF.iter().any(|word| it.reason == word.as_str());
+    let deaf = || find(conditions, Type::Ready).filter(is_deaf);
+    IMPAIRING.into_iter().find_map(holds).or_else(deaf)
 }
 
 fn clip(message: String) -> String {

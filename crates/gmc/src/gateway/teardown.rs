@@ -78,7 +78,7 @@ pub async fn look(
     Ok(Facts {
         now,
         deleted,
-        namespace_ending: references.namespace_ending,
+        namespace_ending: references.namespace_deleted.is_some(),
         uid: references.identity.uid.clone(),
         groups: references.runner_groups.iter().map(|it| it.meta.clone()).collect(),
         jobs: held_by(jobs, labels::FINALIZER_JOB),

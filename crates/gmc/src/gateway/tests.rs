@@ -3,6 +3,7 @@
 use http::Method;
 use operator::report::Publisher;
 use serde_json::{Value, json};
+use tokio_util::sync::CancellationToken;
 
 use super::fake::Cluster;
 use super::*;
@@ -36,7 +37,7 @@ fn pod(name: &str) -> String {
 struct World {
     cluster: Cluster,
     context: Context,
-    _publisher: Publisher,
+    publisher: Publisher,
 }
 
 impl World {
@@ -66,7 +67,7 @@ impl World {
             provision: Provision { system_namespace: "system".to_owned(), ..Provision::default() },
             now: noon,
         };
-        Self { cluster, context, _publisher: publisher }
+        Self { cluster, context, publisher }
     }
 
     async fn pass(&self) -> Result<Action, Error> {
@@ -75,7 +76,7 @@ impl World {
 
     async fn pass_over(&self, path: &str) -> Result<Action, Error> {
         let object: ActionsGateway = serde_json::from_value(self.cluster.get(path).unwrap()).unwrap();
-        reconcile(&object, &self.context).await
+        Box::pin(reconcile(&object, &self.context)).await
     }
 
     fn condition(&self, path: &str, type_: &str) -> Option<(String, String, String)> {
@@ -102,6 +103,15 @@ impl World {
                 "lastTransitionTime": "2026-01-01T00:00:00Z",
             }));
         });
+    }
+
+    /// How many Events the passes so far have tried to make.
+    async fn events(self) -> usize {
+        let stop = CancellationToken::new();
+        stop.cancel();
+        self.cluster.asked();
+        self.publisher.run(stop).await;
+        self.cluster.asked().iter().filter(|it| it.verb == "create" && it.resource == "events").count()
     }
 
     /// Deleted so many seconds before noon.

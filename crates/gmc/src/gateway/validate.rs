@@ -8,7 +8,6 @@ use std::fmt;
 use api::actions_gateway::{LogLevel, RunnerGroupEntry, SecurityProfile, Tracing};
 use api::{ActionsGateway, labels, pod_template};
 use github_proto::url::Target;
-use k8s_openapi::api::core::v1::{PodSpec, PodTemplateSpec};
 use url::Url;
 
 use crate::config::Provision;
@@ -53,9 +52,6 @@ pub enum Error {
         label = labels::TENANT
     )]
     NotATenant(String),
-    /// The namespace is being deleted: nothing is made there any more.
-    #[error("namespace {0} is being deleted")]
-    NamespaceEnding(String),
     /// An older gateway stands in the namespace.
     #[error(
         "gateway {elder} is older and stands in this namespace, which holds one; delete one of the two, or make this \
@@ -129,9 +125,6 @@ fn namespace_allowed(references: &References, platform: &Provision) -> Result<()
     }
     if references.namespace_label(labels::TENANT) != Some("true") {
         return Err(Error::NotATenant(namespace.clone()));
-    }
-    if references.namespace_ending {
-        return Err(Error::NamespaceEnding(namespace.clone()));
     }
     Ok(())
 }
@@ -219,22 +212,8 @@ fn is_collector(endpoint: &str) -> bool {
 }
 
 fn runner_group(path: &str, entry: &RunnerGroupEntry, profile: SecurityProfile, found: &mut Problems) {
-    let template = match pod_template::parse(&entry.spec.pod_template) {
-        Ok(template) => template,
-        Err(errors) => {
-            for error in errors {
-                found.add(template_path(path, &error.path), error.problem);
-            }
-            return;
-        }
-    };
-    if profile != SecurityProfile::Privileged {
-        for container in privileged_containers(&template) {
-            found.add(
-                format!("{path}.podTemplate.spec.{container}.securityContext.privileged"),
-                "needs securityProfile privileged; remove it or change the profile",
-            );
-        }
+    for error in pod_template::parse(&entry.spec.pod_template, profile).err().into_iter().flatten() {
+        found.add(template_path(path, &error.path), error.problem);
     }
 }
 
@@ -244,22 +223,6 @@ fn template_path(group: &str, below: &str) -> String {
         "podTemplate" => format!("{group}.podTemplate"),
         _ => format!("{group}.podTemplate.{below}"),
     }
-}
-
-/// Paths, from `spec`, of the containers that ask for privileges.
-fn privileged_containers(template: &PodTemplateSpec) -> Vec<String> {
-    let Some(PodSpec { containers, init_containers, .. }) = &template.spec else { return Vec::new() };
-    let lists =
-        [("initContainers", init_containers.as_deref().unwrap_or_default()), ("containers", containers)];
-    let indexed = lists.into_iter().flat_map(|(list, containers)| {
-        containers.iter().enumerate().map(move |(index, it)| (list, index, it))
-    });
-    indexed
-        .filter(|(_, _, it)| {
-            it.security_context.as_ref().and_then(|context| context.privileged) == Some(true)
-        })
-        .map(|(list, index, _)| format!("{list}[{index}]"))
-        .collect()
 }
 
 #[cfg(test)]

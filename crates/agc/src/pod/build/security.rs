@@ -1,30 +1,19 @@
 //! Secure defaults by profile, where the template says nothing.
 
+use api::actions_gateway::SecurityProfile;
 use api::names;
 use k8s_openapi::api::core::v1::{Capabilities, Container, PodSpec, SeccompProfile};
-
-/// What a gateway lets jobs do: the Pod Security Standards' levels.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, strum::EnumString)]
-#[strum(serialize_all = "lowercase")]
-pub enum Profile {
-    /// No privilege of any kind.
-    Restricted,
-    /// No known way out of the container.
-    Baseline,
-    /// Whatever the template says.
-    Privileged,
-}
 
 /// The stock runner image's user. It has a name there, which the kubelet cannot check against `runAsNonRoot`.
 const RUNNER_USER: i64 = 1001;
 
-pub(super) fn fill_gaps(spec: &mut PodSpec, profile: Profile) {
-    if profile == Profile::Privileged {
+pub(super) fn fill_gaps(spec: &mut PodSpec, profile: SecurityProfile) {
+    if profile == SecurityProfile::Privileged {
         return;
     }
     let pod = spec.security_context.get_or_insert_default();
     pod.seccomp_profile.get_or_insert_with(runtime_default);
-    if profile == Profile::Restricted {
+    if profile == SecurityProfile::Restricted {
         pod.run_as_non_root.get_or_insert(true);
         pod.run_as_user.get_or_insert(RUNNER_USER);
         let own_init =

@@ -1,6 +1,6 @@
 use super::*;
 
-fn platform(profile: Profile) -> Platform {
+fn platform(profile: SecurityProfile) -> Platform {
     Platform {
         namespace: "team-a".into(),
         gateway: "team-a".into(),
@@ -15,7 +15,8 @@ fn platform(profile: Profile) -> Platform {
 }
 
 fn template(yaml: &str) -> Template {
-    let pod = api::pod_template::parse(&serde_yaml::from_str(yaml).unwrap()).unwrap();
+    let pod =
+        api::pod_template::parse(&serde_yaml::from_str(yaml).unwrap(), SecurityProfile::Privileged).unwrap();
     Template { group: "blue".into(), pod, worker_image: None, lifetime_seconds: Some(43_200) }
 }
 
@@ -56,7 +57,7 @@ fn built(platform: &Platform, template: &Template, priority_class: Option<&str>)
 
 #[test]
 fn an_empty_template_makes_a_restricted_worker() {
-    insta::assert_yaml_snapshot!(built(&platform(Profile::Restricted), &template("{}"), None));
+    insta::assert_yaml_snapshot!(built(&platform(SecurityProfile::Restricted), &template("{}"), None));
 }
 
 #[test]
@@ -70,7 +71,7 @@ fn a_baseline_worker_keeps_what_its_template_says_and_goes_out_by_the_proxy() {
         .into(),
         proxy_ca: Some("actions-gateway-trust".into()),
         github_ca: Some("ghes-ca".into()),
-        ..platform(Profile::Baseline)
+        ..platform(SecurityProfile::Baseline)
     };
     let template = Template {
         worker_image: Some("runner:of-the-group".into()),
@@ -96,7 +97,7 @@ fn a_baseline_worker_keeps_what_its_template_says_and_goes_out_by_the_proxy() {
 fn a_privileged_worker_gets_no_security_defaults_but_the_fence_stays() {
     let template =
         template("{ spec: { containers: [{ name: runner, securityContext: { privileged: true } }] } }");
-    insta::assert_yaml_snapshot!(built(&platform(Profile::Privileged), &template, None));
+    insta::assert_yaml_snapshot!(built(&platform(SecurityProfile::Privileged), &template, None));
 }
 
 #[test]
@@ -114,15 +115,15 @@ fn no_template_opens_the_fence() {
         priority: Some(2_000_000_000),
         ..PodSpec::default()
     });
-    let pod = built(&platform(Profile::Privileged), &hostile, None);
-    let fence = built(&platform(Profile::Privileged), &template("{}"), None);
+    let pod = built(&platform(SecurityProfile::Privileged), &hostile, None);
+    let fence = built(&platform(SecurityProfile::Privileged), &template("{}"), None);
     assert_eq!(pod, fence, "whatever it says about reserved fields, the pod is the same");
 }
 
 #[test]
 fn only_the_install_container_sees_the_payload_secret() {
     let pod = built(
-        &platform(Profile::Baseline),
+        &platform(SecurityProfile::Baseline),
         &template("{ spec: { initContainers: [{ name: other, image: x }] } }"),
         None,
     );

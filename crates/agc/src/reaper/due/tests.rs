@@ -10,7 +10,8 @@ fn groups(spec: &str) -> BTreeMap<String, Arc<Group>> {
     let yaml = format!(
         "{{ apiVersion: v, kind: RunnerGroup, metadata: {{ name: {GROUP} }}, spec: {{ runnerLabels: [a], {spec} }} }}"
     );
-    let group = crate::runner_group::validate::validate(&serde_yaml::from_str(&yaml).unwrap()).unwrap();
+    let group = serde_yaml::from_str(&yaml).unwrap();
+    let group = crate::runner_group::validate::validate(&group, Default::default()).unwrap();
     [(GROUP.to_owned(), Arc::new(group))].into()
 }
 

@@ -1,5 +1,7 @@
 use super::*;
 
+const PROFILE: SecurityProfile = SecurityProfile::Restricted;
+
 fn group(spec: &str) -> RunnerGroup {
     let yaml = format!(
         "{{ apiVersion: actions-gateway.github.com/v1alpha1, kind: RunnerGroup, metadata: {{ name: blue, uid: u, generation: 2 }},
@@ -9,7 +11,7 @@ fn group(spec: &str) -> RunnerGroup {
 }
 
 fn valid(spec: &str) -> Group {
-    validate(&group(&format!("runnerLabels: [linux], {spec}"))).unwrap()
+    validate(&group(&format!("runnerLabels: [linux], {spec}")), PROFILE).unwrap()
 }
 
 #[test]
@@ -44,11 +46,21 @@ fn a_lifetime_of_zero_is_none_and_the_templates_own_deadline_wins() {
 fn a_template_that_reaches_for_what_is_ours_is_refused_with_its_path() {
     let refused =
         group("runnerLabels: [a], podTemplate: { spec: { hostNetwork: true, containers: [], nonsense: 1 } }");
-    let error = validate(&refused).unwrap_err().to_string();
+    let error = validate(&refused, PROFILE).unwrap_err().to_string();
     assert!(error.contains("spec.hostNetwork") && error.contains("spec.nonsense"), "{error}");
 }
 
 #[test]
+fn what_a_gateways_profile_does_not_allow_no_group_of_it_may_ask_for() {
+    let asks = group(
+        "runnerLabels: [a], podTemplate: { spec: { containers: [{ name: runner, securityContext: { privileged: true } }] } }",
+    );
+    let error = validate(&asks, SecurityProfile::Baseline).unwrap_err().to_string();
+    assert!(error.contains("spec.containers[0].securityContext.privileged"), "{error}");
+    validate(&asks, SecurityProfile::Privileged).unwrap();
+}
+
+#[test]
 fn a_group_without_labels_is_refused() {
-    assert!(matches!(validate(&group("runnerLabels: []")), Err(Error::NoLabels)));
+    assert!(matches!(validate(&group("runnerLabels: []"), PROFILE), Err(Error::NoLabels)));
 }

@@ -28,7 +28,7 @@ fn built(manifest: &str, platform: &Provision) -> Resources<Built> {
     let references = References {
         identity: Identity::of(&cr.metadata).unwrap(),
         namespace_labels: BTreeMap::from([(labels::TENANT.to_owned(), "true".to_owned())]),
-        namespace_ending: false,
+        namespace_deleted: None,
         siblings: Vec::new(),
         controller: None,
         runner_groups: Vec::new(),

@@ -64,7 +64,7 @@ fn references(controller: Option<Deployment>, runner_groups: Vec<Group>) -> Refe
     References {
         identity: Identity::of(&cr(&[]).metadata).unwrap(),
         namespace_labels: [].into(),
-        namespace_ending: false,
+        namespace_deleted: None,
         siblings: Vec::new(),
         controller,
         runner_groups,
@@ -198,13 +198,19 @@ fn a_deployment_of_somebody_else_is_no_controller_of_ours() {
 
 #[test]
 fn each_impairment_of_a_group_counts_and_the_worst_is_named() {
-    for type_ in ["Degraded", "CredentialUnavailable", "RunnerVersionTooOld", "WorkersUnschedulable"] {
+    for type_ in ["Degraded", "RunnerVersionTooOld", "WorkersUnschedulable"] {
         let groups = vec![
             group("fine", &[old(type_, "False", "x"), old("Ready", "False", "NoActiveSessions")]),
             group("bad", &[old(type_, "True", "Why")]),
         ];
         let status = status(&cr(&[]), &standing(5, None, groups), now());
         let expected = format!("1 of 2 RunnerGroups impaired; bad: {type_} (Why): said by {type_}");
+        assert_eq!(message(&status, Type::RunnerGroupsDegraded), expected);
+    }
+    for reason in ["LabelsRefused", "RunnerGroupNotFound", "TokenUnavailable"] {
+        let deaf = vec![group("deaf", &[old("Ready", "False", reason)])];
+        let status = status(&cr(&[]), &standing(5, None, deaf), now());
+        let expected = format!("1 of 1 RunnerGroups impaired; deaf: Ready ({reason}): said by Ready");
         assert_eq!(message(&status, Type::RunnerGroupsDegraded), expected);
     }
     let both = [old("WorkersUnschedulable", "True", "b"), old("RunnerVersionTooOld", "True", "a")];
@@ -225,7 +231,6 @@ fn each_failure_has_its_word() {
         (Error::Validate(elder), "AnotherGateway"),
         (Error::Validate(validate::Error::InvalidSpec(vec![])), "InvalidSpec"),
         (Error::Validate(validate::Error::ReservedNamespace("default".to_owned())), "NamespaceNotAllowed"),
-        (Error::Validate(validate::Error::NamespaceEnding("team-a".to_owned())), "Terminating"),
     ];
     for (error, reason) in table {
         let status = status(&cr(&[]), &failed(Some(references(None, vec![])), error), now());
@@ -237,7 +242,7 @@ fn each_failure_has_its_word() {
 #[test]
 fn when_nothing_could_be_read_the_old_answers_stand_for_the_generation_they_were_given_for() {
     let before = cr(&[old("AGCAvailable", "True", "AGCReady"), old("RunnerGroupsDegraded", "False", "x")]);
-    let error = Error::Validate(validate::Error::NamespaceEnding("team-a".to_owned()));
+    let error = Error::Validate(validate::Error::NotATenant("team-a".to_owned()));
     let status = status(&before, &failed(None, error), now());
     let kept = find(&status.conditions, Type::AGCAvailable).unwrap();
     assert_eq!((kept.status.as_str(), kept.observed_generation), ("True", Some(2)));
@@ -246,9 +251,9 @@ fn when_nothing_could_be_read_the_old_answers_stand_for_the_generation_they_were
 
 #[test]
 fn absent_means_not_yet_known() {
-    let error = Error::Validate(validate::Error::NamespaceEnding("team-a".to_owned()));
+    let error = Error::Validate(validate::Error::NotATenant("team-a".to_owned()));
     let status = status(&cr(&[]), &failed(None, error), now());
-    assert_eq!(words(&status), ["Ready=False/Terminating", "Degraded=True/Terminating"]);
+    assert_eq!(words(&status), ["Ready=False/NamespaceNotAllowed", "Degraded=True/NamespaceNotAllowed"]);
 }
 
 #[test]

@@ -170,24 +170,37 @@ async fn a_failed_request_keeps_the_gateway() {
 }
 
 #[tokio::test]
-async fn in_a_namespace_that_ends_nothing_is_made_and_nobody_waits_for_workers() {
+async fn the_end_of_a_gateway_is_told_by_an_event() {
+    let world = running().await;
+    world.delete_gateway(1);
+    world.pass().await.unwrap();
+    assert_eq!(world.events().await, 1);
+}
+
+#[tokio::test]
+async fn in_a_namespace_that_ends_the_gateway_ends_before_it_is_deleted_itself() {
     let world = running().await;
     world.cluster.put(&pod("job"), worker(&[labels::FINALIZER_JOB]));
     world.cluster.edit("api/v1/namespaces/team-a", |it| {
         it["metadata"]["deletionTimestamp"] = json!("2026-01-01T11:59:59Z");
     });
-    world.cluster.asked();
-    world.pass().await.unwrap();
-    assert_eq!(world.cluster.writes(), ["apply actionsgateways/status team-a"]);
-
-    world.delete_gateway(1);
     world.pass().await.unwrap();
     assert!(world.cluster.get(DEPLOYMENT).is_none(), "no drain");
+    assert_eq!(world.ready(), ("False".to_owned(), "Terminating".to_owned()));
+    assert_eq!(world.condition(GATEWAY, "Degraded").unwrap().0, "False", "a plain end is no fault");
+
+    // The pods go first, and the worker waits for somebody to take its finalizer off.
     world.cluster.remove(&pod("agc"));
     world.pass().await.unwrap();
     assert!(world.cluster.get(&pod("job")).is_none());
     world.pass().await.unwrap();
-    assert!(world.cluster.get(GATEWAY).is_none());
+    let gateway = world.cluster.get(GATEWAY).unwrap();
+    assert_eq!(gateway["metadata"]["finalizers"], json!([]), "whoever deletes it now need not wait");
+
+    world.cluster.asked();
+    assert_eq!(world.pass().await.unwrap(), Action::await_change());
+    assert_eq!(world.cluster.writes(), Vec::<String>::new(), "nothing is made again");
+    assert_eq!(world.events().await, 0, "no Event can be made there");
 }
 
 #[tokio::test]

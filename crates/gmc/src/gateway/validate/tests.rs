@@ -22,7 +22,7 @@ fn references() -> References {
     References {
         identity: identity("team-a", "2026-01-01T00:00:00Z"),
         namespace_labels: BTreeMap::from([(labels::TENANT.to_owned(), "true".to_owned())]),
-        namespace_ending: false,
+        namespace_deleted: None,
         siblings: Vec::new(),
         controller: None::<Deployment>,
         runner_groups: Vec::new(),
@@ -199,11 +199,6 @@ fn only_the_exact_label_hands_a_namespace_over() {
         it.namespace_labels.insert(labels::TENANT.to_owned(), "yes".to_owned());
     };
     assert_eq!(refused(yes), Error::NotATenant("team-a".to_owned()));
-}
-
-#[test]
-fn a_namespace_that_ends_gets_nothing() {
-    assert_eq!(refused(|it| it.namespace_ending = true), Error::NamespaceEnding("team-a".to_owned()));
 }
 
 #[test]
