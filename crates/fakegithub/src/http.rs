@@ -111,7 +111,7 @@ async fn answer(shared: &Arc<Shared>, call: &Call, route: Option<Route>, seq: u6
         return settle(shared, seq, Err(refusal));
     };
     let dialect = route.dialect();
-    let outcome = match call.check(dialect) {
+    let outcome = match call.check(dialect).and_then(|()| call.check_parameters(&route)) {
         Ok(()) => handle(shared, call, route, seq).await,
         Err(refusal) => Err(refusal),
     };

@@ -34,7 +34,6 @@ const AGENT_KEYS: [&str; 9] = [
 /// B1: opens the session of the token's runner.
 pub(crate) fn create_session(shared: &Shared, call: &Call) -> Result<Answer, Refusal> {
     let agent_id = auth::runner(shared, call, BROKER)?;
-    call.only_parameters(BROKER, &[])?;
     let body = call.object(BROKER, &SESSION_KEYS)?;
     let owner = required_text(&body, "ownerName")?;
     let session = body.get("sessionId").filter(|id| !id.is_null());
@@ -84,7 +83,6 @@ pub(crate) fn create_session(shared: &Shared, call: &Call) -> Result<Answer, Ref
 /// B4: closes the session of the token's runner; nothing else names it.
 pub(crate) fn delete_session(shared: &Shared, call: &Call) -> Result<Answer, Refusal> {
     let agent = auth::runner(shared, call, BROKER)?;
-    call.only_parameters(BROKER, &[])?;
     call.no_body(BROKER)?;
     shared.with(|state, _| state.delete_session(agent)).map_err(refuse)?;
     Ok(Answer::empty(StatusCode::NO_CONTENT))
@@ -99,9 +97,6 @@ struct Query {
 
 impl Query {
     fn read(shared: &Shared, call: &Call, disable_update: bool) -> Result<Self, Refusal> {
-        let mut known = vec!["sessionId", "status", "runnerVersion", "os", "architecture"];
-        known.extend(disable_update.then_some("disableUpdate"));
-        call.only_parameters(BROKER, &known)?;
         let get = |name: &str| {
             call.parameter(name).ok_or_else(|| BROKER.invalid(&format!("the parameter {name} is missing")))
         };

@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 use sha2::{Digest as _, Sha256};
 
 use super::answer::Refusal;
-use super::route::Dialect;
+use super::route::{Dialect, Route};
 
 /// A request with its whole body.
 #[derive(Debug)]
@@ -157,7 +157,8 @@ impl Call {
     }
 
     /// Refuses query parameters that the endpoint does not know, and those that are there twice.
-    pub(crate) fn only_parameters(&self, dialect: Dialect, known: &[&str]) -> Result<(), Refusal> {
+    pub(crate) fn check_parameters(&self, route: &Route) -> Result<(), Refusal> {
+        let (dialect, Some(known)) = (route.dialect(), route.parameters()) else { return Ok(()) };
         let mut seen: Vec<&str> = Vec::new();
         for (name, _) in &self.query {
             if !known.contains(&name.as_str()) {

@@ -4,7 +4,7 @@ use http::StatusCode;
 use serde_json::json;
 
 use super::answer::{Answer, Refusal};
-use super::call::Call;
+use super::call::{Call, Credential};
 use crate::shared::Shared;
 use crate::state::agents::TokenError;
 
@@ -12,6 +12,9 @@ const ASSERTION_TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-be
 
 /// O1: a signed assertion for a token.
 pub(crate) fn token(shared: &Shared, call: &Call, client: &str) -> Result<Answer, Refusal> {
+    if call.credential() != Credential::None {
+        return Err(malformed("the assertion in the form is the only credential"));
+    }
     let mut fields: Vec<(String, String)> = url::form_urlencoded::parse(&call.body).into_owned().collect();
     fields.sort_unstable();
     let [(a, assertion), (b, kind), (c, grant)] = fields.as_slice() else {

@@ -199,7 +199,6 @@ fn selection(repositories: &Option<Vec<String>>) -> &'static str {
 
 fn installations(shared: &Shared, call: &Call) -> Result<Answer, Refusal> {
     let app = auth::app(shared, call)?;
-    call.only_parameters(REST, &["per_page", "page"])?;
     let base = shared.with(|state, _| state.base.clone());
     let page = Page::read(call)?;
     let (items, more) = page.cut(vec![installation(&app, &base)]);

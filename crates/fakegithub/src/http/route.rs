@@ -107,6 +107,7 @@ impl Dialect {
             Some(&"run-service") => Dialect::RunService,
             Some(&"results") => Dialect::Twirp,
             Some(&"blobs") => Dialect::Blob,
+            Some(&"tenant-1") => Dialect::OAuth,
             _ => Dialect::Rest,
         }
     }
@@ -229,6 +230,24 @@ impl Route {
             | Route::ForceCancel(scope, _) => Some(scope.owner()),
             _ => None,
         }
+    }
+
+    /// The query parameters that the endpoint knows; none for blobs, whose URLs are signed with whatever they need.
+    pub(crate) fn parameters(&self) -> Option<&'static [&'static str]> {
+        Some(match self {
+            Route::Blob(_) => return None,
+            Route::Installations => &["per_page", "page"],
+            Route::RunnerGroups(_) => &["per_page", "page", "visible_to_repository"],
+            Route::Runners(_) => &["name", "per_page", "page"],
+            Route::Runs(_) => &["status", "per_page", "page"],
+            Route::Run(..) => &["exclude_pull_requests"],
+            Route::RunJobs(..) => &["filter", "per_page", "page"],
+            Route::Message => {
+                &["sessionId", "status", "runnerVersion", "os", "architecture", "disableUpdate"]
+            }
+            Route::Acknowledge => &["sessionId", "status", "runnerVersion", "os", "architecture"],
+            _ => &[],
+        })
     }
 
     pub(crate) fn dialect(&self) -> Dialect {

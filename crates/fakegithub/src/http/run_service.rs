@@ -64,7 +64,6 @@ const ANNOTATION_KEYS: [&str; 11] = [
 /// X1: claims what the runner was offered.
 pub(crate) fn acquire(shared: &Shared, call: &Call, service: u64) -> Result<Answer, Refusal> {
     let agent = auth::runner(shared, call, RUN)?;
-    call.only_parameters(RUN, &[])?;
     let body = call.object(RUN, &["jobMessageId", "runnerOS", "billingOwnerId"])?;
     let request = guid(&body, "jobMessageId")?;
     let os = body.get("runnerOS").and_then(Value::as_str);
@@ -151,7 +150,6 @@ fn stranger<'a>(object: &'a Map<String, Value>, known: &[&str]) -> Option<&'a st
 /// The job of the token, which must be the one that the URL belongs to.
 fn own_job(shared: &Shared, call: &Call, service: u64) -> Result<u64, Refusal> {
     let job = auth::job(shared, call, RUN)?;
-    call.only_parameters(RUN, &[])?;
     match job == service {
         true => Ok(job),
         false => {

@@ -47,7 +47,6 @@ pub(super) fn registration_token(shared: &Shared, call: &Call, scope: Scope) -> 
 /// R2: there is one group.
 pub(super) fn groups(shared: &Shared, call: &Call, org: String) -> Result<Answer, Refusal> {
     permit_runners(shared, call, &Scope::Organization(org), "read")?;
-    call.only_parameters(REST, &["per_page", "page", "visible_to_repository"])?;
     let group = json!({
         "id": 1, "name": "Default", "visibility": "all", "default": true, "inherited": false,
         "allows_public_repositories": false, "restricted_to_workflows": false, "selected_workflows": [],
@@ -204,7 +203,6 @@ fn label(index: usize, name: &str) -> Value {
 /// R4.
 pub(super) fn list(shared: &Shared, call: &Call, scope: &Scope) -> Result<Answer, Refusal> {
     permit_runners(shared, call, scope, "read")?;
-    call.only_parameters(REST, &["name", "per_page", "page"])?;
     let page = Page::read(call)?;
     let name = call.parameter("name");
     let all: Vec<Value> = shared.with(|state, _| {

@@ -192,6 +192,13 @@ async fn refuses_a_key_it_does_not_know() {
 }
 
 #[tokio::test]
+async fn refuses_a_parameter() {
+    let github = Github::start().await;
+    let request = mint(&github, &github.app_jwt(), "").replace("tokens HTTP", "tokens?scope=all HTTP");
+    github.refuses(&request, 422, "not a parameter", "\"scope\" is not a parameter").await;
+}
+
+#[tokio::test]
 async fn refuses_a_body_that_is_no_json() {
     let github = Github::start().await;
     github

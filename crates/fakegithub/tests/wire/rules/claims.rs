@@ -86,6 +86,11 @@ async fn refuses_a_key_it_does_not_know() {
 }
 
 #[tokio::test]
+async fn refuses_a_parameter() {
+    refused("acquirejob HTTP", "acquirejob?api-version=1 HTTP", "\"api-version\" is not a parameter").await;
+}
+
+#[tokio::test]
 async fn refuses_a_body_that_is_no_json() {
     refused("{\"jobMessageId\"", "\"jobMessageId\"", "not a JSON object").await;
 }

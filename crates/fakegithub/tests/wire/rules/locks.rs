@@ -189,6 +189,17 @@ async fn refuses_the_request_id_unless_a_lever_takes_it() {
 }
 
 #[tokio::test]
+async fn refuses_a_parameter() {
+    let query = "job?api-version=1 HTTP/1.1";
+    let github = Github::start().await;
+    let (_, claim) = claimed(&github, "one").await;
+    for request in [renew(&claim, &claim.token), complete(&claim, &claim.token)] {
+        let request = request.replace("job HTTP/1.1", query);
+        github.refuses(&request, 400, "actions-run-service", "\"api-version\" is not a parameter").await;
+    }
+}
+
+#[tokio::test]
 async fn refuses_a_plan_id_that_is_no_guid() {
     refused(|claim| claim.plan.clone(), "1", 400, "planId must be a GUID").await;
 }

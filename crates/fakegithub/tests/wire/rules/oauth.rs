@@ -158,6 +158,25 @@ async fn refuses_a_fourth_field() {
 }
 
 #[tokio::test]
+async fn refuses_an_authorization_header() {
+    let github = Github::start().await;
+    let runner = github.runner("one").await;
+    let token = github.installation_token().await;
+    let authorized = format!("HTTP/1.1\nAuthorization: Bearer {token}");
+    let request = request(&runner, &form(&assertion(&runner))).replace("HTTP/1.1", &authorized);
+    github.refuses(&request, 400, "invalid_request", "the only credential").await;
+}
+
+#[tokio::test]
+async fn refuses_a_parameter() {
+    let github = Github::start().await;
+    let runner = github.runner("one").await;
+    let request =
+        request(&runner, &form(&assertion(&runner))).replace(" HTTP/1.1", "?api-version=1 HTTP/1.1");
+    github.refuses(&request, 400, "invalid_request", "\"api-version\" is not a parameter").await;
+}
+
+#[tokio::test]
 async fn refuses_another_grant_or_assertion_type() {
     let github = Github::start().await;
     let runner = github.runner("one").await;

@@ -97,6 +97,14 @@ async fn refuses_a_key_it_does_not_know() {
     refused(r#""work_folder""#, r#""ephemeral""#, "is not a permitted key").await;
 }
 
+#[tokio::test]
+async fn refuses_a_parameter() {
+    let github = Github::start().await;
+    let token = github.installation_token().await;
+    let request = generate(&token, GOOD).replace("jitconfig HTTP", "jitconfig?replace=true HTTP");
+    github.refuses(&request, 422, "not a parameter", "\"replace\" is not a parameter").await;
+}
+
 /// An ordinary client may send it once, so it is refused and no more.
 async fn denied(body: &str, status: u16, text: &str) {
     let github = Github::start().await;
