@@ -2,7 +2,7 @@
 .DEFAULT_GOAL := help
 CLUSTER ?= dev
 NODES ?= 1
-.PHONY: help build fmt lint check test e2e generate doc deny images demo demo-down cluster-up cluster-shell cluster-down
+.PHONY: help build fmt lint check test e2e generate doc deny images demo demo-down cluster-up cluster-shell cluster-down cluster-conformance
 
 help: ## Lists the targets
 	@grep -E '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -36,3 +36,5 @@ cluster-shell: ## Opens a shell with kubectl and helm in the cluster CLUSTER
 	cargo xtask cluster-shell $(CLUSTER)
 cluster-down: ## Removes the cluster CLUSTER
 	cargo xtask cluster-down $(CLUSTER)
+cluster-conformance: ## Judges the test cluster by upstream's own specs; 15 min, as root
+	cargo xtask cluster-conformance

@@ -30,7 +30,11 @@ pub(crate) fn run() -> Result<()> {
     if Provider::choose()? != Provider::Netns {
         bail!("it is our own cluster that is judged, not kind: E2E_PROVIDER=netns, as root");
     }
+    let _lock = run::lock(CLUSTER)?;
     let lists = Lists::read(&Path::new(MODULE).join("specs"))?;
+    // What an earlier run has reported must not be taken for this one's.
+    let folder = folder()?;
+    fs::remove_dir_all(&folder).with_context(|| folder.display().to_string())?;
     heading("Building");
     let busybox = machine::busybox()?;
     let tools = machine::debian_root("conformance", &images::DEBIAN)?;
@@ -48,7 +52,9 @@ pub(crate) fn run() -> Result<()> {
         judge(&cluster, &upstream, &lists)
     });
     if outcome.is_err() {
-        cluster.logs(&folder()?.join("cluster"))?;
+        let logs = folder.join("cluster");
+        fs::create_dir_all(&logs)?;
+        cluster.logs(&logs)?;
     }
     if std::env::var_os("E2E_KEEP").is_some() {
         say(format!("E2E_KEEP is set: the cluster {CLUSTER} stays"));
@@ -64,11 +70,9 @@ impl Upstream {
     fn build() -> Result<Self> {
         let folder = run::cache_dir()?.join("conformance").join(key(MODULE)?);
         if !folder.is_dir() {
-            step(
-                "building upstream's specs and agnhost",
-                "10 min cold, 3 min after the cluster's build",
-                || run::built(&folder, "go-build", Command::new(Path::new(MODULE).join("build.sh"))),
-            )?;
+            step("building upstream's specs and agnhost", "3 min after the cluster's build", || {
+                run::built(&folder, "go-build", Command::new(Path::new(MODULE).join("build.sh")))
+            })?;
         }
         Ok(Self(folder))
     }
@@ -117,7 +121,7 @@ fn judge(cluster: &Cluster, upstream: &Upstream, lists: &Lists) -> Result<()> {
     ended
 }
 
-/// A new folder for what this run reports.
+/// The folder for what a run reports.
 fn folder() -> Result<PathBuf> {
     let folder = run::output_dir()?.join("conformance");
     fs::create_dir_all(&folder)?;

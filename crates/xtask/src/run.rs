@@ -5,7 +5,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 
 /// How many lines of a failed program's output are shown.
 const TAIL: usize = 60;
@@ -93,6 +93,16 @@ pub(crate) fn built(folder: &Path, log: &str, mut command: Command) -> Result<()
     let unfinished = folder.with_extension("unfinished");
     logged(log, command.arg(&unfinished))?;
     fs::rename(&unfinished, folder).with_context(|| folder.display().to_string())
+}
+
+/// Two of the same at a time would take each other's cluster away.
+pub(crate) fn lock(name: &str) -> Result<File> {
+    let path = cache_dir()?.join(format!("{name}.lock"));
+    fs::create_dir_all(path.parent().context("the lock has a folder")?)?;
+    let file = File::create(&path)?;
+    file.try_lock()
+        .map_err(|_| anyhow!("another run of this holds {}: wait for it, or end it", path.display()))?;
+    Ok(file)
 }
 
 /// Whether a program of that name is on the PATH.

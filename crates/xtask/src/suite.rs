@@ -1,6 +1,6 @@
 //! `make check`, `make test`, `make e2e`, `make generate`.
 
-use std::fs::{self, File};
+use std::fs;
 use std::process::Command;
 use std::thread;
 
@@ -55,7 +55,7 @@ pub(crate) fn test() -> Result<()> {
 /// The suite on a real cluster.
 pub(crate) fn e2e(args: &[String]) -> Result<()> {
     heading("The suite on a real cluster");
-    let _lock = lock()?;
+    let _lock = run::lock(CLUSTER)?;
     let images = images::build()?;
     let cluster = Cluster::open(CLUSTER)?;
     go_checks()?;
@@ -131,16 +131,6 @@ fn go_checks() -> Result<()> {
         run::logged("go-vet", go().args(["vet", "-trimpath", "./..."]))?;
         run::logged("go-test", go().args(["test", "-trimpath", "./..."]))
     })
-}
-
-/// Two suites at a time would take each other's cluster away.
-fn lock() -> Result<File> {
-    let path = run::cache_dir()?.join(format!("{CLUSTER}.lock"));
-    fs::create_dir_all(path.parent().context("the lock has a folder")?)?;
-    let file = File::create(&path)?;
-    file.try_lock()
-        .map_err(|_| anyhow!("another run of the suite holds {}: wait for it, or end it", path.display()))?;
-    Ok(file)
 }
 
 fn cargo() -> Command {

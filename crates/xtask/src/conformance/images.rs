@@ -25,6 +25,8 @@ enum Recipe {
     Agnhost,
     /// A busybox.
     Busybox,
+    /// A program that would become root, from upstream's source.
+    NoNewPrivileges,
     /// agnhost's web server. Specs ask of nginx no more than that it runs and listens.
     WebServer,
     /// What every pod of our cluster holds.
@@ -38,6 +40,7 @@ impl Recipe {
         match name {
             "e2e-test-images/agnhost" | "e2e-test-images/glibc-dns-testing" => Some(Self::Agnhost),
             "e2e-test-images/busybox" => Some(Self::Busybox),
+            "e2e-test-images/nonewprivs" => Some(Self::NoNewPrivileges),
             "e2e-test-images/nginx" => Some(Self::WebServer),
             "pause" => Some(Self::Pause),
             _ => None,
@@ -96,6 +99,10 @@ impl Packer<'_> {
             Recipe::Busybox => {
                 self.busybox(&mut command, &[], "/bin");
                 command.arg("--arg=sh");
+            }
+            Recipe::NoNewPrivileges => {
+                file(&mut command, &self.upstream.file("nonewprivs"), "/nnp:4755");
+                command.args(["--entrypoint", "/nnp"]);
             }
             Recipe::WebServer => self.agnhost(&mut command, &["netexec", "--http-port=80"]),
             Recipe::Pause => {

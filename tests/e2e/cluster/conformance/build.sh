@@ -1,5 +1,5 @@
 #!/bin/sh
-# Builds upstream's specs, the program that runs them, and agnhost, into the folder given as the first argument.
+# Builds upstream's specs, the program that runs them, and what their images hold, into the folder given as the first argument.
 # -trimpath and CGO_ENABLED=0 are what the cluster program is built with: half of the packages come out of its build cache.
 set -eu
 out=$(mkdir -p "${1:?usage: build.sh FOLDER}" && cd "$1" && pwd)
@@ -12,7 +12,7 @@ v=k8s.io/component-base/version
 go test -c -trimpath -o "$out/conformance.test" -ldflags "-s -w \
   -X $v.gitVersion=$version -X $v.gitMajor=1 -X $v.gitMinor=${minor%%.*}" .
 go build -trimpath -o "$out/" -ldflags "-s -w" \
-  github.com/onsi/ginkgo/v2/ginkgo k8s.io/kubernetes/test/images/agnhost
+  github.com/onsi/ginkgo/v2/ginkgo k8s.io/kubernetes/test/images/agnhost k8s.io/kubernetes/test/images/nonewprivs
 # agnhost's web server over TLS wants them beside it
 cp "$(go list -m -f '{{.Dir}}' k8s.io/kubernetes)"/test/images/agnhost/porter/localhost.* "$out/"
 chmod u+w "$out"/localhost.*

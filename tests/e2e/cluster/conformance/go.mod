@@ -7,6 +7,7 @@ godebug default=go1.26
 tool (
 	github.com/onsi/ginkgo/v2/ginkgo
 	k8s.io/kubernetes/test/images/agnhost
+	k8s.io/kubernetes/test/images/nonewprivs
 )
 
 require k8s.io/kubernetes v1.36.4
