@@ -45,6 +45,19 @@ pub enum Trouble {
     Other(String),
 }
 
+impl Trouble {
+    /// What was said.
+    #[must_use]
+    pub fn words(&self) -> &str {
+        match self {
+            Self::LabelsRefused(words)
+            | Self::RunnerGroupNotFound(words)
+            | Self::TokenUnavailable(words)
+            | Self::Other(words) => words,
+        }
+    }
+}
+
 impl Default for Board {
     fn default() -> Self {
         Self(Arc::new(watch::Sender::new(BTreeMap::new())))

@@ -44,8 +44,9 @@ pub struct Subject<'a> {
 pub struct JobTrace {
     root: Option<Span>,
     wait: Option<Span>,
-    trace_id: String,
-    span_id: String,
+    /// Of the root; a job that is not claimed has none.
+    trace_id: Option<String>,
+    span_id: Option<String>,
 }
 
 impl JobTrace {
@@ -113,8 +114,8 @@ impl Reporter {
         JobTrace {
             root: Some(root),
             wait: None,
-            trace_id: claim.run.trace_id.clone(),
-            span_id: claim.run.span_id.clone(),
+            trace_id: Some(claim.run.trace_id.clone()),
+            span_id: Some(claim.run.span_id.clone()),
         }
     }
 
@@ -132,7 +133,7 @@ impl Reporter {
             Fact::RenewFailed => {
                 self.metrics.renewjob_errors.with_label_values(&[self.namespace.as_str()]).inc();
             }
-            Fact::QuotaRefused(times) => self.quota_refused(&subject, *times),
+            Fact::QuotaRefused => self.quota_refused(&subject),
             Fact::Stopping(reason) => self.stopping(&subject, *reason),
             Fact::Finished(outcome, took) => self.finished(subject, outcome, *took),
             Fact::Settled => self.log_debug(&subject, "job settled"),
@@ -144,8 +145,9 @@ impl Reporter {
         self.log(subject, "job acquired");
     }
 
-    fn quota_refused(&self, subject: &Subject<'_>, times: u32) {
-        let note = format!("the pod of job {} was refused for quota, for the {times}. time", subject.name);
+    /// The same words each time: the Event counts.
+    fn quota_refused(&self, subject: &Subject<'_>) {
+        let note = format!("the pod of job {} was refused for quota, and is tried again", subject.name);
         self.events.say_about(
             subject.group.reference.clone(),
             Severity::Warning,
@@ -205,8 +207,8 @@ impl Reporter {
             repository = subject.identity.map(|it| it.repository.as_str()),
             pod = subject.pod.map(|it| it.name.as_str()),
             node = subject.pod.and_then(|it| it.node.as_deref()),
-            trace_id = subject.trace.trace_id,
-            span_id = subject.trace.span_id,
+            trace_id = subject.trace.trace_id.as_deref(),
+            span_id = subject.trace.span_id.as_deref(),
             "job finished"
         );
         if let Some(root) = subject.trace.root.take() {
@@ -255,8 +257,8 @@ impl Reporter {
             job = subject.identity.map(|it| it.name.as_str()),
             repository = subject.identity.map(|it| it.repository.as_str()),
             pod = subject.pod.map(|it| it.name.as_str()),
-            trace_id = subject.trace.trace_id,
-            span_id = subject.trace.span_id,
+            trace_id = subject.trace.trace_id.as_deref(),
+            span_id = subject.trace.span_id.as_deref(),
             "{what}"
         );
     }

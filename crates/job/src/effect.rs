@@ -94,8 +94,8 @@ pub enum Fact {
     Started(SignedDuration),
     /// A renewal failed.
     RenewFailed,
-    /// The pod was refused for quota, for the nth time.
-    QuotaRefused(u32),
+    /// The pod was refused for quota, and will be tried again.
+    QuotaRefused,
     /// We end the worker.
     Stopping(StopReason),
     /// The job is over, this long after the claim.

@@ -8,6 +8,7 @@ mod path;
 mod store;
 
 use std::convert::Infallible;
+use std::future::pending;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -43,6 +44,8 @@ struct State {
 /// A request as it arrived.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Call {
+    /// Who asks: the name that its client was made with.
+    pub who: String,
     /// Its method.
     pub method: Method,
     /// Its path.
@@ -51,12 +54,20 @@ pub struct Call {
     pub query: String,
     /// Its body.
     pub body: Value,
+    /// What came of it; none while it is under way, and when nothing ever will. It stands also where the answer was
+    /// lost.
+    pub code: Option<u16>,
 }
 
 impl Call {
     /// Whether it changes something.
     pub fn is_write(&self) -> bool {
         self.method != Method::GET
+    }
+
+    /// Whether it did what it asked for.
+    pub fn succeeded(&self) -> bool {
+        self.code.is_some_and(|it| (200..300).contains(&it))
     }
 }
 
@@ -80,9 +91,14 @@ pub enum Effect {
     Refuse(u16, String),
     /// It is done, and its answer is lost.
     LoseAnswer,
+    /// Nothing is done, and nothing is ever answered.
+    Withhold,
+    /// It is done, and nothing is ever answered.
+    WithholdAnswer,
 }
 
-type Answer = Response<BoxBody<Bytes, Infallible>>;
+/// What a request is answered; of a watch it has no end.
+pub type Answer = Response<BoxBody<Bytes, Infallible>>;
 
 impl Default for ApiServer {
     fn default() -> Self {
@@ -91,12 +107,12 @@ impl Default for ApiServer {
 }
 
 impl ApiServer {
-    /// A client of it.
-    pub fn client(&self, namespace: &str) -> kube::Client {
-        let server = self.clone();
+    /// A client of it, for the program of this name.
+    pub fn client(&self, namespace: &str, who: &str) -> kube::Client {
+        let (server, who) = (self.clone(), who.to_owned());
         let service = tower::service_fn(move |request: Request<Body>| {
-            let server = server.clone();
-            async move { server.serve(request).await }
+            let (server, who) = (server.clone(), who.clone());
+            async move { server.serve_to(who, request).await }
         });
         kube::Client::new(service, namespace)
     }
@@ -199,43 +215,70 @@ impl ApiServer {
         self.0.changes.send_modify(|it| *it += 1);
     }
 
-    async fn serve(self, request: Request<Body>) -> Result<Answer, std::io::Error> {
+    /// Answers one request, for those who put a socket in front.
+    ///
+    /// # Errors
+    /// The request could not be read, or its answer is to be lost.
+    pub async fn serve(self, request: Request<Body>) -> Result<Answer, std::io::Error> {
+        self.serve_to(String::new(), request).await
+    }
+
+    async fn serve_to(self, who: String, request: Request<Body>) -> Result<Answer, std::io::Error> {
         let (head, body) = request.into_parts();
         let bytes = body.collect().await.map_err(std::io::Error::other)?.to_bytes();
         let call = Call {
+            who,
             method: head.method,
             path: head.uri.path().to_owned(),
             query: head.uri.query().unwrap_or_default().to_owned(),
             body: serde_json::from_slice(&bytes).unwrap_or(Value::Null),
+            code: None,
         };
         let content_type = head.headers.get(http::header::CONTENT_TYPE).and_then(|it| it.to_str().ok());
-        let fault = self.record(&call);
-        if let Some(Effect::Refuse(code, message)) = &fault {
-            return Ok(failure(*code, message));
+        let (number, fault) = self.record(&call);
+        match &fault {
+            Some(Effect::Refuse(code, message)) => {
+                self.note(number, *code);
+                return Ok(failure(*code, message));
+            }
+            Some(Effect::Withhold) => return pending().await,
+            _ => {}
         }
         if call.query.split('&').any(|it| it == "watch=true") {
             return Ok(self.watch(&call));
         }
         let answer = self.answer(&call, content_type.unwrap_or_default());
+        self.note(number, answer.status().as_u16());
         if call.is_write() {
             self.changed();
         }
         match fault {
+            Some(Effect::WithholdAnswer) => pending().await,
             Some(_) => Err(std::io::Error::other("the answer is lost")),
             None => Ok(answer),
         }
     }
 
-    /// Notes the request, and says what is to go wrong with it.
-    fn record(&self, call: &Call) -> Option<Effect> {
+    /// Notes the request; its number, and what is to go wrong with it.
+    fn record(&self, call: &Call) -> (usize, Option<Effect>) {
         let mut state = self.state();
+        let number = state.requests.len();
         state.requests.push(call.clone());
-        let struck = state
-            .faults
-            .iter_mut()
-            .find(|it| it.times > 0 && it.method == call.method && call.path.contains(&it.path))?;
-        struck.times -= 1;
-        Some(struck.effect.clone())
+        let mut faults = state.faults.iter_mut();
+        let struck =
+            faults.find(|it| it.times > 0 && it.method == call.method && call.path.contains(&it.path));
+        let effect = struck.map(|it| {
+            it.times -= 1;
+            it.effect.clone()
+        });
+        (number, effect)
+    }
+
+    /// Notes what came of a request.
+    fn note(&self, number: usize, code: u16) {
+        if let Some(call) = self.state().requests.get_mut(number) {
+            call.code = Some(code);
+        }
     }
 
     fn answer(&self, call: &Call, content_type: &str) -> Answer {

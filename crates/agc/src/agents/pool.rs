@@ -35,6 +35,8 @@ const SUSTAINED_RATE_LIMIT: u32 = 3;
 pub enum Message {
     /// The group's spec changed, or its controller made a pass: parked agents are tried again.
     Configure(SharedGroup),
+    /// There are credentials again: what failed without them is tried at once.
+    CredentialsBack,
     /// A job of this agent is claimed.
     Claimed(AgentRef),
     /// The job that was offered to this agent is not claimed.
@@ -148,6 +150,11 @@ impl Pool {
     async fn handle(&mut self, message: Message) {
         match message {
             Message::Configure(group) => self.configure(group).await,
+            Message::CredentialsBack if matches!(self.trouble, Some(Trouble::TokenUnavailable(_))) => {
+                self.patience = Patience::default();
+                self.repair();
+            }
+            Message::CredentialsBack => {}
             Message::Claimed(agent) => self.claimed(&agent).await,
             Message::Released(agent) => self.released(&agent),
             Message::Replace(agent, done) => self.replace(&agent, done).await,

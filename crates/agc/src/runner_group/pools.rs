@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use github::token::TokenState;
 use tokio::sync::{mpsc, oneshot, watch};
+use tokio_util::sync::CancellationToken;
 
 use crate::agents::pool::{Context, Inherited};
 use crate::agents::{Message, Pool, PoolHandle};
@@ -70,6 +72,24 @@ impl Pools {
         let pool = Pool::start(group.clone(), inherited, self.0.context.clone());
         state.pools.insert(group.name.clone(), (group.uid.clone(), pool.clone()));
         Some(pool)
+    }
+
+    /// Tells every pool whenever there is an installation token after a time without one.
+    pub async fn watch(&self, mut tokens: watch::Receiver<TokenState>, stop: CancellationToken) {
+        loop {
+            let missing = tokens.borrow_and_update().token().is_none();
+            tokio::select! {
+                () = stop.cancelled() => return,
+                changed = tokens.changed() => if changed.is_err() { return },
+            }
+            if missing && tokens.borrow().token().is_some() {
+                let pools: Vec<PoolHandle> =
+                    self.state().pools.values().map(|(_, pool)| pool.clone()).collect();
+                for pool in pools {
+                    let _ = pool.send(Message::CredentialsBack).await; // a pool that has ended needs none
+                }
+            }
+        }
     }
 
     /// The group listens no more.

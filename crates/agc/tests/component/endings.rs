@@ -69,7 +69,7 @@ async fn a_lost_lock_stops_the_worker() {
 }
 
 #[tokio::test]
-async fn a_payload_that_no_secret_holds_ends_the_job_and_frees_the_run() {
+async fn a_payload_that_the_api_server_does_not_take_ends_the_job_and_frees_the_run() {
     let rig = Rig::start(json!({}), Behaviour::Succeeds).await;
     rig.api.fail(Method::POST, "/secrets", 1, Effect::Refuse(413, "too large".into()));
     let _controller = rig.controller("agc-0");

@@ -3,8 +3,6 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use github::Client;
 use github::client::Deadline;
 use github_proto::job_message::JobMessage;
@@ -12,6 +10,7 @@ use github_proto::run_service::Acquired;
 use serde_json::{Value, json};
 use testkit::api_server::ApiServer;
 use tokio_util::sync::CancellationToken;
+use url::Url;
 
 /// What becomes of every worker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,6 +45,9 @@ pub async fn run(api: ApiServer, client: Client, behaviour: Behaviour, stop: Can
             let uid = pod["metadata"]["uid"].to_string();
             if taken.insert(uid) {
                 place(&api, &path, behaviour);
+                if !matches!(behaviour, Behaviour::StaysPending | Behaviour::HasNoImage) {
+                    begin(&api, &client, &pod).await;
+                }
             } else {
                 advance(&api, &client, &pod, &path, behaviour).await;
             }
@@ -131,19 +133,41 @@ fn end(api: &ApiServer, path: &str, terminated: Value, extra: Value) {
     });
 }
 
-async fn complete_at_github(api: &ApiServer, client: &Client, pod: &Value, result: &str) {
+/// The job message, as the wrapper finds it.
+fn message(api: &ApiServer, pod: &Value) -> JobMessage {
     let volumes = pod["spec"]["volumes"].as_array().unwrap();
     let secret = volumes.iter().find_map(|it| it["secret"]["secretName"].as_str()).unwrap();
     let secret = api.get(&format!("/api/v1/namespaces/team-a/secrets/{secret}")).expect("the payload");
-    let payload = STANDARD.decode(secret["data"]["payload"].as_str().expect("a plain payload")).unwrap();
-    let job = JobMessage::decode(&Acquired { plan_id: None, message: payload.into() }).unwrap();
-    let base = job.connection.url.unwrap();
-    let body = json!({ "planId": job.plan_id, "jobId": job.job_id, "conclusion": result }).to_string();
-    let request = http::Request::post(format!("{}/completejob", base.as_str().trim_end_matches('/')))
+    let payload = agc::payload::read(&serde_json::from_value(secret).unwrap()).expect("a payload");
+    JobMessage::decode(&Acquired { plan_id: None, message: payload.message }).unwrap()
+}
+
+async fn post(client: &Client, job: &JobMessage, url: &Url, body: Value) -> http::StatusCode {
+    let request = http::Request::post(url.as_str())
         .header("authorization", format!("Bearer {}", job.connection.token.expose()))
         .header("content-type", "application/json; charset=utf-8")
-        .body(github_proto::request::Body::from(body))
+        .body(github_proto::request::Body::from(body.to_string()))
         .unwrap();
-    let answer = client.send(request, Deadline::within(Duration::from_secs(10), 65536)).await.unwrap();
-    assert!(answer.status().is_success() || answer.status() == 404, "completejob: {answer:?}");
+    client.send(request, Deadline::within(Duration::from_secs(10), 65536)).await.unwrap().status()
+}
+
+/// The runner writes into the ledger that it begins.
+async fn begin(api: &ApiServer, client: &Client, pod: &Value) {
+    let job = message(api, pod);
+    let url = job.connection.url.as_ref().unwrap().join("/results/twirp/fakegithub.Ledger/Begin").unwrap();
+    let uid = &pod["metadata"]["uid"];
+    let body = json!({
+        "workflow_run_backend_id": job.plan_id, "workflow_job_run_backend_id": job.job_id, "start_id": uid, "pod_uid": uid,
+    });
+    let status = post(client, &job, &url, body).await;
+    assert!(status.is_success(), "Begin: {status}");
+}
+
+async fn complete_at_github(api: &ApiServer, client: &Client, pod: &Value, result: &str) {
+    let job = message(api, pod);
+    let base = job.connection.url.as_ref().unwrap();
+    let url = Url::parse(&format!("{}/completejob", base.as_str().trim_end_matches('/'))).unwrap();
+    let body = json!({ "planId": job.plan_id, "jobId": job.job_id, "conclusion": result });
+    let status = post(client, &job, &url, body).await;
+    assert!(status.is_success() || status == 404, "completejob: {status}");
 }

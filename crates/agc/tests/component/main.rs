@@ -3,10 +3,14 @@
 
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "helpers of tests may end the test")]
 
+mod judge;
 mod kubelet;
 mod rig;
 
 mod agents;
+mod crash;
 mod endings;
 mod jobs;
+mod leases;
+mod odd;
 mod restarts;

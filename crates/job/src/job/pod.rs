@@ -41,7 +41,7 @@ impl Job {
             PodRefusal::Quota => {
                 self.phase = Phase::Creating { attempt: 1, quota_refusals: quota_refusals + 1 };
                 let mut effects = self.again(Timer::CreatePod, now + self.policy.quota_delay);
-                effects.push(Effect::Report(Fact::QuotaRefused(quota_refusals + 1)));
+                effects.push(Effect::Report(Fact::QuotaRefused));
                 effects
             }
         }

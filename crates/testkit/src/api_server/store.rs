@@ -56,11 +56,9 @@ impl Store {
     /// What happened in a collection after a version.
     pub(super) fn since(&self, version: u64, collection: &str) -> Vec<Event> {
         let prefix = format!("{collection}/");
-        self.history
-            .iter()
-            .filter(|it| it.version > version && it.path.starts_with(&prefix))
-            .cloned()
-            .collect()
+        // Versions rise: what a watch has seen is not looked at again.
+        let news = self.history.partition_point(|it| it.version <= version);
+        self.history.iter().skip(news).filter(|it| it.path.starts_with(&prefix)).cloned().collect()
     }
 
     pub(super) fn insert(

@@ -191,16 +191,30 @@ impl Pool {
 
     fn not_prepared(&mut self, index: u32, error: &RegisterError, generation: u32) {
         let error_text = runtime::telemetry::chain(error).to_string();
-        tracing::warn!(runner_group = self.group.name, index, error = error_text, "no agent");
         let labels = [self.context.namespace.as_str(), self.group.name.as_str()];
         self.context.metrics.agent_recycle_errors.with_label_values(&labels).inc();
         if matches!(error, RegisterError::NameConflict { .. }) {
+            tracing::warn!(runner_group = self.group.name, index, error = error_text, "no agent");
             *self.place(index) = Slot::Foreign;
             return;
         }
-        self.trouble = Some(trouble(error, error_text));
+        let trouble = trouble(error, error_text);
+        self.say(index, &trouble);
+        self.trouble = Some(trouble);
         self.patience.failed();
         *self.place(index) = Slot::Parked { generation };
+    }
+
+    /// Each sort of trouble is said once, not at each try; of missing credentials whoever fetches the token speaks.
+    fn say(&self, index: u32, trouble: &Trouble) {
+        let group = self.group.name.as_str();
+        let known =
+            self.trouble.as_ref().map(std::mem::discriminant) == Some(std::mem::discriminant(trouble));
+        if known || matches!(trouble, Trouble::TokenUnavailable(_)) {
+            tracing::debug!(runner_group = group, index, error = trouble.words(), "no agent");
+        } else {
+            tracing::warn!(runner_group = group, index, error = trouble.words(), "no agent");
+        }
     }
 
     /// Tries again what could not be registered.
