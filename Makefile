@@ -36,5 +36,5 @@ cluster-shell: ## Opens a shell with kubectl and helm in the cluster CLUSTER
 	cargo xtask cluster-shell $(CLUSTER)
 cluster-down: ## Removes the cluster CLUSTER
 	cargo xtask cluster-down $(CLUSTER)
-cluster-conformance: ## Judges the test cluster by upstream's own specs; 15 min, as root
+cluster-conformance: ## Judges the test cluster by upstream's own specs; 10 min, as root
 	cargo xtask cluster-conformance

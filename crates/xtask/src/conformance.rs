@@ -105,7 +105,7 @@ fn judge(cluster: &Cluster, upstream: &Upstream, lists: &Lists) -> Result<()> {
     command.arg("--report-dir").arg(&folder);
     let start = Instant::now();
     let count = lists.required().count();
-    let ended = step(&format!("{count} specs, {SIDE_BY_SIDE} at a time"), "15 min", || {
+    let ended = step(&format!("{count} specs, {SIDE_BY_SIDE} at a time"), "8 min", || {
         run::logged("conformance", &mut command)
     });
 
