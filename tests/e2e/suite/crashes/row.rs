@@ -105,6 +105,7 @@ impl Row {
             ComesTo::NotOurs => was_not_ours(&scene, run).await?,
             ComesTo::Vanished => vanished(&scene, run).await?,
         }
+        payload_was_read_once_at_most(&scene)?;
         scene.is_well(&controller).await
     }
 
@@ -285,6 +286,14 @@ async fn never_ran(scene: &Scene, run: u64) -> Result<()> {
 fn pods_created_are(scene: &Scene, count: usize) -> Result<()> {
     let created = scene.asked(|it| it.verb == "create" && it.target() == "pods" && it.succeeded())?;
     ensure!(created.len() == count, "{count} pods should have been created: {created:#?}");
+    Ok(())
+}
+
+/// A start reads what it found unsettled, and then watches.
+fn payload_was_read_once_at_most(scene: &Scene) -> Result<()> {
+    let is_payload = |it: &Entry| it.resource == "secrets" && it.name.ends_with("-payload");
+    let reads = scene.asked(|it| it.verb == "get" && is_payload(it))?;
+    ensure!(reads.len() <= 1, "the payload was read again: {reads:#?}");
     Ok(())
 }
 
