@@ -86,13 +86,19 @@ fn spell_out(rule: &PolicyRule, grants: &mut BTreeSet<Grant>) -> Result<()> {
     Ok(())
 }
 
-/// What is wrong with the requests of one account, against what it is granted: a sentence each.
-pub fn faults(granted: &BTreeSet<Grant>, entries: &[&Entry], endings: &Endings) -> BTreeSet<String> {
+/// What is wrong with the requests of one account, against what it is granted: a sentence each. Requests from before
+/// `since` are no faults, since another version may have made them; what only a first start asks for is used by them.
+pub fn faults(
+    granted: &BTreeSet<Grant>,
+    entries: &[&Entry],
+    endings: &Endings,
+    since: Timestamp,
+) -> BTreeSet<String> {
     let mut faults = BTreeSet::new();
     let mut unused: BTreeSet<&Grant> = granted.iter().filter(|it| !is_asked_inside(it)).collect();
     for entry in entries.iter().filter(|it| !it.resource.is_empty()) {
         if entry.code == 403 {
-            if !endings.explain(entry) {
+            if entry.time >= since && !is_over_quota(entry) && !endings.explain(entry) {
                 faults.insert(format!("{} {} was refused: {}", entry.verb, entry.target(), entry.message));
             }
             continue;
@@ -106,12 +112,18 @@ pub fn faults(granted: &BTreeSet<Grant>, entries: &[&Entry], endings: &Endings) 
             };
             match granted.iter().find(fits) {
                 Some(grant) => drop(unused.remove(grant)),
+                None if entry.time < since => {}
                 None => drop(faults.insert(format!("{verb} {} is used and not granted", entry.target()))),
             }
         }
     }
     faults.extend(unused.into_iter().map(|it| format!("{it} is granted and never used")));
     faults
+}
+
+/// A tenant's quota is no lack of a grant.
+fn is_over_quota(entry: &Entry) -> bool {
+    entry.message.contains("exceeded quota")
 }
 
 /// An apply that makes the object is a create as well.

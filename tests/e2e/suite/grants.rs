@@ -11,7 +11,7 @@ const ROLES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../config/rbac");
 
 pub async fn what_is_used_equals_what_is_granted(namespace: Namespace) -> Result<()> {
     let world = namespace.world();
-    let entries = of_this_run(world)?;
+    let entries = all(world)?;
     let endings = Endings::of(&entries);
 
     let manager = format!("system:serviceaccount:{SYSTEM}:{MANAGER}");
@@ -22,7 +22,11 @@ pub async fn what_is_used_equals_what_is_granted(namespace: Namespace) -> Result
     let mut found = Vec::new();
     for (role, requests) in [(MANAGER, of_manager), (names::CONTROLLER_ROLE, of_controllers.clone())] {
         let granted = granted(&manifest(role)?, role)?;
-        found.extend(faults(&granted, &requests, &endings).into_iter().map(|it| format!("{role}: {it}")));
+        found.extend(
+            faults(&granted, &requests, &endings, world.started)
+                .into_iter()
+                .map(|it| format!("{role}: {it}")),
+        );
     }
     let abroad =
         of_controllers.iter().filter(|it| !it.resource.is_empty() && home(it) != Some(it.namespace.as_str()));
@@ -31,11 +35,10 @@ pub async fn what_is_used_equals_what_is_granted(namespace: Namespace) -> Result
     Ok(())
 }
 
-/// Everybody's requests since the suite began.
-fn of_this_run(world: &World) -> Result<Vec<Entry>> {
-    let path = world.environment.audit_log()?;
-    let mut audit = Audit::open(path, "")?;
-    Ok(audit.entries()?.iter().filter(|it| it.time >= world.started).cloned().collect())
+/// Everybody's requests since the cluster began.
+fn all(world: &World) -> Result<Vec<Entry>> {
+    let mut audit = Audit::open(world.environment.audit_log()?, "")?;
+    Ok(audit.entries()?.to_vec())
 }
 
 /// The namespace of the controller that asked, if it was one.

@@ -139,7 +139,7 @@ fn telemetry() -> Vec<Test> {
 }
 
 fn odd() -> Vec<Test> {
-    use odd::{credentials, events, messages, outage, payloads, registration, teardown};
+    use odd::{credentials, events, foreign, messages, outage, payloads, registration, teardown};
     tests! {
         "an App key that is none is named, and a good one mends it" => credentials::a_key_that_is_none_is_named,
         "another App's key is refused, and the right one mends it" => credentials::the_key_of_another_app_is_refused,
@@ -148,11 +148,13 @@ fn odd() -> Vec<Test> {
         "a truncated answer to a poll is asked for again" => messages::a_truncated_answer_is_asked_for_again,
         "a message that makes no sense is dropped and counted" => messages::a_body_that_makes_no_sense_is_dropped,
         "a lock that is lost stops the worker and names why" => messages::a_lost_lock_stops_the_worker,
+        "a pod of somebody else's that has our name is left alone" => foreign::a_pod_of_our_name_is_left_alone,
         "a job message of 900 KiB runs" => payloads::a_large_one_runs,
         "a job message that no Secret holds ends its job" => payloads::one_that_no_secret_holds_ends_its_job,
         "a gateway that fails again has its Event counted" => events::a_gateway_that_fails_again_is_counted,
         "a pod that quota refuses again has its Event counted" => events::a_pod_that_quota_refuses_again_is_counted,
         "a gateway without its controller is taken down all the same" => teardown::a_gateway_without_its_controller_is_taken_down,
+        "a namespace that is deleted takes a running job with it" => teardown::a_namespace_that_is_deleted_takes_a_running_job_with_it,
     }
 }
 

@@ -3,6 +3,7 @@
 
 pub mod credentials;
 pub mod events;
+pub mod foreign;
 pub mod messages;
 pub mod outage;
 pub mod payloads;

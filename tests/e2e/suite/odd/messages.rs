@@ -81,9 +81,12 @@ pub async fn a_lost_lock_stops_the_worker(namespace: Namespace) -> Result<()> {
     ensure!(status.failure_reason.as_deref() == Some("lock_lost"), "{status:#?}");
     ensure!(status.failure_class == Some(FailureClass::Infra), "{status:#?}");
     ensure!(condition(&status.conditions, "Complete")?.reason == "LockLost", "{status:#?}");
-    let over =
-        |it: &Pod| it.status.as_ref().and_then(|it| it.phase.as_deref()).is_some_and(|it| it != "Running");
-    wait::until(&pods, &worker, "stopped", REACTION, over).await?;
+    wait::eventually("the worker has stopped", REACTION, || async {
+        let phase = pods.get_opt(&worker).await?.and_then(|it| it.status?.phase);
+        ensure!(phase.as_deref() != Some("Running"), "it runs");
+        Ok(())
+    })
+    .await?;
     never_restarted(&tenant).await?;
     goes_on(&tenant).await
 }

@@ -1,13 +1,13 @@
-//! The end of a gateway whose controller is gone already.
+//! Ends that are not orderly: the controller is gone already, or the whole namespace goes.
 
 use anyhow::{Context as _, Result, ensure};
 use api::{ActionsGateway, RunnerGroup, RunnerJob, labels, names};
-use e2e::tenant::{GATE, GATEWAY, REACTION};
+use e2e::tenant::{GATE, GATEWAY, JOB, REACTION};
 use e2e::{Namespace, Tenant, wait};
 use k8s_openapi::api::apps::v1::Deployment;
-use k8s_openapi::api::core::v1::Pod;
-use kube::ResourceExt as _;
+use k8s_openapi::api::core::v1::{Namespace as Object, Pod};
 use kube::api::{DeleteParams, ListParams, Patch, PatchParams};
+use kube::{Api, ResourceExt as _};
 use serde_json::json;
 
 pub async fn a_gateway_without_its_controller_is_taken_down(namespace: Namespace) -> Result<()> {
@@ -42,6 +42,15 @@ pub async fn a_gateway_without_its_controller_is_taken_down(namespace: Namespace
     })
     .await?;
     says_what_is_left_at_github(&tenant).await
+}
+
+pub async fn a_namespace_that_is_deleted_takes_a_running_job_with_it(namespace: Namespace) -> Result<()> {
+    let tenant = Tenant::listening(namespace, json!({})).await?;
+    let run = tenant.start_script(GATE).await?;
+    tenant.running_pod(run).await?;
+    let namespaces: Api<Object> = Api::all(tenant.namespace.client());
+    namespaces.delete(tenant.namespace.name(), &DeleteParams::default()).await?;
+    wait::until_gone(&namespaces, tenant.namespace.name(), JOB).await
 }
 
 /// Nobody is left who could unregister the runners: a person is told.
