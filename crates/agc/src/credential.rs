@@ -33,7 +33,7 @@ pub async fn run(
         let pause = match say(&gateways, &name, &state, &ambient).await {
             Ok(()) => RESYNC,
             Err(error) => {
-                tracing::warn!(error = %runtime::telemetry::chain(&error), "the state of the credentials could not be written");
+                tracing::warn!(error = %operator::describe(&error), "the state of the credentials could not be written");
                 RETRY
             }
         };

@@ -90,7 +90,7 @@ impl Reaper {
 
     async fn reap(&self, reap: &Reap) {
         if let Err(error) = self.delete(reap).await {
-            let error = runtime::telemetry::chain(&error);
+            let error = operator::describe(&error);
             tracing::warn!(pod = reap.pod.name_any(), %error, "a pod was not reaped");
             return;
         }

@@ -147,5 +147,5 @@ async fn forward_quotas(api: Api<ResourceQuota>, dispatcher: mpsc::Sender<Messag
 }
 
 fn complain(what: &str, error: &watcher::Error) {
-    tracing::warn!(what, error = %runtime::telemetry::chain(error), "a watch failed and is opened again");
+    tracing::warn!(what, error = %operator::describe(error), "a watch failed and is opened again");
 }

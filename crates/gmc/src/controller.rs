@@ -138,7 +138,7 @@ async fn probe(client: Client, health: &Health, stop: CancellationToken) {
     loop {
         match operator::client::bounded(PROBE_DEADLINE, client.apiserver_version()).await {
             Ok(_) => reachable.pass(),
-            Err(error) => reachable.fail(&runtime::telemetry::chain(&error).to_string()),
+            Err(error) => reachable.fail(&operator::describe(&error).to_string()),
         }
         alive.beat();
         tokio::select! {

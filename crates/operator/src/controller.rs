@@ -156,7 +156,7 @@ impl<R: Reconciler> House<R> {
             controller = R::NAME,
             resource,
             reason = self.reconciler.reason(error),
-            error = %telemetry::chain(error),
+            error = %crate::describe(error),
             retry_seconds = after.map(|it| it.as_secs_f64()),
             "reconcile failed"
         );
@@ -174,7 +174,7 @@ impl<R: Reconciler> House<R> {
                 self.metrics.forget(R::NAME, &resource);
             }
             Err(error) => {
-                tracing::warn!(controller = R::NAME, error = %telemetry::chain(&error), "a watch failed")
+                tracing::warn!(controller = R::NAME, error = %crate::describe(&error), "a watch failed")
             }
         }
     }

@@ -132,7 +132,7 @@ impl Elector {
                 self.step_down();
                 RETRY
             }
-            Ok(Err(error)) => self.failed(&runtime::telemetry::chain(&error).to_string()),
+            Ok(Err(error)) => self.failed(&crate::describe(&error).to_string()),
             Err(_) => self.failed("no answer in time"),
         }
     }
@@ -236,7 +236,7 @@ impl Elector {
         match timeout(RELEASE_DEADLINE, self.give_back()).await {
             Ok(Ok(())) => tracing::info!(lease = self.params.name, "lease given back"),
             Ok(Err(error)) => {
-                let error = runtime::telemetry::chain(&error);
+                let error = crate::describe(&error);
                 tracing::warn!(lease = self.params.name, %error, "the lease was not given back");
             }
             Err(_) => tracing::warn!(lease = self.params.name, "the lease was not given back in time"),

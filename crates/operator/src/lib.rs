@@ -11,17 +11,21 @@
 //! | [`requeue`] | when a failed object is tried again |
 //! | [`report`] | [`report::Events`]: Kubernetes Events that never fail or delay the caller |
 //! | [`metrics`] | the series that dashboards for controllers know |
+//! | [`describe()`] | errors in words |
 //! | [`controller`] | [`controller::run`]: one kube controller with all of the above around its reconcile |
 
 pub mod apply;
 pub mod client;
 pub mod controller;
+mod describe;
 pub mod finalizer;
 pub mod lease;
 pub mod metrics;
 pub mod report;
 pub mod requeue;
 pub mod status;
+
+pub use describe::describe;
 
 #[cfg(test)]
 mod testing;

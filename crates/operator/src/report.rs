@@ -147,7 +147,7 @@ impl Publisher {
             Verdict::Count { event, count } => self.count(&said, event, *count).await,
         };
         if let Err(error) = sent {
-            let error = runtime::telemetry::chain(&error);
+            let error = crate::describe(&error);
             tracing::warn!(reason = said.reason, %error, "an Event could not be published");
         }
     }

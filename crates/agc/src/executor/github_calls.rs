@@ -6,7 +6,7 @@ use std::time::Duration;
 use github::run_service::{self, RenewError};
 use github_proto::run_service::RunServiceErrorKind;
 use job::{AgentState, Event};
-use runtime::telemetry::chain;
+use operator::describe;
 
 use super::{Shared, View};
 use crate::claim::{Claim, LOCK, run_of};
@@ -33,7 +33,7 @@ pub(super) async fn acquire(shared: Arc<Shared>, view: View) {
         Err(error) => {
             let doubtful = error.may_be_ours();
             let reason = acquisition_error(error.kind());
-            tracing::info!(job = %name, reason, doubtful, error = %chain(&error), "a claim did not come about");
+            tracing::info!(job = %name, reason, doubtful, error = %describe(&error), "a claim did not come about");
             let labels = [shared.platform.namespace.as_str(), reason];
             shared.metrics.acquisition_errors.with_label_values(&labels).inc();
             let event = match error {
@@ -48,7 +48,7 @@ pub(super) async fn acquire(shared: Arc<Shared>, view: View) {
     match Claim::read(acquired, &request.run_service_url, credentials.jit.clone(), namespace, group) {
         Ok(claim) => shared.tell(Message::Claimed(name.clone(), Arc::new(claim))).await,
         Err(error) => {
-            tracing::warn!(job = %name, error = %chain(&error), "a claimed job's message is of no use");
+            tracing::warn!(job = %name, error = %describe(&error), "a claimed job's message is of no use");
             shared.event(name, Event::AcquireFailed { sent: true }).await;
         }
     }
@@ -79,7 +79,7 @@ pub(super) async fn renew(shared: Arc<Shared>, view: View) {
     let event = match renewed.await {
         Ok(until) => Event::Renewed { locked_until: until.unwrap_or(shared.now() + LOCK) },
         Err(error) => {
-            tracing::warn!(job = %name, error = %chain(&error), "a lock was not renewed");
+            tracing::warn!(job = %name, error = %describe(&error), "a lock was not renewed");
             match error {
                 RenewError::Lost(_) => Event::LockGone,
                 _ => Event::RenewFailed,
@@ -97,7 +97,7 @@ pub(super) async fn check_agent(shared: Arc<Shared>, view: View) {
         Ok(Some(runner)) if runner.busy => Event::AgentSeen(AgentState::Busy),
         Ok(_) => Event::AgentSeen(AgentState::Free),
         Err(error) => {
-            tracing::warn!(job = %view.offer.name, error = %chain(&error), "an agent could not be looked at");
+            tracing::warn!(job = %view.offer.name, error = %describe(&error), "an agent could not be looked at");
             Event::AgentUnseen
         }
     };
@@ -119,7 +119,7 @@ pub(super) async fn force_cancel(shared: Arc<Shared>, view: View) {
                         attempt += 1;
                     }
                     Err(error) => {
-                        tracing::warn!(job = %view.offer.name, error = %chain(&error), "a run was not ended");
+                        tracing::warn!(job = %view.offer.name, error = %describe(&error), "a run was not ended");
                         break "error";
                     }
                 }

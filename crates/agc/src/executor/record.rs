@@ -4,8 +4,8 @@ use api::runner_job::{RunnerGroupRef, RunnerJobSpec};
 use api::{RunnerJob, labels};
 use kube::api::{DeleteParams, PostParams};
 use kube::core::ObjectMeta;
+use operator::describe;
 use operator::finalizer;
-use runtime::telemetry::chain;
 
 use super::{Shared, View};
 use crate::pod::build::worker_labels;
@@ -27,7 +27,7 @@ pub(super) async fn create(shared: &Shared, view: &View) -> Record {
     match shared.jobs.create(&PostParams::default(), &object(shared, view)).await {
         Ok(created) => Record::Present(Box::new(created)),
         Err(error) => {
-            tracing::warn!(job = %view.offer.name, error = %chain(&error), "the intent to claim was not written");
+            tracing::warn!(job = %view.offer.name, error = %describe(&error), "the intent to claim was not written");
             match error {
                 kube::Error::Api(status) if status.code < 500 => Record::Absent,
                 _ => Record::Unknown,
@@ -76,13 +76,13 @@ pub(super) async fn delete(shared: &Shared, record: &mut Record, view: &View) {
     let released = finalizer::remove(&shared.jobs, &found, labels::FINALIZER_JOB).await;
     let deleted = shared.jobs.delete(view.offer.name.as_str(), &DeleteParams::default()).await;
     if let Err(error) = released {
-        tracing::warn!(job = %view.offer.name, error = %chain(&error), "a record that is not ours was not let go");
+        tracing::warn!(job = %view.offer.name, error = %describe(&error), "a record that is not ours was not let go");
     }
     match deleted {
         Ok(_) => {}
         Err(kube::Error::Api(status)) if status.code == 404 => {}
         Err(error) => {
-            tracing::warn!(job = %view.offer.name, error = %chain(&error), "a record that is not ours was not deleted");
+            tracing::warn!(job = %view.offer.name, error = %describe(&error), "a record that is not ours was not deleted");
         }
     }
 }
@@ -91,6 +91,6 @@ pub(super) async fn delete(shared: &Shared, record: &mut Record, view: &View) {
 pub(super) async fn release(shared: &Shared, record: &RunnerJob) {
     let Ok(_permit) = shared.api_calls.acquire().await else { return };
     if let Err(error) = finalizer::remove(&shared.jobs, record, labels::FINALIZER_JOB).await {
-        tracing::warn!(error = %chain(&error), "a deleted RunnerJob was not let go");
+        tracing::warn!(error = %describe(&error), "a deleted RunnerJob was not let go");
     }
 }

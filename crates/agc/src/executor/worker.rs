@@ -118,7 +118,7 @@ enum Write {
 async fn until_done(shared: &Shared, record: &mut Record, view: &View, write: Write) {
     let mut pause = FIRST_PAUSE;
     while let Err(error) = attempt(shared, record, view, write).await {
-        tracing::warn!(error = %runtime::telemetry::chain(&error), "a write failed and is tried again");
+        tracing::warn!(error = %operator::describe(&error), "a write failed and is tried again");
         tokio::time::sleep(pause).await;
         pause = (pause * 2).min(LONGEST_PAUSE);
     }

@@ -11,7 +11,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use kube::api::{DeleteParams, Patch, PatchParams, PostParams, Preconditions};
 use kube::core::{ObjectMeta, Status};
 use kube::{Resource as _, ResourceExt as _};
-use runtime::telemetry::chain;
+use operator::describe;
 use serde_json::{Value, json};
 
 use super::record::Record;
@@ -59,7 +59,7 @@ pub(super) async fn store_payload(shared: &Shared, record: &Record, view: &View)
     let secret = match payload::secret(metadata, &claim.message, &claim.jit, &claim.run) {
         Ok(secret) => secret,
         Err(error) => {
-            tracing::warn!(job = %view.offer.name, error = %chain(&error), "the payload makes no Secret");
+            tracing::warn!(job = %view.offer.name, error = %describe(&error), "the payload makes no Secret");
             return Event::PayloadTooLarge;
         }
     };
@@ -74,7 +74,7 @@ pub(super) async fn store_payload(shared: &Shared, record: &Record, view: &View)
             }
         }
         Err(error) => {
-            tracing::warn!(job = %view.offer.name, error = %chain(&error), "the payload was not stored");
+            tracing::warn!(job = %view.offer.name, error = %describe(&error), "the payload was not stored");
             Event::PayloadStoreFailed
         }
     }
@@ -106,7 +106,7 @@ pub(super) async fn create_pod(shared: &Shared, record: &Record, view: &View) ->
             }
         }
         Err(error) => {
-            tracing::warn!(job = %view.offer.name, pod = name, error = %chain(&error), "the pod was not created");
+            tracing::warn!(job = %view.offer.name, pod = name, error = %describe(&error), "the pod was not created");
             Created::Not(refusal(&error))
         }
     }

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use github_proto::RunnerId;
-use runtime::telemetry::chain;
+use operator::describe;
 
 use crate::agents::Registrar;
 use crate::agents::registrar::Stored;
@@ -38,7 +38,7 @@ pub async fn remove_agents(registrar: &Registrar, group: &Group) -> Vec<Leftover
                 let why = match registrar.deregister(agent.runner_id).await {
                     Ok(true) => None,
                     Ok(false) => Some("it runs a job".to_owned()),
-                    Err(error) => Some(chain(&error).to_string()),
+                    Err(error) => Some(describe(&error).to_string()),
                 };
                 leftovers.extend(why.map(|why| Leftover {
                     name: agent.name,
@@ -47,7 +47,7 @@ pub async fn remove_agents(registrar: &Registrar, group: &Group) -> Vec<Leftover
                 }));
                 if let Err(error) = registrar.forget(group, index).await {
                     // Its owner is going: the garbage collector takes it.
-                    tracing::debug!(index, error = %chain(&error), "an agent's Secret was not deleted");
+                    tracing::debug!(index, error = %describe(&error), "an agent's Secret was not deleted");
                 }
             }
             Ok(Stored::Nothing) | Err(_) => missing += 1,

@@ -57,22 +57,6 @@ impl Error {
     }
 }
 
-/// The error and what caused it, for people. Of the API server's answer only what it says, not how it is built.
-pub fn describe(error: &(dyn std::error::Error + 'static)) -> String {
-    let causes = std::iter::successors(Some(error), |it| it.source());
-    let mut said: Vec<String> = Vec::new();
-    for cause in causes {
-        match cause.downcast_ref::<kube::Error>() {
-            Some(kube::Error::Api(status)) => {
-                said.push(status.message.clone());
-                break;
-            }
-            _ => said.push(cause.to_string()),
-        }
-    }
-    said.join(": ")
-}
-
 impl validate::Error {
     /// The word that stands in the condition.
     pub fn reason(&self) -> Reason {

@@ -5,11 +5,12 @@ use api::{ActionsGateway, ActionsGatewayStatus};
 use jiff::Timestamp;
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+use operator::describe;
 
 use crate::gateway::Attempt;
 use crate::gateway::build::{InCluster, Resources};
 use crate::gateway::dereference::{Group, References};
-use crate::gateway::error::{Error, describe};
+use crate::gateway::error::Error;
 use crate::gateway::teardown::Step;
 
 /// Conditions of a RunnerGroup that impair it when they hold, the worst first.
@@ -85,7 +86,7 @@ impl Judge<'_> {
 
     fn degraded(&self, outcome: &Outcome) -> Condition {
         match outcome.error() {
-            Some(error) => self.condition(Type::Degraded, true, error.reason(), describe(error)),
+            Some(error) => self.condition(Type::Degraded, true, error.reason(), describe(error).to_string()),
             None => self.condition(
                 Type::Degraded,
                 false,

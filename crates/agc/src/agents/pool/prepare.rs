@@ -155,7 +155,7 @@ impl Pool {
         tokio::spawn(async move {
             // GitHub forgets a runner that nobody connects with; sooner is tidier.
             if let Err(error) = registrar.deregister(agent.runner_id).await {
-                tracing::debug!(agent = agent.name, error = %runtime::telemetry::chain(&error), "not deregistered");
+                tracing::debug!(agent = agent.name, error = %operator::describe(&error), "not deregistered");
             }
         });
     }
@@ -190,7 +190,7 @@ impl Pool {
     }
 
     fn not_prepared(&mut self, index: u32, error: &RegisterError, generation: u32) {
-        let error_text = runtime::telemetry::chain(error).to_string();
+        let error_text = operator::describe(error).to_string();
         let labels = [self.context.namespace.as_str(), self.group.name.as_str()];
         self.context.metrics.agent_recycle_errors.with_label_values(&labels).inc();
         if matches!(error, RegisterError::NameConflict { .. }) {
