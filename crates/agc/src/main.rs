@@ -10,7 +10,7 @@ use agc::board::Board;
 use agc::config::Config;
 use agc::github::GitHub;
 use agc::metrics::Metrics;
-use agc::run::{Parts, run};
+use agc::run::{Checks, Parts, run};
 use anyhow::Context as _;
 use clap::Parser as _;
 use github::token::{CredentialFiles, TokenConfig, TokenFailure};
@@ -68,6 +68,7 @@ async fn serve(args: &Args, config: &Config, shutdown: &Shutdown) -> anyhow::Res
     let controller_metrics = ControllerMetrics::register(&registry)?;
     let rest_metrics = RestMetrics::register(&registry)?;
     let health = Health::new();
+    let checks = Checks::new(&health);
     let board = Board::default();
     serve_admin(args, registry, &health, &board, shutdown).await?;
 
@@ -96,6 +97,7 @@ async fn serve(args: &Args, config: &Config, shutdown: &Shutdown) -> anyhow::Res
         controller_metrics,
         events,
         health: health.clone(),
+        checks,
         board,
     };
     let stop = shutdown.requested();

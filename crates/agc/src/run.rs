@@ -61,6 +61,8 @@ pub struct Parts {
     pub events: Events,
     /// Probes.
     pub health: Health,
+    /// What [`Parts::health`] waits for; made before anybody can ask it.
+    pub checks: Checks,
     /// What is known of the groups.
     pub board: Board,
 }
@@ -74,14 +76,17 @@ pub enum Error {
 }
 
 /// What must hold before the controller is ready; nothing does at first.
-struct Checks {
+#[derive(Debug)]
+pub struct Checks {
     lease: Check,
     watches: Check,
     groups: Check,
 }
 
 impl Checks {
-    fn new(health: &Health) -> Self {
+    /// From here on `health` is not ready until the controller is.
+    #[must_use]
+    pub fn new(health: &Health) -> Self {
         Self {
             lease: health.check("lease"),
             watches: health.check("watches"),
@@ -99,7 +104,6 @@ pub async fn run(
     mut leadership: watch::Receiver<Leadership>,
     stop: CancellationToken,
 ) -> Result<(), Error> {
-    let checks = Checks::new(&parts.health);
     let led = tokio::select! {
         led = lease::leading(&mut leadership) => led,
         () = stop.cancelled() => false,
@@ -107,16 +111,26 @@ pub async fn run(
     if !led {
         return Ok(());
     }
-    checks.lease.pass();
+    parts.checks.lease.pass();
     tokio::select! {
-        () = work(parts, checks, stop) => Ok(()),
+        () = work(parts, stop) => Ok(()),
         () = lease::lost(&mut leadership) => Err(Error::LeaseLost),
     }
 }
 
-async fn work(parts: Parts, checks: Checks, stop: CancellationToken) {
-    let Parts { client, github, tokens, platform, metrics, controller_metrics, events, health, board } =
-        parts;
+async fn work(parts: Parts, stop: CancellationToken) {
+    let Parts {
+        client,
+        github,
+        tokens,
+        platform,
+        metrics,
+        controller_metrics,
+        events,
+        health,
+        checks,
+        board,
+    } = parts;
     let namespace = platform.namespace.clone();
     let gateway = platform.gateway.clone();
     let profile = platform.profile;
@@ -225,7 +239,7 @@ async fn groups(
         match api.list(&ListParams::default()).await {
             Ok(listed) => break listed,
             Err(error) => {
-                tracing::warn!(error = %runtime::telemetry::chain(&error), "the RunnerGroups could not be listed yet");
+                tracing::warn!(error = %operator::describe(&error), "the RunnerGroups could not be listed yet");
                 tokio::time::sleep(RETRY).await;
             }
         }

@@ -25,9 +25,14 @@ fn calls_of(rig: &Rig, who: &str) -> Vec<Call> {
 #[tokio::test]
 async fn a_controller_that_waits_for_the_lease_writes_nothing_and_opens_no_session() {
     let rig = Rig::start(json!({}), Behaviour::Succeeds).await;
-    let _first = rig.controller("agc-0");
+    let first = rig.controller("agc-0");
     rig.listens("agc-0").await;
-    let _second = rig.controller("agc-1");
+    let ready = |_: &ApiServer| first.health.failing().is_empty().then_some(());
+    rig.api.wait_for("the first one is ready", PATIENCE, ready).await;
+    let second = rig.controller("agc-1");
+    // Not even for the first moment is it ready.
+    let unready: Vec<String> = second.health.failing().into_keys().collect();
+    assert_eq!(unready, ["lease", "runnergroups", "watches"]);
     // Three looks are further apart than the lease lasts without a renewal.
     let looks = |_: &ApiServer| (calls_of(&rig, "agc-1").len() >= 3).then_some(());
     let run = rig.push("{ build: { runs-on: linux } }");
@@ -39,6 +44,7 @@ async fn a_controller_that_waits_for_the_lease_writes_nothing_and_opens_no_sessi
     let sessions = rig.github.control().state().sessions;
     assert!(sessions.iter().all(|it| it.owner == "agc-0"), "{sessions:?}");
     assert_eq!(holder(&rig.api).as_deref(), Some("agc-0"));
+    assert_eq!(second.health.failing().into_keys().collect::<Vec<_>>(), unready);
 }
 
 #[tokio::test]

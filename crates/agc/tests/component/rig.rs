@@ -9,7 +9,7 @@ use agc::board::Board;
 use agc::github::GitHub;
 use agc::metrics::Metrics;
 use agc::pod::build::Platform;
-use agc::run::{Parts, run};
+use agc::run::{Checks, Parts, run};
 use api::actions_gateway::SecurityProfile;
 use fakegithub::{AppCreated, AppRequest, Config, Handle, RunView, Server};
 use github::token::{CredentialFiles, TokenConfig};
@@ -52,6 +52,7 @@ pub struct Controller {
     stop: CancellationToken,
     ended: tokio::sync::oneshot::Receiver<()>,
     pub registry: prometheus::Registry,
+    pub health: Health,
 }
 
 /// Faster, but patient with answers: the machine is not faster.
@@ -134,16 +135,19 @@ impl Rig {
             tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
         let stop = CancellationToken::new();
         let registry = prometheus::Registry::new();
+        let health = Health::new();
+        let checks = Checks::new(&health);
         let (done, ended) = tokio::sync::oneshot::channel();
         let world = (self.api.client(NAMESPACE, pod), client(self.github.ca_pem()));
         let url = format!("{}/synthetic-org", self.github.base_url());
         let credentials = self.credentials.path().to_owned();
-        let (pod, token, series) = (pod.to_owned(), stop.clone(), registry.clone());
+        let (pod, token) = (pod.to_owned(), stop.clone());
+        let seen = (registry.clone(), health.clone(), checks);
         runtime.spawn(async move {
-            serve(world, &url, credentials, &pod, &series, token).await;
+            serve(world, &url, credentials, &pod, seen, token).await;
             let _ = done.send(());
         });
-        Controller { runtime: Some(runtime), stop, ended, registry }
+        Controller { runtime: Some(runtime), stop, ended, registry, health }
     }
 
     /// Starts a run of these jobs.
@@ -238,12 +242,12 @@ async fn serve(
     url: &str,
     credentials: PathBuf,
     pod: &str,
-    registry: &prometheus::Registry,
+    (registry, health, checks): (prometheus::Registry, Health, Checks),
     stop: CancellationToken,
 ) {
     let target = Target::parse(url, false).unwrap();
     let aborted = CancellationToken::new();
-    let metrics = Metrics::register(registry).unwrap();
+    let metrics = Metrics::register(&registry).unwrap();
     let observer = metrics.token_observer(NAMESPACE);
     let (tokens, _) = InstallationTokens::start(
         TokenConfig {
@@ -266,7 +270,7 @@ async fn serve(
         runner_group_id: 1,
         architecture: Architecture::X64,
     };
-    let controller_metrics = ControllerMetrics::register(registry).unwrap();
+    let controller_metrics = ControllerMetrics::register(&registry).unwrap();
     let (events, publisher) = Events::new(kube.clone(), "actions-gateway.github.com/agc", pod.to_owned());
     let params = Params {
         namespace: NAMESPACE.into(),
@@ -299,7 +303,8 @@ async fn serve(
         metrics,
         controller_metrics,
         events,
-        health: Health::new(),
+        health,
+        checks,
         board: Board::default(),
     };
     if let Err(error) = run(parts, leadership, stop).await {
