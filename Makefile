@@ -2,7 +2,7 @@
 .DEFAULT_GOAL := help
 CLUSTER ?= dev
 NODES ?= 1
-.PHONY: help build fmt lint check test e2e generate doc deny images demo demo-down cluster-up cluster-shell cluster-down cluster-conformance
+.PHONY: help build fmt lint check test e2e generate doc deny images bench demo demo-down cluster-up cluster-shell cluster-down cluster-conformance
 
 help: ## Lists the targets
 	@grep -E '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -26,6 +26,8 @@ deny: ## Checks licences, sources and banned crates; needs cargo-deny
 	cargo deny check bans licenses sources
 images: ## Builds the container images as OCI archives
 	cargo xtask images
+bench: ## Measures the shipped controller, with a stub and with a real API server
+	cargo xtask bench
 demo: ## Shows the product on a cluster of its own
 	cargo xtask demo
 demo-down: ## Removes the demo's cluster

@@ -59,26 +59,38 @@ pub(crate) fn build() -> Result<Images> {
 }
 
 /// Compiles the programs for images; returns the folder that they are in.
-fn compile() -> Result<PathBuf> {
+pub(crate) fn compile() -> Result<PathBuf> {
     machine::require(&[
         ("cargo", "Rust 1.95 or newer: https://rustup.rs"),
         ("cc", "a C compiler, for the TLS library: sudo apt-get install gcc libc6-dev"),
     ])?;
     let target = host_target()?;
     step("building the programs for the images", "7 min cold, 30 s warm", || {
-        let mut command = Command::new("cargo");
-        command.env("RUSTFLAGS", "-C target-feature=+crt-static").args([
-            "build",
-            "--release",
-            "--target",
-            &target,
-        ]);
+        let mut command = release(&target);
         for program in PROGRAMS {
             command.args(["--package", program]);
         }
         run::logged("cargo-release", command.args(["--package", RUNNER]))
     })?;
     Ok(Path::new("target").join(target).join("release"))
+}
+
+/// Compiles what measures the programs, by itself: asked for together, it could give them features that they do not
+/// have when they are shipped. Returns its path.
+pub(crate) fn compile_bench() -> Result<PathBuf> {
+    let target = host_target()?;
+    step("building what measures", "3 min cold, 10 s warm", || {
+        run::logged("cargo-bench", release(&target).args(["--package", "bench"]))
+    })?;
+    Ok(Path::new("target").join(target).join("release/bench"))
+}
+
+/// A build of static programs.
+fn release(target: &str) -> Command {
+    let mut command = Command::new("cargo");
+    command.env("RUSTFLAGS", "-C target-feature=+crt-static");
+    command.args(["build", "--release", "--target", target]);
+    command
 }
 
 /// Packs the images.

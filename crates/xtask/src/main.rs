@@ -1,5 +1,6 @@
 //! What `make` does when it takes more than a line: building, testing, the demo.
 
+mod bench;
 mod cluster;
 mod conformance;
 mod demo;
@@ -39,6 +40,15 @@ enum Verb {
     Generate,
     /// Builds the container images as OCI archives.
     Images,
+    /// Measures the shipped controller, with a stub and with a real API server.
+    Bench {
+        /// Without the real API server.
+        #[arg(long)]
+        stub_only: bool,
+        /// Arguments for the measuring program, as in `-- --sessions 100`.
+        #[arg(last = true)]
+        args: Vec<String>,
+    },
     /// Shows the product on a cluster of its own.
     Demo,
     /// Removes the demo's cluster.
@@ -97,6 +107,7 @@ fn main() -> Result<()> {
         Verb::E2e { args } => suite::e2e(&args),
         Verb::Generate => suite::generate(),
         Verb::Images => images::build().map(|it| it.print()),
+        Verb::Bench { stub_only, args } => bench::measure(stub_only, &args),
         Verb::Demo => demo::up(),
         Verb::DemoDown => demo::down(),
         Verb::ClusterUp { name, nodes } => Cluster::open(&name)?.up(nodes),

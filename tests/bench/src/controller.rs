@@ -1,4 +1,4 @@
-//! The controller under measurement, as a pod would run it.
+//! Programs under measurement, as a pod would run them.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -22,12 +22,16 @@ const PROBE: Duration = Duration::from_millis(2);
 /// A pod's grace.
 const STOP: Duration = Duration::from_secs(30);
 
-/// How to start controllers.
+/// Arguments that name the ports of metrics and probes.
+type Ports = fn(u16, u16) -> Vec<String>;
+
+/// How to start a controller.
 pub struct Installation {
     program: PathBuf,
     kubeconfig: PathBuf,
     env: BTreeMap<String, String>,
     log: PathBuf,
+    ports: Ports,
 }
 
 /// A running controller.
@@ -40,7 +44,7 @@ pub struct Controller {
 }
 
 impl Installation {
-    /// Writes what the manager would mount, into `dir`.
+    /// A tenant's controller; writes what the manager would mount into `dir`.
     ///
     /// # Errors
     /// It cannot be written.
@@ -66,12 +70,27 @@ impl Installation {
             ("WORKER_IMAGE", "localhost/runner:bench"),
             ("WRAPPER_IMAGE", "localhost/worker:bench"),
         ];
-        Ok(Self {
+        let env = env.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
+        let ports: Ports =
+            |metrics, probes| vec![format!("--metrics-port={metrics}"), format!("--health-port={probes}")];
+        Ok(Self::of(program, world, env, log, ports))
+    }
+
+    /// Any program with probes that takes a kubeconfig.
+    pub fn of(
+        program: &Path,
+        world: &World,
+        env: BTreeMap<String, String>,
+        log: &Path,
+        ports: Ports,
+    ) -> Self {
+        Self {
             program: program.to_owned(),
             kubeconfig: world.kubeconfig.clone(),
-            env: env.map(|(name, value)| (name.to_owned(), value.to_owned())).into(),
+            env,
             log: log.to_owned(),
-        })
+            ports,
+        }
     }
 
     /// Starts a controller.
@@ -80,12 +99,8 @@ impl Installation {
     /// It does not start.
     pub fn start(&self) -> Result<Controller> {
         let (metrics, probes) = (free_port()?, free_port()?);
-        let args = [
-            "--kubeconfig".to_owned(),
-            self.kubeconfig.display().to_string(),
-            format!("--metrics-port={metrics}"),
-            format!("--health-port={probes}"),
-        ];
+        let mut args = vec![format!("--kubeconfig={}", self.kubeconfig.display())];
+        args.extend((self.ports)(metrics, probes));
         let started = Timestamp::now();
         Ok(Controller {
             process: Process::start(&self.program, &args, &self.env, &self.log)?,

@@ -62,6 +62,12 @@ pub fn millis(from: Timestamp, to: Timestamp) -> f64 {
     to.duration_since(from).as_secs_f64() * 1000.0
 }
 
+/// A count as a sample.
+#[expect(clippy::cast_precision_loss, reason = "counts of calls are far below 2^52")]
+pub fn count(value: usize) -> f64 {
+    value as f64
+}
+
 /// The load average of the last minute, 0 where the kernel does not tell.
 pub fn load() -> f64 {
     let text = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();

@@ -8,6 +8,7 @@ mod controller;
 mod figures;
 mod github;
 mod kubelet;
+mod manager;
 mod measure;
 mod process;
 mod report;
@@ -18,8 +19,9 @@ mod wait;
 mod world;
 
 use std::path::PathBuf;
+use std::time::Duration;
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use clap::Parser;
 
 use crate::controller::Installation;
@@ -29,10 +31,13 @@ use crate::measure::{Amounts, Bench};
 use crate::report::{Measured, Report};
 use crate::world::World;
 
+/// How long the fake GitHub may take to end.
+const STOP: Duration = Duration::from_secs(10);
+
 /// Measures Actions Gateway. Run it through `make bench`
 #[derive(Parser)]
 struct Args {
-    /// Folder with the programs `agc` and `fakegithub`
+    /// Folder with the programs `agc`, `gmc` and `fakegithub`
     #[arg(long, value_name = "FOLDER")]
     programs: PathBuf,
     /// Where the report goes; what stands there of other API servers is kept
@@ -79,16 +84,26 @@ async fn main() -> Result<()> {
         figures: Vec::new(),
     };
     let calls = bench.run().await;
-    let figures = std::mem::take(&mut bench.figures);
+    let mut figures = std::mem::take(&mut bench.figures);
     drop(bench);
+    let managed = match &args.kubeconfig {
+        None => {
+            let (program, log) = (args.programs.join("gmc"), log("gmc"));
+            manager::measure(&program, &World::stub(dir.path()).await?, &log, args.amounts.starts).await
+        }
+        Some(_) => Ok(Vec::new()),
+    };
+    let stopped = github.process.stop(STOP).await;
 
+    // What was measured is worth telling even where something failed.
     let before = args.before.as_deref().and_then(Report::read);
     let mut report = Report::new();
     report.worlds.extend(Report::read(&args.output).into_iter().flat_map(|it| it.worlds));
-    let failure = calls.as_ref().err().map(|it| format!("{it:#}"));
-    report.worlds.insert(world.name.to_owned(), Measured { figures, calls: calls.ok() });
+    figures.extend(managed.as_ref().ok().into_iter().flatten().cloned());
+    report.worlds.insert(world.name.to_owned(), Measured { figures, calls: calls.as_ref().ok().cloned() });
     report.write(&args.output)?;
     print!("{}", report.table(before.as_ref()));
-    github.process.stop(std::time::Duration::from_secs(10)).await?;
-    failure.map_or(Ok(()), |it| Err(anyhow::anyhow!(it))).context("the measurement failed")
+    calls?.check()?;
+    managed?;
+    stopped
 }

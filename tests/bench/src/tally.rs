@@ -6,6 +6,7 @@ use anyhow::{Result, bail};
 use serde::{Deserialize, Serialize};
 
 use crate::calls::Call;
+use crate::figures::count;
 use crate::github::Asked;
 
 /// W1 to W10.
@@ -75,9 +76,8 @@ fn each(jobs: usize, names: impl Iterator<Item = String>) -> BTreeMap<String, f6
     counts.into_iter().map(|(name, count)| (name, ratio(count, jobs))).collect()
 }
 
-#[expect(clippy::cast_precision_loss, reason = "counts of calls are far below 2^52")]
-fn ratio(count: usize, jobs: usize) -> f64 {
-    count as f64 / jobs.max(1) as f64
+fn ratio(calls: usize, jobs: usize) -> f64 {
+    count(calls) / count(jobs.max(1))
 }
 
 #[cfg(test)]
