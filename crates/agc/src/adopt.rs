@@ -125,7 +125,7 @@ impl Adoption {
 
     /// Without an answer nothing may be concluded: a job that looks unclaimed would be claimed again.
     async fn wait(&self, what: &str, name: &str, error: &(dyn std::error::Error + Send + Sync + 'static)) {
-        tracing::warn!(name, error = %error, "{what} was not read yet");
+        tracing::warn!(name, error = %operator::describe(error), "{what} was not read yet");
         tokio::time::sleep(RETRY).await;
     }
 }

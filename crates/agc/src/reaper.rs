@@ -83,7 +83,9 @@ impl Reaper {
             match self.jobs.delete(&name, &DeleteParams::default()).await {
                 Ok(_) => tracing::debug!(runner_job = name, "history pruned"),
                 Err(error) if is_gone(&error) => {}
-                Err(error) => tracing::warn!(runner_job = name, %error, "history was not pruned"),
+                Err(error) => {
+                    tracing::warn!(runner_job = name, error = %operator::describe(&error), "history was not pruned")
+                }
             }
         }
     }
@@ -112,7 +114,7 @@ impl Reaper {
         if reap.reason == StopReason::Orphaned
             && let Err(error) = finalizer::remove(&self.pods, &*reap.pod, labels::FINALIZER_JOB).await
         {
-            tracing::warn!(pod = name, %error, "an orphaned pod was not let go");
+            tracing::warn!(pod = name, error = %operator::describe(&error), "an orphaned pod was not let go");
         }
         Ok(())
     }

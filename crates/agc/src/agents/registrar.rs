@@ -193,7 +193,7 @@ impl Registrar {
                     return Err(RegisterError::Store { name, source });
                 }
                 Err(error) => {
-                    tracing::warn!(secret = name, %error, "an agent's registration could not be stored yet");
+                    tracing::warn!(secret = name, error = %operator::describe(&error), "an agent's registration could not be stored yet");
                     tokio::time::sleep(Duration::from_secs(1 << attempt)).await;
                     attempt += 1;
                 }

@@ -147,6 +147,34 @@ async fn a_job_is_one_trace_with_the_spans_and_attributes_of_the_contract() {
     }
 }
 
+/// Field names of each event, those without a value left out.
+#[derive(Clone, Default)]
+struct Lines(Arc<Mutex<Vec<Vec<&'static str>>>>);
+
+impl<S: tracing::Subscriber> Layer<S> for Lines {
+    fn on_event(&self, event: &tracing::Event<'_>, _: Context<'_, S>) {
+        let mut names = Vec::new();
+        event.record(&mut |field: &tracing::field::Field, _: &dyn std::fmt::Debug| names.push(field.name()));
+        self.0.lock().unwrap().push(names);
+    }
+}
+
+#[tokio::test]
+async fn a_job_that_was_never_claimed_has_no_ids_in_its_lines() {
+    let lines = Lines::default();
+    let _guard = tracing::subscriber::set_default(Registry::default().with(lines.clone()));
+    let mut rig = Rig::new();
+    rig.say(&Fact::NotAcquired(job::NotAcquired::Failed));
+    rig.say(&Fact::Finished(Outcome::failed(FailureReason::ClaimLost), SignedDuration::ZERO));
+    rig.trace = rig.reporter.trace(&rig.group, &claim(), 3, None);
+    rig.say(&Fact::Started(SignedDuration::ZERO));
+    let lines = lines.0.lock().unwrap();
+    let ids = |it: &Vec<&str>| it.iter().filter(|it| ["trace_id", "span_id"].contains(it)).count();
+    let (claimed, unclaimed) = lines.split_last().unwrap();
+    assert!(unclaimed.len() >= 2 && unclaimed.iter().all(|it| ids(it) == 0), "{unclaimed:?}");
+    assert_eq!(ids(claimed), 2, "{claimed:?}");
+}
+
 #[tokio::test]
 async fn each_fact_feeds_its_series() {
     let mut rig = Rig::new();
