@@ -19,8 +19,8 @@ pub const LOCK: SignedDuration = SignedDuration::from_mins(10);
 /// A claimed job. Its `Debug` shows neither message nor token.
 #[derive(Clone)]
 pub struct Claim {
-    /// GitHub's answer, byte for byte.
-    pub message: Bytes,
+    /// GitHub's answer, byte for byte; `None` once a Secret holds it: a thousand of them are not kept in memory.
+    pub message: Option<Bytes>,
     /// The registration of the agent that claimed it.
     pub jit: JitBlob,
     /// What we read of the message.
@@ -73,7 +73,13 @@ impl Claim {
             runner_group: group.to_owned(),
         };
         let renew_at = job.connection.url.clone().unwrap_or_else(|| run_service.clone());
-        Ok(Self { message: acquired.message, jit, job, renew_at, run, ids })
+        Ok(Self { message: Some(acquired.message), jit, job, renew_at, run, ids })
+    }
+
+    /// The same without the message, which a Secret holds.
+    #[must_use]
+    pub fn stored(&self) -> Self {
+        Self { message: None, ..self.clone() }
     }
 
     /// Until when GitHub holds the job for us after a claim made now.

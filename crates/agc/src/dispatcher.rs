@@ -289,6 +289,7 @@ impl Dispatcher {
         record.identity = object.status.and_then(|it| it.job);
         if let Some(claim) = claim {
             record.claimed(&claim, &self.reporter);
+            record.payload_stored(); // that is where it was read
         }
         tracing::info!(
             job = %name,
@@ -310,6 +311,9 @@ impl Dispatcher {
     fn event(&mut self, name: &RunnerJobName, event: Event) {
         let now = self.ambient.now();
         let Some(record) = self.jobs.get_mut(name) else { return };
+        if event == Event::PayloadStored {
+            record.payload_stored();
+        }
         let effects = record.job.handle(event, now);
         self.apply(name, effects, now);
     }

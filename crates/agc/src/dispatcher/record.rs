@@ -57,6 +57,11 @@ impl Record {
         self.trace = reporter.trace(&self.offer.group, claim, self.active, self.priority_class.as_deref());
     }
 
+    /// The Secret holds the message from here on.
+    pub(super) fn payload_stored(&mut self) {
+        self.claim = self.claim.take().map(|it| Arc::new(it.stored()));
+    }
+
     /// What the executor needs to know at this moment.
     pub(super) fn view(&self, pool: Option<PoolHandle>) -> View {
         View {

@@ -56,7 +56,8 @@ pub(super) async fn store_payload(shared: &Shared, record: &Record, view: &View)
         owner_references: Some(owner_reference(owner).into_iter().collect()),
         ..ObjectMeta::default()
     };
-    let secret = match payload::secret(metadata, &claim.message, &claim.jit, &claim.run) {
+    let Some(message) = &claim.message else { return Event::PayloadStored };
+    let secret = match payload::secret(metadata, message, &claim.jit, &claim.run) {
         Ok(secret) => secret,
         Err(error) => {
             tracing::warn!(job = %view.offer.name, error = %describe(&error), "the payload makes no Secret");
