@@ -91,14 +91,14 @@ fn spell_out(rule: &PolicyRule, grants: &mut BTreeSet<Grant>) -> Result<()> {
 pub fn faults(
     granted: &BTreeSet<Grant>,
     entries: &[&Entry],
-    endings: &Endings,
+    excuses: &Excuses,
     since: Timestamp,
 ) -> BTreeSet<String> {
     let mut faults = BTreeSet::new();
     let mut unused: BTreeSet<&Grant> = granted.iter().filter(|it| !is_asked_inside(it)).collect();
     for entry in entries.iter().filter(|it| !it.resource.is_empty()) {
         if entry.code == 403 {
-            if entry.time >= since && !is_over_quota(entry) && !endings.explain(entry) {
+            if entry.time >= since && !is_over_quota(entry) && !excuses.explain(entry) {
                 faults.insert(format!("{} {} was refused: {}", entry.verb, entry.target(), entry.message));
             }
             continue;
@@ -134,23 +134,31 @@ fn verbs(entry: &Entry) -> Vec<&str> {
     }
 }
 
-/// When the end of each namespace was asked for: from then on whoever lives in it loses what it may do there.
+/// What explains a refusal: from the time when the end of a namespace was asked for, whoever lives in it loses what it
+/// may do there; and an API server that has just started does not know all roles yet.
 #[derive(Debug, Default)]
-pub struct Endings(BTreeMap<String, Timestamp>);
+pub struct Excuses {
+    endings: BTreeMap<String, Timestamp>,
+    outages: Vec<Outage>,
+}
 
-impl Endings {
-    /// From the requests of everybody.
-    pub fn of(entries: &[Entry]) -> Self {
+/// From the end of an API server until its successor was ready.
+pub type Outage = (Timestamp, Timestamp);
+
+impl Excuses {
+    /// From the requests of everybody, and what was done to the API server.
+    pub fn of(entries: &[Entry], outages: Vec<Outage>) -> Self {
         let asked = entries.iter().filter(|it| it.verb == "delete" && it.target() == "namespaces");
         let mut endings = BTreeMap::new();
         for entry in asked {
             endings.entry(entry.name.clone()).or_insert(entry.time);
         }
-        Self(endings)
+        Self { endings, outages }
     }
 
     fn explain(&self, refused: &Entry) -> bool {
-        self.0.get(&refused.namespace).is_some_and(|end| refused.time >= *end)
+        self.endings.get(&refused.namespace).is_some_and(|end| refused.time >= *end)
+            || self.outages.iter().any(|(from, to)| (from..=to).contains(&&refused.time))
     }
 }
 

@@ -1,7 +1,7 @@
 //! What all tests share: the cluster, and the product installed in it once.
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, anyhow};
@@ -16,6 +16,7 @@ use tokio::sync::OnceCell;
 
 use crate::environment::{Environment, Need};
 use crate::github::{self, GitHub};
+use crate::grants::Outage;
 use crate::hand::Hand;
 use crate::{kept, logs, tools, wait};
 
@@ -42,6 +43,7 @@ pub struct World {
     pub logs: PathBuf,
     /// Where the objects of a test are kept, by namespace.
     pub objects: PathBuf,
+    outages: Mutex<Vec<Outage>>,
     kinds: OnceCell<Vec<ApiResource>>,
     definitions: OnceCell<()>,
     product: OnceCell<()>,
@@ -71,12 +73,23 @@ impl World {
             started,
             logs,
             objects,
+            outages: Mutex::default(),
             kinds,
             definitions,
             product,
             github,
             hand,
         }))
+    }
+
+    /// Somebody took the API server away for a while.
+    pub fn note_outage(&self, outage: Outage) {
+        self.outages.lock().unwrap_or_else(PoisonError::into_inner).push(outage);
+    }
+
+    /// When the API server was away.
+    pub fn outages(&self) -> Vec<Outage> {
+        self.outages.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Every kind that may be kept of a namespace.

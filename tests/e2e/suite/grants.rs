@@ -3,7 +3,7 @@
 use anyhow::{Context as _, Result, ensure};
 use api::names;
 use e2e::audit::{Audit, Entry};
-use e2e::grants::{Endings, faults, granted};
+use e2e::grants::{Excuses, faults, granted};
 use e2e::world::{MANAGER, SYSTEM};
 use e2e::{Namespace, World};
 
@@ -12,7 +12,7 @@ const ROLES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../config/rbac");
 pub async fn what_is_used_equals_what_is_granted(namespace: Namespace) -> Result<()> {
     let world = namespace.world();
     let entries = all(world)?;
-    let endings = Endings::of(&entries);
+    let excuses = Excuses::of(&entries, world.outages());
 
     let manager = format!("system:serviceaccount:{SYSTEM}:{MANAGER}");
     let of_manager: Vec<&Entry> = entries.iter().filter(|it| it.user == manager).collect();
@@ -23,7 +23,7 @@ pub async fn what_is_used_equals_what_is_granted(namespace: Namespace) -> Result
     for (role, requests) in [(MANAGER, of_manager), (names::CONTROLLER_ROLE, of_controllers.clone())] {
         let granted = granted(&manifest(role)?, role)?;
         found.extend(
-            faults(&granted, &requests, &endings, world.started)
+            faults(&granted, &requests, &excuses, world.started)
                 .into_iter()
                 .map(|it| format!("{role}: {it}")),
         );

@@ -38,7 +38,7 @@ fn check(done: &[(&str, &str, u16)], expected: &[&str]) {
         done.iter().map(|(verb, resource, code)| entry(verb, resource, *code)).collect();
     let entries: Vec<&Entry> = entries.iter().collect();
     let found =
-        faults(&granted(ROLE, "agent").unwrap(), &entries, &Endings::default(), Timestamp::UNIX_EPOCH);
+        faults(&granted(ROLE, "agent").unwrap(), &entries, &Excuses::default(), Timestamp::UNIX_EPOCH);
     assert_eq!(found.iter().map(String::as_str).collect::<Vec<_>>(), expected);
 }
 
@@ -74,14 +74,17 @@ fn a_refusal_is_found_unless_the_namespace_is_ending() {
     check(&[&ALL[..], &[("list", "secrets", 403)]].concat(), &["list secrets was refused: no"]);
     let ending = Entry { name: "home".into(), ..entry("delete", "namespaces", 200) };
     let refused = entry("list", "secrets", 403);
-    assert!(Endings::of(&[ending]).explain(&refused));
+    assert!(Excuses::of(&[ending], Vec::new()).explain(&refused));
+    let (begin, end) = (Timestamp::UNIX_EPOCH, Timestamp::from_second(1).unwrap());
+    assert!(Excuses::of(&[], vec![(begin, end)]).explain(&refused));
+    assert!(!Excuses::of(&[], vec![(end, end)]).explain(&refused));
 }
 
 #[test]
 fn a_quota_that_is_used_up_is_no_lack_of_a_grant() {
     let refused = Entry { message: "exceeded quota: none".into(), ..entry("create", "pods", 403) };
     let found =
-        faults(&granted(ROLE, "other").unwrap(), &[&refused], &Endings::default(), Timestamp::UNIX_EPOCH);
+        faults(&granted(ROLE, "other").unwrap(), &[&refused], &Excuses::default(), Timestamp::UNIX_EPOCH);
     assert_eq!(found.len(), 1, "only the grant that is not used: {found:?}");
 }
 
@@ -89,7 +92,7 @@ fn a_quota_that_is_used_up_is_no_lack_of_a_grant() {
 fn what_an_earlier_version_did_is_no_fault_and_a_use() {
     let (earlier, since) = (entry("get", "secrets", 200), Timestamp::from_second(1).unwrap());
     let used = entry("get", "nodes", 200);
-    let found = faults(&granted(ROLE, "other").unwrap(), &[&earlier, &used], &Endings::default(), since);
+    let found = faults(&granted(ROLE, "other").unwrap(), &[&earlier, &used], &Excuses::default(), since);
     assert!(found.is_empty(), "{found:?}");
 }
 

@@ -6,6 +6,8 @@ use e2e::github;
 use e2e::tenant::{GATE, JOB};
 use e2e::world::SYSTEM;
 use e2e::{Namespace, Tenant, tools, wait};
+use http::Request;
+use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{Namespace as Object, Pod, Service};
 use kube::api::{ListParams, Patch, PatchParams, PostParams};
 use kube::{Api, ResourceExt as _};
@@ -62,12 +64,15 @@ pub async fn the_api_server_is_restarted_while_a_job_runs(namespace: Namespace) 
     let tenant = Tenant::listening(namespace, json!({})).await?;
     let run = tenant.start_script(GATE).await?;
     let pod = tenant.running_pod(run).await?;
+    let killed = Timestamp::now();
     fault("kill").await?;
     fault("start").await?;
-    wait::eventually("the API server answers again", JOB, || async {
-        Ok(tenant.namespace.client().apiserver_version().await.map(drop)?)
+    wait::eventually("the API server is ready again", JOB, || async {
+        let ready = Request::get("/readyz").body(Vec::new())?;
+        Ok(tenant.namespace.client().request_text(ready).await.map(drop)?)
     })
     .await?;
+    tenant.namespace.world().note_outage((killed, Timestamp::now()));
 
     tenant.open_gate(&pod).await?;
     let run = tenant.completed(run).await?;
