@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use agc::board::Board;
@@ -11,7 +11,7 @@ use agc::metrics::Metrics;
 use agc::pod::build::Platform;
 use agc::run::{Checks, Parts, run};
 use api::actions_gateway::SecurityProfile;
-use fakegithub::{AppCreated, AppRequest, Config, Handle, RunView, Server};
+use fakegithub::{AppCreated, AppRequest, Config, Handle, Keys, RunView, Server};
 use github::token::{CredentialFiles, TokenConfig};
 use github::{Ambient, App, Client, ClientConfig, InstallationTokens, Timers};
 use github_proto::broker::Architecture;
@@ -28,11 +28,14 @@ use tokio_util::sync::CancellationToken;
 
 use crate::kubelet::{self, Behaviour};
 
+/// Keys for the fakes of all tests: a store for each would make most of its keys for nobody.
+static KEYS: LazyLock<Keys> = LazyLock::new(|| Keys::distinct(0));
 /// GitHub's timers and ours, this much faster than life.
 const FACTOR: u32 = 20;
 /// Without a renewal a Lease lasts this long.
 pub const LEASE_DURATION: Duration = Duration::from_secs(2);
-pub const PATIENCE: Duration = Duration::from_secs(30);
+/// What a busy machine may take for anything.
+pub const PATIENCE: Duration = Duration::from_secs(120);
 pub const NAMESPACE: &str = "team-a";
 pub const GROUP: &str = "/apis/actions-gateway.github.com/v1alpha1/namespaces/team-a/runnergroups/blue";
 
@@ -86,7 +89,7 @@ fn client(ca: &str) -> Client {
 impl Rig {
     /// A world with one group, `blue`, that asks for this beyond its label.
     pub async fn start(spec: Value, behaviour: Behaviour) -> Self {
-        let config = Config { time_factor: FACTOR.into(), ..Config::default() };
+        let config = Config { time_factor: FACTOR.into(), keys: Some(KEYS.clone()), ..Config::default() };
         let github = Server::start(config).await.unwrap();
         let app = github.control().create_app(AppRequest::on("synthetic-org")).await.unwrap();
         let api = ApiServer::default();
