@@ -74,9 +74,12 @@ pub async fn run<R: Reconciler>(
     stop: CancellationToken,
 ) {
     let store = controller.store();
-    let first_list = async move {
-        if store.wait_until_ready().await.is_ok() {
-            ready.pass();
+    let stopped = stop.clone();
+    // Told to stop, kube ends the watch and then waits for its first list for ever. No pass has begun by then.
+    let stopped_before_the_first_list = async move {
+        tokio::select! {
+            listed = store.wait_until_ready() => if listed.is_ok() { ready.pass() },
+            () = stopped.cancelled() => return,
         }
         std::future::pending::<()>().await;
     };
@@ -94,7 +97,7 @@ pub async fn run<R: Reconciler>(
         });
     tokio::select! {
         () = passes => {}
-        () = first_list => {}
+        () = stopped_before_the_first_list => {}
     }
 }
 

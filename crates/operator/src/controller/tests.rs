@@ -65,14 +65,21 @@ struct Running {
 
 /// A controller over a server that lists `items` and then has no news.
 fn start(items: Vec<Value>, failures: u32, retry: Retry) -> Running {
-    let (client, _) = client(move |call: &Call| {
-        if call.query.contains("watch=true") {
-            return Answer::Silence;
-        }
-        Answer::Object(json!({
-            "apiVersion": "v1", "kind": "ConfigMapList", "metadata": { "resourceVersion": "1" }, "items": items
-        }))
+    let list = json!({
+        "apiVersion": "v1", "kind": "ConfigMapList", "metadata": { "resourceVersion": "1" }, "items": items
     });
+    start_over(failures, retry, move |call| match call.query.contains("watch=true") {
+        true => Answer::Silence,
+        false => Answer::Object(list.clone()),
+    })
+}
+
+fn start_over(
+    failures: u32,
+    retry: Retry,
+    answer: impl Fn(&Call) -> Answer + Send + Sync + 'static,
+) -> Running {
+    let (client, _) = client(answer);
     let (sender, passes) = tokio::sync::mpsc::unbounded_channel();
     let registry = Registry::new();
     let metrics = ControllerMetrics::register(&registry).unwrap();
@@ -133,4 +140,11 @@ async fn a_controller_is_ready_when_its_first_list_has_arrived() {
     running.passes.recv().await.unwrap();
     assert!(running.health.failing().is_empty());
     running.task.abort();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_controller_that_is_stopped_before_its_first_list_ends() {
+    let running = start_over(0, Retry::Backoff, |_| Answer::Silence);
+    running.stop.cancel();
+    tokio::time::timeout(Duration::from_secs(60), running.task).await.expect("an end").unwrap();
 }
