@@ -22,6 +22,9 @@ const GENERATING: [(&str, &str); 3] = [
     ("gmc", "the_chart_holds_current_copies_of_config"),
 ];
 
+/// Tests at a time: most of them wait for sockets rather than compute.
+const THREADS: &str = "6";
+
 /// Formatting, lints and every test that needs no cluster.
 pub(crate) fn check() -> Result<()> {
     heading("Formatting, lints, tests without a cluster");
@@ -33,7 +36,10 @@ pub(crate) fn check() -> Result<()> {
     step("compiling the tests", "5 min cold, 30 s warm", || {
         run::logged("test-build", cargo().args(["test", "--workspace", "--no-run"]))
     })?;
-    run::shown(cargo().args(["test", "--workspace", "--exclude", "e2e", "--quiet"]))
+    let mut tests = cargo();
+    run::shown(
+        tests.args(["test", "--workspace", "--exclude", "e2e", "--quiet"]).env("RUST_TEST_THREADS", THREADS),
+    )
 }
 
 /// Everything.
