@@ -8,10 +8,10 @@
     reason = "helpers of tests may end the test"
 )]
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
-use fakegithub::{AppRequest, Config, Encryption, Fault, Handle, Lever, Repeat, Server, TokenKind};
+use fakegithub::{AppRequest, Config, Encryption, Fault, Handle, Keys, Lever, Repeat, Server, TokenKind};
 use github::app::{App, Registration};
 use github::run_service::{AcquireError, RenewError, acquire, renew};
 use github::session::{Command, Event, PollError, Session, SessionConfig};
@@ -68,9 +68,12 @@ fn timers() -> Timers {
     }
 }
 
+/// Keys for the fakes of all tests: a store for each would make most of its keys for nobody.
+static KEYS: LazyLock<Keys> = LazyLock::new(|| Keys::distinct(0));
+
 impl Rig {
     async fn start() -> Self {
-        let config = Config { time_factor: FACTOR.into(), ..Config::default() };
+        let config = Config { time_factor: FACTOR.into(), keys: Some(KEYS.clone()), ..Config::default() };
         let fake = Server::start(config).await.unwrap();
         let created = fake.control().create_app(AppRequest::on("synthetic-org")).await.unwrap();
         let credentials = Given(Arc::new(std::sync::Mutex::new(AppCredentials {
