@@ -14,8 +14,8 @@ use futures::{Stream, stream};
 use github::Ambient;
 use kube::core::DeserializeGuard;
 use kube::runtime::controller::Action;
-use kube::runtime::reflector::ObjectRef;
-use kube::runtime::{Controller, controller, watcher};
+use kube::runtime::reflector::{self, ObjectRef};
+use kube::runtime::{Controller, WatchStreamExt as _, controller, watcher};
 use kube::{Api, Client, ResourceExt as _};
 use operator::apply::{Applier, ApplyError};
 use operator::controller::{Reconciler, Retry};
@@ -180,7 +180,9 @@ pub fn controller(
     board: &Board,
 ) -> Controller<DeserializeGuard<RunnerGroup>> {
     let api = Api::namespaced(client, namespace);
-    Controller::new(api, watcher::Config::default())
+    let (groups, writer) = reflector::store();
+    let news = watcher(api, watcher::Config::default()).default_backoff().reflect(writer).applied_objects();
+    Controller::for_stream(news, groups)
         .with_config(controller::Config::default().concurrency(CONCURRENCY))
         .reconcile_on(changes(board, namespace.to_owned()))
 }

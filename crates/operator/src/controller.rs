@@ -63,7 +63,8 @@ pub enum Retry {
 
 /// Runs until `stop`, then finishes the passes under way.
 ///
-/// `controller` comes with its watches and its concurrency set (kube sets no bound of its own); its own kind is
+/// `controller` comes with its watches, each with a backoff of its own, and its concurrency set (kube sets no bound of its
+/// own); its own kind is
 /// watched through [`DeserializeGuard`], so that one malformed object stops none but itself. `ready` passes when
 /// the first list of it has arrived.
 pub async fn run<R: Reconciler>(
@@ -85,6 +86,7 @@ pub async fn run<R: Reconciler>(
     };
     let house = Arc::new(House { reconciler, metrics, backoff: Backoff::new() });
     let passes = controller
+        .trigger_backoff(EachForItself)
         .graceful_shutdown_on(stop.cancelled_owned())
         .run(
             |object, house| async move { house.pass(object).await },
@@ -99,6 +101,23 @@ pub async fn run<R: Reconciler>(
         () = passes => {}
         () = stopped_before_the_first_list => {}
     }
+}
+
+/// What a controller's watches wait together after an error of one: nothing. kube's own wait is one for all of them, and
+/// grows: after a restart of the API server, when each fails once, it would leave the controller deaf for minutes.
+#[derive(Debug)]
+struct EachForItself;
+
+impl Iterator for EachForItself {
+    type Item = Duration;
+
+    fn next(&mut self) -> Option<Duration> {
+        Some(Duration::ZERO)
+    }
+}
+
+impl kube::runtime::utils::Backoff for EachForItself {
+    fn reset(&mut self) {}
 }
 
 /// What stands around the passes of one controller.

@@ -148,3 +148,22 @@ async fn a_controller_that_is_stopped_before_its_first_list_ends() {
     running.stop.cancel();
     tokio::time::timeout(Duration::from_secs(60), running.task).await.expect("an end").unwrap();
 }
+
+#[tokio::test(start_paused = true)]
+async fn watches_that_fail_do_not_make_a_controller_deaf() {
+    let object: DeserializeGuard<ConfigMap> = serde_json::from_value(config_map("a", json!({}))).unwrap();
+    let (store, mut writer) = kube::runtime::reflector::store();
+    for event in [watcher::Event::Init, watcher::Event::InitApply(object.clone()), watcher::Event::InitDone] {
+        writer.apply_watcher_event(&event);
+    }
+    let failures = (0..8).map(|_| Err(watcher::Error::NoResourceVersion));
+    let news = futures::stream::iter(failures.chain([Ok(object)])).chain(futures::stream::pending());
+    let (passes, mut passed) = tokio::sync::mpsc::unbounded_channel();
+    let flaky = Arc::new(Flaky { failures: Mutex::new(0), retry: Retry::Backoff, passes });
+    let metrics = ControllerMetrics::register(&Registry::new()).unwrap();
+    let check = Health::new().check("flaky");
+    let begin = tokio::time::Instant::now();
+    tokio::spawn(run(Controller::for_stream(news, store), flaky, metrics, check, CancellationToken::new()));
+    assert_eq!(passed.recv().await.as_deref(), Some("a"));
+    assert!(begin.elapsed() < Duration::from_secs(1), "deaf for {:?}", begin.elapsed());
+}
