@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use api::{RunnerJob, labels};
 use futures::{Stream, StreamExt as _};
-use k8s_openapi::api::core::v1::{Pod, ResourceQuota};
+use k8s_openapi::api::core::v1::{Pod, PodSpec, ResourceQuota};
 use kube::core::DeserializeGuard;
 use kube::runtime::watcher::{self, Event};
 use kube::runtime::{WatchStreamExt as _, reflector, watcher as watch};
@@ -53,7 +53,8 @@ pub fn start(client: &Client, namespace: &str, dispatcher: &mpsc::Sender<Message
     let (jobs, jobs_writer) = reflector::store();
     let api = Api::<Pod>::namespaced(client.clone(), namespace);
     let workers = ours().labels(&format!("{}=worker", labels::COMPONENT));
-    tokio::spawn(forward_pods(stream(api, workers).reflect(pods_writer), dispatcher.clone()));
+    let workers = stream(api, workers).modify(forget_what_we_wrote).reflect(pods_writer);
+    tokio::spawn(forward_pods(workers, dispatcher.clone()));
     let api = Api::<DeserializeGuard<RunnerJob>>::namespaced(client.clone(), namespace);
     tokio::spawn(forward_jobs(stream(api, ours()).reflect(jobs_writer), dispatcher.clone()));
     let api = Api::<ResourceQuota>::namespaced(client.clone(), namespace);
@@ -67,6 +68,12 @@ where
     K::DynamicType: Eq + Hash + Clone,
 {
     watch(api, config).default_backoff().modify(|it| it.managed_fields_mut().clear())
+}
+
+/// Of a pod's spec, which we wrote, only the node is news: the rest would be most of what a running job costs.
+fn forget_what_we_wrote(pod: &mut Pod) {
+    let node_name = pod.spec.take().and_then(|it| it.node_name);
+    pod.spec = Some(PodSpec { node_name, ..PodSpec::default() });
 }
 
 async fn forward_pods(
