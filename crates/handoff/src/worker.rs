@@ -3,6 +3,10 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+mod stop;
+
+pub use stop::{NoStopRequest, StopFrame, StopRequest};
+
 /// Folder that the install container fills and `runner` reads: wrapper and payload, in memory.
 pub const RUN_DIR: &str = "/run/actions-gateway";
 /// Folder of the claim's files within [`RUN_DIR`]: their reader must be able to remove them, and [`RUN_DIR`] itself,
@@ -23,13 +27,24 @@ pub const RUN_INFO: &str = "run.json";
 /// Where the GitHub CA bundle is mounted in a worker.
 pub const GITHUB_CA_DIR: &str = "/etc/actions-gateway/github-ca";
 
+/// Annotation of a worker pod: a [`StopRequest`], written when its job is to end.
+pub const ANNOTATION_STOP: &str = "actions-gateway.github.com/stop";
+/// Where the downward-API volume with [`STOP_FILE`] is mounted, whole: a file mounted by itself is never refreshed.
+pub const STOP_DIR: &str = "/etc/actions-gateway/pod";
+/// The file within [`STOP_DIR`] that shows the value of [`ANNOTATION_STOP`]; empty while there is none.
+pub const STOP_FILE: &str = "stop";
+
 /// Variable: folder of the payload Secret, for `worker install`.
 pub const ENV_PAYLOAD_DIR: &str = "PAYLOAD_SECRET_PATH";
 /// Variable: folder of wrapper and payload, for `worker run`.
 pub const ENV_RUN_DIR: &str = "ACTIONS_GATEWAY_RUN_DIR";
 /// Variable: root of the runner, parent of `bin`.
 pub const ENV_RUNNER_HOME: &str = "RUNNER_HOME_DIR";
-/// Variable: seconds between asking the runner to stop and killing it.
+/// Variable: the stop file, where it is not [`STOP_FILE`] in [`STOP_DIR`].
+pub const ENV_STOP_FILE: &str = "WORKER_STOP_FILE";
+/// Variable: the pod's `terminationGracePeriodSeconds`, a whole number; absent: 30, as in Kubernetes.
+pub const ENV_POD_GRACE: &str = "POD_TERMINATION_GRACE_SECONDS";
+/// Variable: seconds between SIGTERM and killing the runner; absent or longer: five less than [`ENV_POD_GRACE`].
 pub const ENV_SHUTDOWN_GRACE: &str = "WORKER_SHUTDOWN_GRACE";
 /// Variable: file of the egress proxy's CA.
 pub const ENV_PROXY_CA: &str = "PROXY_CA_CERT_PATH";
@@ -37,13 +52,27 @@ pub const ENV_PROXY_CA: &str = "PROXY_CA_CERT_PATH";
 pub const ENV_GITHUB_CA: &str = "GITHUB_CA_CERT_PATH";
 /// Variable: where the termination report goes.
 pub const ENV_TERMINATION_PATH: &str = "TERMINATION_MESSAGE_PATH";
-/// Variable: `info` or `debug`.
+/// Variable: `debug`, `info`, `warn` or `error`.
 pub const ENV_LOG_LEVEL: &str = "LOG_LEVEL";
+
+/// Every variable that only the wrapper reads: the runner and its steps, which inherit all others, never see these.
+pub const WRAPPER_ENV: [&str; 10] = [
+    ENV_PAYLOAD_DIR,
+    ENV_RUN_DIR,
+    ENV_RUNNER_HOME,
+    ENV_STOP_FILE,
+    ENV_POD_GRACE,
+    ENV_SHUTDOWN_GRACE,
+    ENV_PROXY_CA,
+    ENV_GITHUB_CA,
+    ENV_TERMINATION_PATH,
+    ENV_LOG_LEVEL,
+];
 
 /// The kubelet keeps this much of a termination message, in bytes.
 pub const TERMINATION_LIMIT: usize = 4096;
 
-/// Which job this is: for the header line of the worker's log.
+/// Which job this is: for the header line of the worker's log, and for the trace that steps may join.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct RunInfo {
@@ -65,6 +94,11 @@ pub struct RunInfo {
     pub trace_id: String,
     /// Span id of the job, 16 hex digits.
     pub span_id: String,
+    /// Span id of the runner's part of the job, 16 hex digits; empty: there is no such span.
+    pub run_span_id: String,
+    /// Whether the trace is kept; absent: it is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sampled: Option<bool>,
     /// Namespace of the worker.
     pub namespace: String,
     /// The RunnerGroup.
@@ -94,6 +128,9 @@ pub struct TerminationReport {
     /// Whether the wrapper was told to stop.
     #[serde(default)]
     pub stopped: bool,
+    /// The last [`StopFrame`] that was written to the runner, by its number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub frame: Option<u8>,
     /// When each phase began.
     #[serde(default)]
     pub phases: Phases,
@@ -179,6 +216,7 @@ impl TerminationReport {
             runner_version: None,
             error: None,
             stopped: false,
+            frame: None,
             phases: Phases::default(),
             usage: Usage::default(),
         }
