@@ -5,6 +5,7 @@ mod auth;
 mod blobs;
 mod broker;
 mod call;
+mod jit;
 mod oauth;
 mod rest;
 mod results;
@@ -140,7 +141,7 @@ fn violate(shared: &Shared, seq: u64, rule: String) {
 
 async fn handle(shared: &Arc<Shared>, call: &Call, route: Route, seq: u64) -> Result<Answer, Refusal> {
     match route {
-        Route::Token { client } => oauth::token(shared, call, &client),
+        Route::Token { service, client } => oauth::token(shared, call, service, &client),
         Route::CreateSession => broker::create_session(shared, call),
         Route::Message => broker::message(shared, call).await,
         Route::Acknowledge => broker::acknowledge(shared, call),

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::envelope::Encryption;
 use crate::fault::{Effect, Fault, Faults};
-use crate::settings::{Repeat, Settings};
+use crate::settings::{JitDialect, Repeat, Settings};
 use crate::state::State;
 use crate::state::grants::TokenKind;
 use crate::state::life::Conclusion;
@@ -106,6 +106,18 @@ pub enum Lever {
     /// What a claimant gets who claims again: of this account, else of all that have no answer of their own.
     RepeatedAcquire {
         answer: Repeat,
+        #[serde(default)]
+        account: Option<String>,
+    },
+    /// How the files of new JIT configurations are written.
+    JitDialect {
+        dialect: JitDialect,
+        #[serde(default)]
+        account: Option<String>,
+    },
+    /// Whether only the second address of the token service issues tokens.
+    TokenService {
+        migrated: bool,
         #[serde(default)]
         account: Option<String>,
     },
@@ -211,6 +223,10 @@ impl Lever {
             Lever::RepeatedAcquire { answer, account: None } => settings.repeated_acquire = answer,
             Lever::RepeatedAcquire { answer, account: Some(account) } => {
                 settings.repeated_acquire_by.insert(account.to_lowercase(), answer);
+            }
+            Lever::JitDialect { dialect, account } => settings.choices.jit_dialect.set(account, dialect),
+            Lever::TokenService { migrated, account } => {
+                settings.choices.token_service_migrated.set(account, migrated);
             }
             Lever::RefuseLabel { label } => {
                 settings.refused_labels.insert(label);

@@ -44,6 +44,6 @@ pub use keys::Keys;
 pub use lever::{Error as LeverError, Lever, RateForm};
 pub use pki::Error as PkiError;
 pub use server::{Error, Handle, Server};
-pub use settings::Repeat;
+pub use settings::{JitDialect, Repeat};
 pub use state::grants::TokenKind;
 pub use workflow::Error as WorkflowError;

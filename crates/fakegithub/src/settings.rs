@@ -1,5 +1,11 @@
 //! What can be turned while the server runs: timers, token lives, and the choices the protocol leaves open.
 
+mod choices;
+mod scoped;
+
+pub(crate) use choices::Choices;
+pub use choices::JitDialect;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::SignedDuration;
@@ -136,6 +142,8 @@ pub(crate) struct Settings {
     pub(crate) token_length: usize,
     /// Requests an hour, for each installation, App or address.
     pub(crate) rate_limit: u64,
+    #[serde(flatten)]
+    pub(crate) choices: Choices,
     /// Long, and to be seen at `/meta`.
     #[serde(skip)]
     pub(crate) meta: Value,
@@ -171,6 +179,7 @@ impl Settings {
             trailing_slash: true,
             token_length: 36,
             rate_limit: 15_000,
+            choices: Choices::default(),
             meta: default_meta(),
         }
     }

@@ -62,7 +62,9 @@ fn bearer_of(state: &State, call: &Call, now: Timestamp) -> (&'static str, Calle
 fn account_in(state: &State, route: &Route) -> Option<String> {
     match route {
         Route::AccessTokens(installation) => state.installed(*installation).map(|app| app.account.clone()),
-        Route::Token { client } => state.agent_of_client(client).map(|agent| agent.scope.owner().to_owned()),
+        Route::Token { client, .. } => {
+            state.agent_of_client(client).map(|agent| agent.scope.owner().to_owned())
+        }
         route => route.owner().map(str::to_owned),
     }
 }

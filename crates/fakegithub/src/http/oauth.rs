@@ -6,12 +6,17 @@ use serde_json::json;
 use super::answer::{Answer, Refusal};
 use super::call::{Call, Credential};
 use crate::shared::Shared;
-use crate::state::agents::TokenError;
+use crate::state::agents::{TokenError, TokenService};
 
 const ASSERTION_TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 
 /// O1: a signed assertion for a token.
-pub(crate) fn token(shared: &Shared, call: &Call, client: &str) -> Result<Answer, Refusal> {
+pub(crate) fn token(
+    shared: &Shared,
+    call: &Call,
+    service: TokenService,
+    client: &str,
+) -> Result<Answer, Refusal> {
     if call.credential() != Credential::None {
         return Err(malformed("the assertion in the form is the only credential"));
     }
@@ -29,7 +34,7 @@ pub(crate) fn token(shared: &Shared, call: &Call, client: &str) -> Result<Answer
         return Err(malformed("grant_type or client_assertion_type is not the one"));
     }
     let minted = shared.with(|state, now| {
-        let minted = state.mint_runner(client, assertion, now);
+        let minted = state.mint_runner(service, client, assertion, now);
         minted.map(|(token, expires)| (token, expires.duration_since(now).as_secs())).map_err(|it| (it, now))
     });
     match minted {
@@ -39,6 +44,9 @@ pub(crate) fn token(shared: &Shared, call: &Call, client: &str) -> Result<Answer
         }
         Err((TokenError::NoClient, _)) => {
             Err(refuse("invalid_client", &format!("The registration {client} does not exist")))
+        }
+        Err((TokenError::Moved, _)) => {
+            Err(refuse("invalid_client", &format!("The client {client} is not served at this address")))
         }
         Err((TokenError::Spreading, _)) => {
             Err(refuse("invalid_client", &format!("The registration {client} was not found")))

@@ -4,7 +4,7 @@ use http::{Method, StatusCode};
 use serde_json::{Value, json};
 
 use super::answer::{Answer, Refusal};
-use crate::state::agents::Scope;
+use crate::state::agents::{Scope, TokenService};
 use crate::state::runs::Rerun;
 
 /// Where each error of the REST API says that it is explained.
@@ -25,7 +25,7 @@ pub(crate) enum Route {
     Runner(Scope, u64),
     DeleteRunner(Scope, u64),
     Enterprise,
-    Token { client: String },
+    Token { service: TokenService, client: String },
     CreateSession,
     Message,
     Acknowledge,
@@ -269,7 +269,10 @@ pub(crate) fn route(method: &Method, segments: &[&str]) -> Option<Route> {
     match segments {
         ["api", "v3", rest @ ..] => rest_route(method, rest),
         ["tenant-1", "_apis", "oauth2", "token", client] if method == Method::POST => {
-            Some(Route::Token { client: (*client).to_owned() })
+            Some(Route::Token { service: TokenService::First, client: (*client).to_owned() })
+        }
+        ["tenant-1", "_apis", "oauth2", "v2", "token", client] if method == Method::POST => {
+            Some(Route::Token { service: TokenService::Second, client: (*client).to_owned() })
         }
         ["broker", verb] => match (method.as_str(), *verb) {
             ("POST", "session") => Some(Route::CreateSession),

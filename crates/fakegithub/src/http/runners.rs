@@ -2,16 +2,14 @@
 
 use std::sync::Arc;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use http::StatusCode;
 use serde_json::{Value, json};
 
 use super::answer::{Answer, Refusal};
 use super::auth;
 use super::call::Call;
+use super::jit::jit_config;
 use super::rest::{Page, REST, forbidden, not_found, permit, unprocessable};
-use crate::rsa::Scheme;
 use crate::shared::Shared;
 use crate::state::agents::{Agent, DeleteError, NameTaken, Scope};
 use crate::state::grants::InstallationGrant;
@@ -121,20 +119,12 @@ pub(super) async fn generate(shared: &Arc<Shared>, call: &Call, scope: Scope) ->
         _ => return Err(REST.refuse(StatusCode::INTERNAL_SERVER_ERROR, "no key could be made")),
     };
     let made = shared.with(|state, now| {
-        let (base, slash) = (state.base.clone(), state.slash());
         let account = scope.owner().to_owned();
-        let registered = state.register_agent(
-            scope,
-            &wanted.name,
-            wanted.group,
-            wanted.labels.clone(),
-            Arc::clone(&key),
-            now,
-        );
-        let (runner, blob) =
-            registered.map(|agent| (runner(agent), jit_config(agent, &base, slash, &wanted.work_folder)))?;
+        let (name, labels) = (&wanted.name, wanted.labels.clone());
+        let agent = state.register_agent(scope, name, wanted.group, labels, Arc::clone(&key), now)?.clone();
+        let blob = jit_config(state, &agent, &wanted.work_folder);
         state.note_runner_key(&account, &blob, &key);
-        Ok::<Value, NameTaken>(json!({"runner": runner, "encoded_jit_config": blob}))
+        Ok::<Value, NameTaken>(json!({"runner": runner(&agent), "encoded_jit_config": blob}))
     });
     let body = made.map_err(|_| taken())?;
     tracing::info!(agent = wanted.name, "runner registered");
@@ -148,33 +138,6 @@ fn refused_label(shared: &Shared, wanted: &Wanted) -> Option<String> {
         let meets = |label: &&String| refused.iter().any(|it| it.eq_ignore_ascii_case(label));
         wanted.labels.iter().find(meets).cloned()
     })
-}
-
-/// The files of a runner, each in base64, all in base64 (protocol §2.5).
-fn jit_config(agent: &Agent, base: &str, slash: &str, work_folder: &str) -> String {
-    let broker = format!("{base}/broker{slash}");
-    let settings = json!({
-        "AgentId": agent.id, "AgentName": agent.name, "PoolId": 1, "PoolName": "Default", "DisableUpdate": false,
-        "Ephemeral": true, "ServerUrl": broker, "ServerUrlV2": broker, "UseV2Flow": true, "WorkFolder": work_folder,
-        // Said outright: the runner would take this host for GHES and fetch actions elsewhere.
-        "GitHubUrl": "", "IsHostedServer": true,
-    });
-    let fips = if agent.scheme == Scheme::Pss { "True" } else { "False" };
-    let credentials = json!({
-        "scheme": "OAuth",
-        "data": {
-            "clientId": agent.client_id,
-            "authorizationUrl": agent.authorization_url(base),
-            "requireFipsCryptography": fips,
-        },
-    });
-    let file = |value: &Value| STANDARD.encode(value.to_string());
-    let files = json!({
-        ".runner": file(&settings),
-        ".credentials": file(&credentials),
-        ".credentials_rsaparams": file(&agent.key.runner_parameters()),
-    });
-    STANDARD.encode(files.to_string())
 }
 
 /// A record as the REST API shows it.

@@ -9,6 +9,7 @@ use super::State;
 use super::grants::Subject;
 use crate::jwt::{Error as JwtError, Parsed};
 use crate::rsa::{RsaKey, Scheme};
+use crate::settings::JitDialect;
 
 /// How long a dead record is remembered, so that its session can decay as GitHub's do. Not scaled.
 const MEMORY: SignedDuration = SignedDuration::from_mins(10);
@@ -103,6 +104,11 @@ impl Agent {
     pub(crate) fn authorization_url(&self, base: &str) -> String {
         format!("{base}/tenant-1/_apis/oauth2/token/{}", self.client_id)
     }
+
+    /// The same at the service that tokens move to (protocol §3.3).
+    pub(crate) fn authorization_url_v2(&self, base: &str) -> String {
+        format!("{base}/tenant-1/_apis/oauth2/v2/token/{}", self.client_id)
+    }
 }
 
 /// Why a runner is not registered.
@@ -127,6 +133,17 @@ pub(crate) enum TokenError {
     Clock(JwtError),
     /// Anything else about the assertion.
     Assertion(JwtError),
+    /// Asked at the address that tokens have moved away from.
+    Moved,
+}
+
+/// At which address a token is asked for (protocol §3.3).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum TokenService {
+    /// `authorizationUrl`.
+    First,
+    /// `authorizationUrlV2`.
+    Second,
 }
 
 impl State {
@@ -142,6 +159,9 @@ impl State {
         if self.agent_named(&scope, name).is_some() {
             return Err(NameTaken);
         }
+        let dialect = *self.settings.choices.jit_dialect.of(scope.owner());
+        let fips = self.settings.fips && dialect != JitDialect::MissingKeys;
+        let scheme = if fips { Scheme::Pss } else { Scheme::Pkcs1 };
         let id = self.ids.runner();
         let agent = Agent {
             id,
@@ -151,7 +171,7 @@ impl State {
             scope,
             client_id: self.ids.guid().to_string(),
             key,
-            scheme: if self.settings.fips { Scheme::Pss } else { Scheme::Pkcs1 },
+            scheme,
             os: "unknown".into(),
             version: None,
             created: now,
@@ -231,20 +251,28 @@ impl State {
     /// Judges a client assertion and mints a runner token (protocol §3).
     pub(crate) fn mint_runner(
         &mut self,
+        service: TokenService,
         client_id: &str,
         assertion: &str,
         now: Timestamp,
     ) -> Result<(String, Timestamp), TokenError> {
+        let migrated = &self.settings.choices.token_service_migrated;
         let agent = self
             .agents
             .values_mut()
             .find(|agent| agent.is_alive() && agent.client_id == client_id)
             .ok_or(TokenError::NoClient)?;
+        if service == TokenService::First && *migrated.of(agent.scope.owner()) {
+            return Err(TokenError::Moved);
+        }
         if agent.unknown_calls > 0 {
             agent.unknown_calls -= 1;
             return Err(TokenError::Spreading);
         }
-        let audience = agent.authorization_url(&self.base);
+        let audience = match service {
+            TokenService::First => agent.authorization_url(&self.base),
+            TokenService::Second => agent.authorization_url_v2(&self.base),
+        };
         let (jti, forget) = Parsed::new(assertion)
             .and_then(|parsed| parsed.judge_runner(&agent.key, agent.scheme, client_id, &audience, now))
             .map_err(|error| match error {

@@ -8,6 +8,7 @@ mod control;
 mod delivery;
 mod docs;
 mod general;
+mod jit;
 mod ledger;
 mod lifecycle;
 mod oauth;

@@ -27,8 +27,8 @@ async fn a_jit_configuration_holds_three_files_that_belong_together() {
         [".credentials", ".credentials_rsaparams", ".runner"]
     );
     let settings = &decoded.files[".runner"];
-    assert_eq!(settings["AgentId"], runner["id"]);
-    assert_eq!((&settings["ServerUrl"], &settings["UseV2Flow"]), (&settings["ServerUrlV2"], &json!(true)));
+    assert_eq!(settings["AgentId"], runner["id"].to_string());
+    assert_eq!((&settings["ServerUrl"], &settings["UseV2Flow"]), (&settings["ServerUrlV2"], &json!("true")));
     assert!(settings["ServerUrlV2"].as_str().unwrap().ends_with('/'));
     assert_eq!(decoded.files[".credentials"]["data"]["requireFipsCryptography"], "True");
     github.assert_no_violation();

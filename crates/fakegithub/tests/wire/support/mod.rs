@@ -216,6 +216,11 @@ impl Github {
         self.control().start_run(workflow).unwrap()
     }
 
+    /// Turns a lever, as it is written in docs/fake-github.md.
+    pub fn pull(&self, lever: Value) {
+        self.control().pull(serde_json::from_value(lever).unwrap()).unwrap();
+    }
+
     /// The rules that were broken so far.
     pub fn violations(&self) -> Vec<String> {
         self.control().violations().into_iter().map(|violation| violation.rule).collect()

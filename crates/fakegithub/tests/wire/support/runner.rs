@@ -52,7 +52,7 @@ impl<'a> Runner<'a> {
         let data = &files[".credentials"]["data"];
         Self {
             github,
-            id: files[".runner"]["AgentId"].as_u64().unwrap(),
+            id: answer["runner"]["id"].as_u64().unwrap(),
             name: text(&files[".runner"], "AgentName"),
             client_id: text(data, "clientId"),
             authorization_url: text(data, "authorizationUrl"),
