@@ -33,7 +33,7 @@ impl GitHub {
     /// # Errors
     /// The configuration is none.
     pub fn runner(&self, jit: &JitBlob) -> Result<RunnerAuth, JitError> {
-        let config = Arc::new(JitConfig::decode(jit.expose())?);
+        let config = Arc::new(JitConfig::decode(jit.expose(), None)?);
         Ok(RunnerAuth::new(config, self.client.clone(), self.ambient.clone(), self.timers.clone()))
     }
 

@@ -5,14 +5,17 @@ use std::collections::BTreeMap;
 
 use base64::Engine;
 use base64::alphabet::{STANDARD, URL_SAFE};
+use base64::engine::general_purpose;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+use serde_json::{Map, Value};
 use url::Url;
 use zeroize::Zeroizing;
 
 use crate::any_case::any_case;
 use crate::id::RunnerId;
 use crate::limits::JIT_BLOB;
-use crate::oauth::Credentials;
+use crate::oauth::{Credentials, TokenAddress};
+use crate::plain::Plain;
 use crate::reply::{BodyError, json};
 use crate::rsa::{KeyError, RsaKey, RsaParameters};
 use crate::url::handed_out;
@@ -33,7 +36,7 @@ pub enum JitError {
     /// The blob is not base64.
     #[error("the JIT configuration is not base64")]
     Encoding,
-    /// The blob is not an object of names and texts.
+    /// The blob is not an object of names and texts, or cannot be written as one.
     #[error("the JIT configuration is not an object of files")]
     Envelope(#[source] BodyError),
     /// A name that would leave the folder it is written to.
@@ -86,6 +89,26 @@ pub fn files(blob: &str) -> Result<BTreeMap<String, Vec<u8>>, JitError> {
     Ok(files)
 }
 
+/// The same blob with `.runner` and `.credentials` only, each byte for byte as it was. Who has it knows
+/// the runner's settings and cannot speak for the runner: the key that signs is not in it.
+///
+/// # Errors
+/// When the blob is no JIT configuration, or one of the two is missing.
+pub fn without_key(blob: &str) -> Result<String, JitError> {
+    let files = kept(blob)?;
+    let mut envelope = Map::new();
+    for name in [RUNNER, CREDENTIALS] {
+        let bytes = files.get(name).ok_or(JitError::Missing(name))?;
+        envelope.insert(name.to_owned(), general_purpose::STANDARD.encode(bytes).into());
+    }
+    Ok(general_purpose::STANDARD.encode(Value::Object(envelope).to_string()))
+}
+
+/// As [`files`], wiped when they are let go of.
+fn kept(blob: &str) -> Result<BTreeMap<String, Zeroizing<Vec<u8>>>, JitError> {
+    Ok(files(blob)?.into_iter().map(|(name, bytes)| (name, Zeroizing::new(bytes))).collect())
+}
+
 fn leaves_the_folder(name: &str) -> bool {
     name.is_empty() || name == "." || name == ".." || name.contains(['/', '\\', '\0'])
 }
@@ -116,14 +139,16 @@ pub struct RunnerSettings {
     pub skip_session_recover: bool,
 }
 
+// The values may have any form: GitHub writes ids and flags as text, a runner as numbers and booleans.
+
 any_case! {
     struct RunnerFile {
-        id: u64 = "AgentId",
-        name: String = "AgentName",
-        broker: String = "ServerUrlV2",
-        v2: bool = "UseV2Flow",
-        ephemeral: bool = "Ephemeral",
-        skip_session_recover: bool = "SkipSessionRecover",
+        id: Plain = "AgentId",
+        name: Plain = "AgentName",
+        broker: Plain = "ServerUrlV2",
+        v2: Plain = "UseV2Flow",
+        ephemeral: Plain = "Ephemeral",
+        skip_session_recover: Plain = "SkipSessionRecover",
     }
 }
 
@@ -135,28 +160,29 @@ any_case! {
 
 any_case! {
     struct CredentialsData {
-        client_id: String = "clientId",
-        authorization_url: String = "authorizationUrl",
-        oauth_endpoint_url: String = "oauthEndpointUrl",
-        require_fips: String = "requireFipsCryptography",
+        client_id: Plain = "clientId",
+        authorization_url: Plain = "authorizationUrl",
+        authorization_url_v2: Plain = "authorizationUrlV2",
+        oauth_endpoint_url: Plain = "oauthEndpointUrl",
+        require_fips: Plain = "requireFipsCryptography",
     }
 }
 
 impl JitConfig {
-    /// Decodes a blob down to settings, credentials and key.
+    /// Decodes a blob down to settings, credentials and key. `registered` is the id in GitHub's answer to
+    /// the registration, for a blob that does not repeat it.
     ///
     /// # Errors
     /// Names the file that cannot be used and why.
-    pub fn decode(blob: &str) -> Result<Self, JitError> {
-        let files: BTreeMap<String, Zeroizing<Vec<u8>>> =
-            files(blob)?.into_iter().map(|(name, bytes)| (name, Zeroizing::new(bytes))).collect();
+    pub fn decode(blob: &str, registered: Option<RunnerId>) -> Result<Self, JitError> {
+        let files = kept(blob)?;
         let file = |name: &'static str| files.get(name).ok_or(JitError::Missing(name));
 
         let runner: RunnerFile = parse(RUNNER, file(RUNNER)?)?;
         let credentials: CredentialsFile = parse(CREDENTIALS, file(CREDENTIALS)?)?;
         let parameters: RsaParameters = parse(RSA_PARAMETERS, file(RSA_PARAMETERS)?)?;
         Ok(Self {
-            runner: runner.settings()?,
+            runner: runner.settings(registered)?,
             credentials: credentials
                 .credentials()
                 .map_err(|field| JitError::File { file: CREDENTIALS, source: BodyError::Field(field) })?,
@@ -166,18 +192,19 @@ impl JitConfig {
 }
 
 impl RunnerFile {
-    fn settings(self) -> Result<RunnerSettings, JitError> {
+    fn settings(self, registered: Option<RunnerId>) -> Result<RunnerSettings, JitError> {
         let missing = |field| JitError::File { file: RUNNER, source: BodyError::Field(field) };
-        if self.v2 != Some(true) {
+        if !is_true(self.v2.as_ref()) {
             return Err(JitError::Legacy);
         }
-        let broker = self.broker.and_then(|text| handed_out(&text).ok());
+        let id = self.id.and_then(|it| it.number()).filter(|&id| id != 0).map(RunnerId);
+        let broker = self.broker.and_then(Plain::text).and_then(|text| handed_out(&text).ok());
         Ok(RunnerSettings {
-            id: RunnerId(self.id.filter(|&id| id != 0).ok_or_else(|| missing("AgentId"))?),
-            name: self.name.ok_or_else(|| missing("AgentName"))?,
+            id: id.or(registered).ok_or_else(|| missing("AgentId"))?,
+            name: self.name.and_then(Plain::text).ok_or_else(|| missing("AgentName"))?,
             broker: broker.ok_or_else(|| missing("ServerUrlV2"))?,
-            ephemeral: self.ephemeral.unwrap_or(false),
-            skip_session_recover: self.skip_session_recover.unwrap_or(false),
+            ephemeral: is_true(self.ephemeral.as_ref()),
+            skip_session_recover: is_true(self.skip_session_recover.as_ref()),
         })
     }
 }
@@ -185,16 +212,23 @@ impl RunnerFile {
 impl CredentialsFile {
     fn credentials(self) -> Result<Credentials, &'static str> {
         let data = self.data.ok_or("data")?;
-        let audience = data.authorization_url.ok_or("authorizationUrl")?;
-        let endpoint = data.oauth_endpoint_url.filter(|text| !text.is_empty());
-        let endpoint = handed_out(endpoint.as_deref().unwrap_or(&audience));
+        let text = |value: Option<Plain>| value.and_then(Plain::text);
+        let endpoint = text(data.oauth_endpoint_url);
+        let address = |audience: String| {
+            let endpoint = handed_out(endpoint.as_deref().unwrap_or(&audience)).ok()?;
+            Some(TokenAddress { audience, endpoint })
+        };
         Ok(Credentials {
-            client_id: data.client_id.filter(|id| !id.is_empty()).ok_or("clientId")?,
-            endpoint: endpoint.map_err(|_| "authorizationUrl")?,
-            audience,
-            require_fips: data.require_fips.is_some_and(|text| text.eq_ignore_ascii_case("true")),
+            client_id: text(data.client_id).ok_or("clientId")?,
+            address: text(data.authorization_url).and_then(address).ok_or("authorizationUrl")?,
+            address_v2: text(data.authorization_url_v2).and_then(address),
+            require_fips: is_true(data.require_fips.as_ref()),
         })
     }
+}
+
+fn is_true(flag: Option<&Plain>) -> bool {
+    flag.and_then(Plain::flag) == Some(true)
 }
 
 fn parse<T: serde::de::DeserializeOwned>(file: &'static str, bytes: &[u8]) -> Result<T, JitError> {

@@ -26,6 +26,7 @@ pub mod job_message;
 pub mod limits;
 pub mod message;
 pub mod oauth;
+mod plain;
 mod rate_limit;
 mod reply;
 pub mod request;

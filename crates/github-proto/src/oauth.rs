@@ -24,12 +24,21 @@ const ASSERTION_TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-be
 pub struct Credentials {
     /// `iss` and `sub`.
     pub client_id: String,
+    /// Where the token is asked for.
+    pub address: TokenAddress,
+    /// Where it is asked for when `address` refuses: GitHub moves its token service (protocol §3.3).
+    pub address_v2: Option<TokenAddress>,
+    /// Sign with PS256.
+    pub require_fips: bool,
+}
+
+/// One address of the token service.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TokenAddress {
     /// `aud`, byte for byte as it came.
     pub audience: String,
     /// Where the assertion goes.
     pub endpoint: Url,
-    /// Sign with PS256.
-    pub require_fips: bool,
 }
 
 #[derive(Serialize)]
@@ -42,12 +51,13 @@ struct Claims<'a> {
     exp: i64,
 }
 
-/// Signs an assertion. `jti` must be a fresh random UUID for each one: the service insists on it.
+/// Signs an assertion for one of the addresses. `jti` must be a fresh random UUID for each one: the service insists on it.
 ///
 /// # Errors
 /// [`KeyError::Sign`] when the crypto library refuses.
 pub fn assertion(
     credentials: &Credentials,
+    address: &TokenAddress,
     key: &RsaKey,
     jti: &str,
     now: Timestamp,
@@ -56,7 +66,7 @@ pub fn assertion(
     let claims = Claims {
         sub: &credentials.client_id,
         iss: &credentials.client_id,
-        aud: &credentials.audience,
+        aud: &address.audience,
         jti,
         nbf: now.as_second(),
         exp: expires.as_second(),
@@ -65,17 +75,17 @@ pub fn assertion(
     key.jwt(algorithm, &claims).map(Assertion::new)
 }
 
-/// O1: trades the assertion for a token.
+/// O1: trades the assertion for a token at the address that it was made for.
 ///
 /// # Errors
 /// [`BuildError`] when the address cannot be requested.
-pub fn token_request(credentials: &Credentials, assertion: &Assertion) -> Result<Request, BuildError> {
+pub fn token_request(address: &TokenAddress, assertion: &Assertion) -> Result<Request, BuildError> {
     let form = form_urlencoded::Serializer::new(String::new())
         .append_pair("grant_type", "client_credentials")
         .append_pair("client_assertion_type", ASSERTION_TYPE)
         .append_pair("client_assertion", assertion.expose())
         .finish();
-    Draft::new(Method::POST, credentials.endpoint.clone(), "application/json")
+    Draft::new(Method::POST, address.endpoint.clone(), "application/json")
         .bytes("application/x-www-form-urlencoded", form.into_bytes())
         .build()
 }
@@ -132,6 +142,19 @@ pub struct OAuthError {
     pub kind: OAuthErrorKind,
     /// The service's words, clipped.
     pub message: String,
+}
+
+impl OAuthError {
+    /// The service has judged: the same question will have the same answer, here.
+    pub fn is_verdict(&self) -> bool {
+        match self.kind {
+            OAuthErrorKind::NotRegistered | OAuthErrorKind::Rejected => true,
+            OAuthErrorKind::Transient => {
+                self.status.is_client_error() && self.status != StatusCode::REQUEST_TIMEOUT
+            }
+            OAuthErrorKind::ClockSkew | OAuthErrorKind::RateLimited(_) => false,
+        }
+    }
 }
 
 /// What a refusal means (protocol §3.2, §2.4).

@@ -151,8 +151,9 @@ impl RunnerAuth {
         let Inner { jit, client, ambient, timers, cached } = &*self.0;
         let jti = Uuid::new_v4().to_string();
         let assertion =
-            oauth::assertion(&jit.credentials, &jit.key, &jti, ambient.now()).map_err(AuthError::Sign)?;
-        let request = oauth::token_request(&jit.credentials, &assertion)
+            oauth::assertion(&jit.credentials, &jit.credentials.address, &jit.key, &jti, ambient.now())
+                .map_err(AuthError::Sign)?;
+        let request = oauth::token_request(&jit.credentials.address, &assertion)
             .map_err(|error| AuthError::Send(client::Error::Build(error)))?;
         let reply =
             client.send(request, Deadline::call(timers, OAUTH_BODY)).await.map_err(AuthError::Send)?;

@@ -239,6 +239,6 @@ pub(crate) fn runner(server: &Scripted, change: impl FnOnce(&mut Value)) -> Runn
         .map(|(name, file)| (name.clone(), STANDARD.encode(file.to_string()).into()))
         .collect();
     let blob = STANDARD.encode(Value::Object(encoded).to_string());
-    let jit = Arc::new(JitConfig::decode(&blob).unwrap());
+    let jit = Arc::new(JitConfig::decode(&blob, None).unwrap());
     RunnerAuth::new(jit, client(), ambient(), timers())
 }

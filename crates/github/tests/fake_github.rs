@@ -18,7 +18,6 @@ use github::session::{Command, Event, PollError, Session, SessionConfig};
 use github::token::{AppCredentials, CredentialError, CredentialSource, TokenConfig};
 use github::{Ambient, Client, ClientConfig, InstallationTokens, RunnerAuth, Timers};
 use github_proto::broker::{Architecture, RunnerStatus};
-use github_proto::jit::JitConfig;
 use github_proto::job_message::JobMessage;
 use github_proto::message::RunnerJobRequest;
 use github_proto::rest::{Deletion, JitRequest, JitRunner, Meta, Rerun, RestErrorKind};
@@ -116,7 +115,7 @@ impl Rig {
 
     async fn auth(&self, name: &str) -> RunnerAuth {
         let runner = self.register(name).await;
-        let jit = JitConfig::decode(runner.blob.expose()).unwrap();
+        let jit = runner.config().unwrap();
         assert_eq!(jit.runner.id, runner.runner.id);
         RunnerAuth::new(Arc::new(jit), self.client.clone(), Ambient::system(), self.timers.clone())
     }

@@ -7,7 +7,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 
-use super::{Credentials, OAuthErrorKind, assertion, decode};
+use super::{Credentials, OAuthErrorKind, TokenAddress, assertion, decode};
 use crate::fixture::{key, reply};
 use crate::rate_limit::RateLimit;
 use crate::secret::Assertion;
@@ -17,15 +17,16 @@ const URL: &str = "https://token.actions.test/tenant-1/_apis/oauth2/token/0f0e0d
 fn credentials(require_fips: bool) -> Credentials {
     Credentials {
         client_id: "client".into(),
-        audience: URL.into(),
-        endpoint: URL.parse().unwrap(),
+        address: TokenAddress { audience: URL.into(), endpoint: URL.parse().unwrap() },
+        address_v2: None,
         require_fips,
     }
 }
 
 fn signed(require_fips: bool) -> Assertion {
     let now = "2026-09-01T10:00:00Z".parse().unwrap();
-    assertion(&credentials(require_fips), &key(), "one-of-a-kind", now).unwrap()
+    let credentials = credentials(require_fips);
+    assertion(&credentials, &credentials.address, &key(), "one-of-a-kind", now).unwrap()
 }
 
 #[test]
@@ -96,4 +97,23 @@ fn the_table_of_refusals() {
     refused(503, "", OAuthErrorKind::Transient);
     refused(200, r#"{"access_token":""}"#, OAuthErrorKind::Transient);
     refused(200, r#"{"access_tok"#, OAuthErrorKind::Transient);
+}
+
+#[test]
+fn only_what_another_address_could_answer_otherwise_is_a_verdict() {
+    let verdict = |status, body| decode(&reply(status, &[], body)).unwrap_err().is_verdict();
+    for (status, body) in
+        [(400, r#"{"error":"invalid_client"}"#), (400, "moved"), (401, ""), (403, ""), (404, ""), (410, "")]
+    {
+        assert!(verdict(status, body), "{status} {body}");
+    }
+    for (status, body) in [
+        (400, r#"{"error_description":"Current server time is 10:00."}"#),
+        (408, ""),
+        (429, ""),
+        (503, ""),
+        (200, "{"),
+    ] {
+        assert!(!verdict(status, body), "{status} {body}");
+    }
 }

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{JSON, RestError, RestErrorKind, call, has_next_page, paged, success};
 use crate::id::RunnerId;
+use crate::jit::{JitConfig, JitError};
 use crate::reply::Reply;
 use crate::request::{BuildError, Request};
 use crate::secret::{InstallationToken, JitBlob};
@@ -66,6 +67,17 @@ pub struct JitRunner {
     pub runner: Runner,
     /// The credentials.
     pub blob: JitBlob,
+}
+
+impl JitRunner {
+    /// What the credentials say. Decode them when they arrive: what cannot be read is a registration that
+    /// failed, and no runner that died (protocol §2.3).
+    ///
+    /// # Errors
+    /// [`JitError`] names the file that cannot be used and why.
+    pub fn config(&self) -> Result<JitConfig, JitError> {
+        JitConfig::decode(self.blob.expose(), Some(self.runner.id))
+    }
 }
 
 /// How the deletion of a record ended.

@@ -8,7 +8,7 @@ use github_proto::broker::{
     decode_acknowledgement, decode_poll, decode_session, decode_session_end, delete_session, poll,
 };
 use github_proto::message::{JobCancellation, Message, RunnerJobRequest};
-use github_proto::oauth::{self, Credentials, OAuthErrorKind, token_request};
+use github_proto::oauth::{self, OAuthErrorKind, TokenAddress, token_request};
 use github_proto::request::{BuildError, Request};
 use github_proto::rsa::RsaKey;
 use github_proto::secret::Assertion;
@@ -19,13 +19,8 @@ use crate::example::examples;
 
 fn token_url() -> Result<Request, BuildError> {
     let audience = "https://token.actions.test/tenant-1/_apis/oauth2/token/0f0e0d0c";
-    let credentials = Credentials {
-        client_id: "0f0e0d0c-0000-4000-8000-00000000fa4e".into(),
-        audience: audience.into(),
-        endpoint: audience.parse().unwrap(),
-        require_fips: true,
-    };
-    token_request(&credentials, &Assertion::new("FAKE.ASSERTION.JWT"))
+    let address = TokenAddress { audience: audience.into(), endpoint: audience.parse().unwrap() };
+    token_request(&address, &Assertion::new("FAKE.ASSERTION.JWT"))
 }
 
 fn broker() -> Url {

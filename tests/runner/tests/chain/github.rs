@@ -74,7 +74,7 @@ impl GitHub {
             panic!("the name is taken");
         };
         let jit = runner.blob.expose().to_owned();
-        let config = Arc::new(JitConfig::decode(&jit).unwrap());
+        let config = Arc::new(JitConfig::decode(&jit, None).unwrap());
         let auth = RunnerAuth::new(config, self.client.clone(), Ambient::system(), Timers::default());
         let mut session = Session::start(SessionConfig {
             client: self.client.clone(),
