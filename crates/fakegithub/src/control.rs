@@ -19,6 +19,7 @@ use crate::settings::Settings;
 use crate::shared::Shared;
 use crate::state::apps::NewApp;
 pub use crate::state::ledger::LedgerEntry;
+pub use crate::state::results::StoredLog;
 use crate::state::runs::CancelError;
 pub use crate::state::secrets::Secret;
 use crate::workflow;
@@ -185,6 +186,15 @@ impl Control {
             state.log(job)
         });
         log.ok_or(Error::NotFound("job"))
+    }
+
+    /// What was uploaded of a job: its log, its steps' logs and summaries, and how far each is.
+    pub fn job_logs(&self, run: u64, job: u64) -> Result<Vec<StoredLog>, Error> {
+        let logs = self.shared.with(|state, _| {
+            state.job(job).filter(|known| known.run == run)?;
+            state.logs(job)
+        });
+        logs.ok_or(Error::NotFound("job"))
     }
 
     /// A person cancels a run: running jobs are told so on their sessions.

@@ -111,6 +111,9 @@ async fn answer(shared: &Arc<Shared>, call: &Call, route: Option<Route>, seq: u6
             .violating(format!("unknown route {} {}", call.method, call.path));
         return settle(shared, seq, Err(refusal));
     };
+    if route == Route::Unserved {
+        return settle(shared, seq, handle(shared, call, route, seq).await);
+    }
     let dialect = route.dialect();
     let outcome = match call.check(dialect).and_then(|()| call.check_parameters(&route)) {
         Ok(()) => handle(shared, call, route, seq).await,
@@ -151,6 +154,7 @@ async fn handle(shared: &Arc<Shared>, call: &Call, route: Route, seq: u64) -> Re
         Route::Complete(service) => run_service::complete(shared, call, service, seq),
         Route::Results(method) => results::call(shared, call, method),
         Route::Blob(name) => blobs::put(shared, call, &name),
+        Route::Unserved => Err(Dialect::of_path(&call.segments()).refuse(StatusCode::NOT_FOUND, "Not Found")),
         rest => rest::answer(shared, call, rest).await,
     }
 }

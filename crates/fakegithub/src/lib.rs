@@ -35,7 +35,7 @@ mod workflow;
 pub use config::Config;
 pub use control::{
     AgentView, AppCreated, AppRequest, AttemptView, Control, Error as ControlError, JobView, LedgerEntry,
-    RunView, Secret, SessionView, StateView, StepView,
+    RunView, Secret, SessionView, StateView, StepView, StoredLog,
 };
 pub use envelope::Encryption;
 pub use fault::{Effect, Fault};

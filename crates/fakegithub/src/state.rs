@@ -3,6 +3,7 @@
 
 pub(crate) mod agents;
 pub(crate) mod apps;
+pub(crate) mod blobs;
 pub(crate) mod claims;
 pub(crate) mod grants;
 pub(crate) mod ids;
@@ -24,11 +25,11 @@ use crate::settings::Settings;
 
 use agents::Agent;
 use apps::App;
+use blobs::Blob;
 use grants::Grant;
 use ids::Ids;
 use ledger::LedgerEntry;
 use rates::Rates;
-use results::Blob;
 use runs::{Job, Run};
 use secrets::Secrets;
 use sessions::Session;

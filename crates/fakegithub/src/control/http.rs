@@ -27,6 +27,7 @@ pub(crate) fn router(control: Control) -> Router {
         .route("/control/runs/{id}", get(run))
         .route("/control/runs/{id}/cancel", post(cancel))
         .route("/control/runs/{id}/jobs/{job}/log", get(log))
+        .route("/control/runs/{id}/jobs/{job}/logs", get(logs))
         .route("/control/state", get(state))
         .route("/control/ledger", get(ledger))
         .route("/control/secrets", get(secrets))
@@ -128,6 +129,10 @@ async fn cancel(State(control): State<Control>, Path(id): Path<u64>) -> Result<R
 
 async fn log(State(control): State<Control>, Path((run, job)): Path<(u64, u64)>) -> Result<Response, Error> {
     Ok(text(control.job_log(run, job)?))
+}
+
+async fn logs(State(control): State<Control>, Path((run, job)): Path<(u64, u64)>) -> Result<Response, Error> {
+    Ok(Json(json!({"logs": control.job_logs(run, job)?})).into_response())
 }
 
 async fn state(State(control): State<Control>) -> Response {

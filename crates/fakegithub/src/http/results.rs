@@ -1,4 +1,4 @@
-//! The results service: step states, and URLs for logs (protocol §5.7).
+//! The results service: step states, and URLs for logs, summaries and diagnostics (protocol §5.7).
 
 use http::StatusCode;
 use serde_json::{Map, Value, json};
@@ -6,12 +6,14 @@ use serde_json::{Map, Value, json};
 use super::answer::{Answer, Refusal};
 use super::auth;
 use super::call::Call;
-use super::route::{Dialect, ResultsMethod};
+use super::route::{Dialect, LogKind, ResultsMethod};
 use crate::shared::Shared;
 use crate::state::claims::LockError;
-use crate::state::results::{Step, signed_url};
+use crate::state::results::{Log, Step};
 
 const TWIRP: Dialect = Dialect::Twirp;
+/// What a step should not exceed in its summary, in bytes.
+const SUMMARY_LIMIT: u64 = 1 << 20;
 /// The longest name in the ledger: a host's.
 const LABEL_LIMIT: usize = 253;
 
@@ -33,18 +35,15 @@ pub(crate) fn call(shared: &Shared, call: &Call, method: ResultsMethod) -> Resul
             shared.with(|state, now| state.update_steps(job, steps, now));
             json!({"ok": true})
         }
-        ResultsMethod::GetStepLogsSignedBlobUrl => {
-            let step = step_id(&body)?;
-            signed_url(&shared.with(|state, _| state.log_url(job, Some(step))))
+        ResultsMethod::SignedUrl(kind) => {
+            let log = log(kind, &body)?;
+            signed_url(kind, &shared.with(|state, _| state.log_url(job, log)))
         }
-        ResultsMethod::GetJobLogsSignedBlobUrl => {
-            signed_url(&shared.with(|state, _| state.log_url(job, None)))
-        }
-        ResultsMethod::CreateStepLogsMetadata => {
-            step_id(&body)?;
+        ResultsMethod::Metadata(kind) => {
+            let (log, lines) = (log(kind, &body)?, body.get("line_count").and_then(Value::as_u64));
+            shared.with(|state, _| state.finish_log(job, log, lines));
             json!({"ok": true})
         }
-        ResultsMethod::CreateJobLogsMetadata => json!({"ok": true}),
         ResultsMethod::Begin => {
             let (start, pod) = (label(&body, "start_id")?, label(&body, "pod_uid")?);
             if !shared.with(|state, now| state.begin(job, start, pod, now)) {
@@ -54,6 +53,27 @@ pub(crate) fn call(shared: &Shared, call: &Call, method: ResultsMethod) -> Resul
         }
     };
     Ok(Answer::json(StatusCode::OK, &answer))
+}
+
+/// The log that a call is about.
+fn log(kind: LogKind, body: &Map<String, Value>) -> Result<Log<'_>, Refusal> {
+    Ok(match kind {
+        LogKind::Job => Log::Job,
+        LogKind::Step => Log::Step(step_id(body)?),
+        LogKind::Summary => Log::Summary(step_id(body)?),
+        LogKind::Diagnostics => Log::Diagnostics,
+    })
+}
+
+/// The answer that hands a URL out.
+fn signed_url(kind: LogKind, url: &str) -> Value {
+    let mut answer = match kind {
+        LogKind::Job | LogKind::Step => json!({"logs_url": url}),
+        LogKind::Summary => json!({"summary_url": url, "soft_size_limit": SUMMARY_LIMIT}),
+        LogKind::Diagnostics => json!({"diag_logs_url": url}),
+    };
+    answer["blob_storage_type"] = json!("BLOB_STORAGE_TYPE_AZURE");
+    answer
 }
 
 fn steps(body: &Map<String, Value>) -> Result<Vec<Step>, Refusal> {

@@ -3,6 +3,10 @@
 use http::{Method, StatusCode};
 use serde_json::{Value, json};
 
+mod results;
+
+pub(crate) use results::{LogKind, ResultsMethod};
+
 use super::answer::{Answer, Refusal};
 use crate::state::agents::{Scope, TokenService};
 use crate::state::runs::Rerun;
@@ -25,7 +29,10 @@ pub(crate) enum Route {
     Runner(Scope, u64),
     DeleteRunner(Scope, u64),
     Enterprise,
-    Token { service: TokenService, client: String },
+    Token {
+        service: TokenService,
+        client: String,
+    },
     CreateSession,
     Message,
     Acknowledge,
@@ -44,48 +51,8 @@ pub(crate) enum Route {
     Meta,
     Results(ResultsMethod),
     Blob(String),
-}
-
-/// A method of the results service (protocol §5.7).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum ResultsMethod {
-    WorkflowStepsUpdate,
-    GetStepLogsSignedBlobUrl,
-    GetJobLogsSignedBlobUrl,
-    CreateStepLogsMetadata,
-    CreateJobLogsMetadata,
-    /// Not GitHub's: the stand-in runner says that it begins.
-    Begin,
-}
-
-impl ResultsMethod {
-    const ALL: [Self; 6] = [
-        Self::WorkflowStepsUpdate,
-        Self::GetStepLogsSignedBlobUrl,
-        Self::GetJobLogsSignedBlobUrl,
-        Self::CreateStepLogsMetadata,
-        Self::CreateJobLogsMetadata,
-        Self::Begin,
-    ];
-
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::WorkflowStepsUpdate => "WorkflowStepsUpdate",
-            Self::GetStepLogsSignedBlobUrl => "GetStepLogsSignedBlobURL",
-            Self::GetJobLogsSignedBlobUrl => "GetJobLogsSignedBlobURL",
-            Self::CreateStepLogsMetadata => "CreateStepLogsMetadata",
-            Self::CreateJobLogsMetadata => "CreateJobLogsMetadata",
-            Self::Begin => "Begin",
-        }
-    }
-
-    fn service(self) -> &'static str {
-        match self {
-            Self::WorkflowStepsUpdate => "github.actions.results.api.v1.WorkflowStepUpdateService",
-            Self::Begin => "fakegithub.Ledger",
-            _ => "results.services.receiver.Receiver",
-        }
-    }
+    /// What the official worker or a step may ask for by itself, and this server does not have.
+    Unserved,
 }
 
 /// How an endpoint words its errors (protocol §0.5).
@@ -207,6 +174,7 @@ impl Route {
             Route::Meta => "M1",
             Route::Results(method) => method.name(),
             Route::Blob(_) => "Blob",
+            Route::Unserved => "Unserved",
         }
     }
 
@@ -235,7 +203,7 @@ impl Route {
     /// The query parameters that the endpoint knows; none for blobs, whose URLs are signed with whatever they need.
     pub(crate) fn parameters(&self) -> Option<&'static [&'static str]> {
         Some(match self {
-            Route::Blob(_) => return None,
+            Route::Blob(_) | Route::Unserved => return None,
             Route::Installations => &["per_page", "page"],
             Route::RunnerGroups(_) => &["per_page", "page", "visible_to_repository"],
             Route::Runners(_) => &["name", "per_page", "page"],
@@ -257,7 +225,7 @@ impl Route {
                 Dialect::Broker
             }
             Route::Acquire(_) | Route::Renew(_) | Route::Complete(_) => Dialect::RunService,
-            Route::Results(_) => Dialect::Twirp,
+            Route::Results(_) | Route::Unserved => Dialect::Twirp,
             Route::Blob(_) => Dialect::Blob,
             _ => Dialect::Rest,
         }
@@ -281,24 +249,39 @@ pub(crate) fn route(method: &Method, segments: &[&str]) -> Option<Route> {
             ("POST", "acknowledge") => Some(Route::Acknowledge),
             _ => None,
         },
-        ["run-service", number, verb] if method == Method::POST => {
+        ["run-service", number, verb @ ("acquirejob" | "renewjob" | "completejob")]
+            if method == Method::POST =>
+        {
             let number = number.parse().ok()?;
             match *verb {
                 "acquirejob" => Some(Route::Acquire(number)),
                 "renewjob" => Some(Route::Renew(number)),
-                "completejob" => Some(Route::Complete(number)),
-                _ => None,
+                _ => Some(Route::Complete(number)),
             }
         }
-        ["results", "twirp", service, name] if method == Method::POST => ResultsMethod::ALL
-            .into_iter()
-            .find(|method| method.name() == *name && method.service() == *service)
-            .map(Route::Results),
+        ["results", "twirp", service, name] if method == Method::POST => {
+            ResultsMethod::named(service, name).map(Route::Results).or_else(|| unserved(segments))
+        }
         ["blobs", name @ ..] if method == Method::PUT && !name.is_empty() => {
             Some(Route::Blob(name.join("/")))
         }
-        rest => rest_route(method, rest),
+        rest => rest_route(method, rest).or_else(|| unserved(rest)),
     }
+}
+
+/// Services that a job may call of its own accord (protocol §5.7): action resolution, the id token, caches, artifacts.
+fn unserved(segments: &[&str]) -> Option<Route> {
+    let known = match segments {
+        ["actions", "build", _, "jobs", _, "runnerresolve", "actions"] => true,
+        ["run-service", _, "idtoken"] => true,
+        ["results", "twirp", service, _] => {
+            service.starts_with("github.actions.results.api.v1.")
+                && !service.ends_with("WorkflowStepUpdateService")
+        }
+        ["_apis", "artifactcache" | "pipelines", ..] => true,
+        _ => false,
+    };
+    known.then_some(Route::Unserved)
 }
 
 fn rest_route(method: &Method, segments: &[&str]) -> Option<Route> {

@@ -75,6 +75,9 @@ impl State {
         put("system.from_run_service", plain("true"));
         put("system.runner.lowdiskspacethreshold", plain("100"));
         put("Actions.EnableHttpRedirects", plain("true"));
+        // Logs go up in Azure's own dialect, and `::notice::` becomes an annotation (protocol §5.7, §6.9).
+        put("system.github.results_upload_with_sdk", plain("true"));
+        put("DistributedTask.EnhancedAnnotations", plain("true"));
         for (name, value) in run.workflow.secrets.iter() {
             put(name, secret(&scalar(value)));
         }

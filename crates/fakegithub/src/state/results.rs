@@ -1,16 +1,15 @@
 //! The results service: step states and logs (protocol §5.7).
 
-use std::collections::BTreeMap;
+use std::fmt;
 
 use jiff::Timestamp;
-use serde_json::{Value, json};
+use serde::Serialize;
+use serde_json::Value;
 use uuid::Uuid;
 
 use super::State;
+use super::blobs::Blob;
 use super::claims::LockError;
-
-/// All blobs of one server together: a bound against a worker that never stops talking.
-const STORE_LIMIT: usize = 1 << 30;
 
 /// A step, as its worker describes it.
 #[derive(Debug, Clone, PartialEq)]
@@ -76,52 +75,42 @@ impl Step {
     }
 }
 
-/// A stored log.
-#[derive(Debug, Default)]
-pub(crate) struct Blob {
-    signature: String,
-    data: Vec<u8>,
-    kind: Option<BlobKind>,
-    /// Blocks that were put and are not in the list yet.
-    blocks: BTreeMap<String, Vec<u8>>,
-    sealed: bool,
-}
-
-/// What a blob was created as.
+/// What a worker uploads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum BlobKind {
-    Block,
-    Append,
+pub(crate) enum Log<'a> {
+    Job,
+    Step(&'a str),
+    /// What a step wrote for the page of its run.
+    Summary(&'a str),
+    /// The runner's own log, with debug logging only.
+    Diagnostics,
 }
 
-/// One write to a blob.
-#[derive(Debug)]
-pub(crate) enum Write<'a> {
-    /// The whole blob.
-    Put(BlobKind, &'a [u8]),
-    /// More of an append blob, perhaps the last.
-    Append { data: &'a [u8], seal: bool },
-    /// One block of a block blob.
-    Block { id: String, data: &'a [u8] },
-    /// Which blocks make up the blob.
-    Commit(Vec<String>),
-    /// No more writes.
-    Seal,
+impl fmt::Display for Log<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Log::Job => f.write_str("job"),
+            Log::Step(step) => write!(f, "steps/{step}"),
+            Log::Summary(step) => write!(f, "summaries/{step}"),
+            Log::Diagnostics => f.write_str("diagnostics"),
+        }
+    }
 }
 
-/// Why a write is refused.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum BlobError {
-    /// Unknown, or the signature is not its: `403`.
-    Forbidden,
-    /// Not created yet, or a block is unknown: `404`.
-    NotFound,
-    /// The operation does not fit the blob: `409`.
-    WrongKind,
-    /// `409`.
-    Sealed,
-    /// The store is full: `413`.
-    TooLarge,
+/// A log that was uploaded, or begun.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct StoredLog {
+    /// `job`, `steps/{id}`, `summaries/{id}` or `diagnostics`.
+    pub log: String,
+    /// Its length so far.
+    pub bytes: usize,
+    /// Whether it was sealed as an append blob.
+    pub sealed: bool,
+    /// Whether the worker called it whole.
+    pub finished: bool,
+    /// How many lines it has, as the worker says.
+    pub lines: Option<u64>,
 }
 
 impl State {
@@ -145,9 +134,9 @@ impl State {
         self.touch();
     }
 
-    /// A URL that a log can be put to: of the whole job, or of one step.
-    pub(crate) fn log_url(&mut self, job: u64, step: Option<&str>) -> String {
-        let name = self.log_name(job, step);
+    /// A URL that a log can be put to.
+    pub(crate) fn log_url(&mut self, job: u64, log: Log<'_>) -> String {
+        let name = self.log_name(job, log);
         let signature = match self.blobs.get(&name) {
             Some(blob) => blob.signature.clone(),
             None => {
@@ -162,94 +151,47 @@ impl State {
         url
     }
 
-    fn log_name(&self, job: u64, step: Option<&str>) -> String {
-        let guid = self.job(job).map_or(Uuid::nil(), |job| job.guid);
-        match step {
-            Some(step) => format!("{guid}/steps/{step}"),
-            None => format!("{guid}/job"),
+    /// The worker says that a log is whole, and how many lines it has.
+    pub(crate) fn finish_log(&mut self, job: u64, log: Log<'_>, lines: Option<u64>) {
+        let name = self.log_name(job, log);
+        if let Some(blob) = self.blobs.get_mut(&name) {
+            blob.finished = true;
+            blob.lines = lines;
         }
     }
 
-    /// Writes to a blob.
-    pub(crate) fn write_blob(
-        &mut self,
-        name: &str,
-        signature: &str,
-        write: Write<'_>,
-    ) -> Result<(), BlobError> {
-        let stored: usize = self.blobs.values().map(|blob| blob.data.len()).sum();
-        let blob = self
+    fn log_name(&self, job: u64, log: Log<'_>) -> String {
+        let guid = self.job(job).map_or(Uuid::nil(), |job| job.guid);
+        format!("{guid}/{log}")
+    }
+
+    /// What was uploaded of a job, by name.
+    pub(crate) fn logs(&self, job: u64) -> Option<Vec<StoredLog>> {
+        let prefix = format!("{}/", self.job(job)?.guid);
+        let mut logs: Vec<StoredLog> = self
             .blobs
-            .get_mut(name)
-            .filter(|blob| blob.signature == signature)
-            .ok_or(BlobError::Forbidden)?;
-        if blob.sealed {
-            return Err(BlobError::Sealed);
-        }
-        let growth = match &write {
-            Write::Put(_, data) | Write::Append { data, .. } | Write::Block { data, .. } => data.len(),
-            Write::Commit(_) | Write::Seal => 0,
-        };
-        if stored + growth > STORE_LIMIT {
-            return Err(BlobError::TooLarge);
-        }
-        blob.write(write)
+            .iter()
+            .filter_map(|(name, blob)| Some((name.strip_prefix(&prefix)?, blob)))
+            .map(|(log, blob)| StoredLog {
+                log: log.to_owned(),
+                bytes: blob.len(),
+                sealed: blob.is_sealed(),
+                finished: blob.finished,
+                lines: blob.lines,
+            })
+            .collect();
+        logs.sort_by(|a, b| a.log.cmp(&b.log));
+        Some(logs)
     }
 
     /// A job's log: the one of the whole job, else what there is of its steps'.
     pub(crate) fn log(&self, job: u64) -> Option<String> {
-        let text = |blob: &Blob| String::from_utf8_lossy(&blob.data).into_owned();
-        let whole = self.blobs.get(&self.log_name(job, None)).filter(|blob| !blob.data.is_empty());
+        let whole = self.blobs.get(&self.log_name(job, Log::Job)).filter(|blob| blob.len() > 0);
         if let Some(blob) = whole {
-            return Some(text(blob));
+            return Some(blob.text());
         }
         let steps = self.job(job)?.steps.values();
-        let logs = steps.filter_map(|step| self.blobs.get(&self.log_name(job, Some(&step.external_id))));
-        Some(logs.map(text).collect())
+        let logs = steps.filter_map(|step| self.blobs.get(&self.log_name(job, Log::Step(&step.external_id))));
+        Some(logs.map(Blob::text).collect())
     }
-}
-
-impl Blob {
-    fn write(&mut self, write: Write<'_>) -> Result<(), BlobError> {
-        match write {
-            Write::Put(kind, data) => {
-                self.kind = Some(kind);
-                self.data = data.to_vec();
-            }
-            Write::Append { data, seal } => {
-                self.expect(BlobKind::Append)?;
-                self.data.extend_from_slice(data);
-                self.sealed = seal;
-            }
-            Write::Block { id, data } => {
-                if self.kind.is_some() {
-                    self.expect(BlobKind::Block)?;
-                }
-                self.blocks.insert(id, data.to_vec());
-            }
-            Write::Commit(list) => {
-                let blocks: Option<Vec<&Vec<u8>>> = list.iter().map(|id| self.blocks.get(id)).collect();
-                self.data = blocks.ok_or(BlobError::NotFound)?.into_iter().flatten().copied().collect();
-                self.kind = Some(BlobKind::Block);
-            }
-            Write::Seal => {
-                self.expect(BlobKind::Append)?;
-                self.sealed = true;
-            }
-        }
-        Ok(())
-    }
-
-    fn expect(&self, kind: BlobKind) -> Result<(), BlobError> {
-        match self.kind {
-            Some(found) if found == kind => Ok(()),
-            Some(_) => Err(BlobError::WrongKind),
-            None => Err(BlobError::NotFound),
-        }
-    }
-}
-
-/// The answer that hands a log URL out.
-pub(crate) fn signed_url(url: &str) -> Value {
-    json!({"logs_url": url, "blob_storage_type": "BLOB_STORAGE_TYPE_AZURE"})
 }

@@ -12,6 +12,7 @@ mod jit;
 mod ledger;
 mod lifecycle;
 mod oauth;
+mod realrunner;
 mod results;
 mod rules;
 mod run_service;

@@ -64,6 +64,100 @@ async fn blocks_count_in_the_order_of_their_list() {
 }
 
 #[tokio::test]
+async fn a_blob_is_created_once_where_its_client_says_so() {
+    let github = Github::start().await;
+    let (_, _, claim) = claimed(&github).await;
+    let url = url(&github, &claim, "GetJobLogsSignedBlobURL", json!({})).await;
+    let create = || github.put(&url).header("x-ms-blob-type", "AppendBlob");
+    create().header("if-none-match", "*").expect(201).await;
+    create().header("if-none-match", "*").expect(409).await;
+    create().expect(201).await;
+    github.assert_no_violation();
+}
+
+#[tokio::test]
+async fn a_seal_is_answered_200_and_ends_the_blob() {
+    let github = Github::start().await;
+    let (run, job, claim) = claimed(&github).await;
+    let url = url(&github, &claim, "GetJobLogsSignedBlobURL", json!({})).await;
+    let seal = url.replace('?', "?comp=seal&");
+    github.put(&seal).expect(404).await;
+    github.put(&url).header("x-ms-blob-type", "AppendBlob").expect(201).await;
+    github.put(&url.replace('?', "?comp=appendblock&")).body("one\n").expect(201).await;
+    github.put(&seal).expect(200).await;
+    github.put(&url.replace('?', "?comp=appendblock&")).body("two\n").expect(409).await;
+    let log = || github.control().job_logs(run, job).unwrap().remove(0);
+    assert_eq!((log().bytes, log().sealed, log().finished, log().lines), (4, true, false, None));
+    claim
+        .results(&github, &format!("{RECEIVER}/CreateJobLogsMetadata"), json!({"line_count": 1}))
+        .expect(200)
+        .await;
+    assert_eq!((log().finished, log().lines), (true, Some(1)));
+    github.assert_no_violation();
+}
+
+#[tokio::test]
+async fn the_header_that_seals_is_read_in_any_case() {
+    let github = Github::start().await;
+    let (run, job, claim) = claimed(&github).await;
+    let url = url(&github, &claim, "GetJobLogsSignedBlobURL", json!({})).await;
+    let append = format!("{url}&comp=appendblock");
+    github.put(&url).header("x-ms-blob-type", "AppendBlob").expect(201).await;
+    for (word, sealed) in [("False", false), ("True", true)] {
+        github.put(&append).header("x-ms-blob-sealed", word).body("x").expect(201).await;
+        assert_eq!(github.control().job_logs(run, job).unwrap()[0].sealed, sealed, "{word}");
+    }
+    github.put(&append).body("x").expect(409).await;
+}
+
+#[tokio::test]
+async fn summaries_and_diagnostics_have_urls_of_their_own() {
+    let github = Github::start().await;
+    let (run, job, claim) = claimed(&github).await;
+    let step = json!({"step_backend_id": "5e900000"});
+    let ask = async |method: &str, extra: &Value| {
+        claim.results(&github, &format!("{RECEIVER}/{method}"), extra.clone()).expect(200).await.json()
+    };
+    let summary = ask("GetStepSummarySignedBlobURL", &step).await;
+    assert_eq!((&summary["soft_size_limit"], summary.as_object().unwrap().len()), (&json!(1_048_576), 3));
+    let put =
+        |url: &Value| github.put(url.as_str().unwrap()).header("x-ms-blob-type", "BlockBlob").body("# Hi");
+    put(&summary["summary_url"]).expect(201).await;
+    assert_eq!(ask("CreateStepSummaryMetadata", &step).await, json!({"ok": true}));
+    let diagnostics = ask("GetJobDiagLogsSignedBlobURL", &json!({})).await;
+    assert_eq!(diagnostics["blob_storage_type"], "BLOB_STORAGE_TYPE_AZURE");
+    put(&diagnostics["diag_logs_url"]).expect(201).await;
+    let logs = github.control().job_logs(run, job).unwrap();
+    let names: Vec<&str> = logs.iter().map(|log| log.log.as_str()).collect();
+    assert_eq!(names, ["diagnostics", "summaries/5e900000"]);
+    assert_eq!(github.control().job_log(run, job).unwrap(), "", "neither is the job's log");
+    github.assert_no_violation();
+}
+
+#[tokio::test]
+async fn what_a_job_may_ask_for_is_not_found_and_no_violation() {
+    let github = Github::start().await;
+    let (_, _, claim) = claimed(&github).await;
+    let plan = format!("/actions/build/{}/jobs/{}/runnerresolve/actions", claim.plan, claim.job);
+    github.post(&plan).bearer(&claim.token).json(&json!({"actions": []})).expect(404).await;
+    github.get(&format!("{}idtoken?audience=x", claim.url)).bearer(&claim.token).expect(404).await;
+    for method in ["CacheService/CreateCacheEntry", "ArtifactService/CreateArtifact"] {
+        let method = format!("github.actions.results.api.v1.{method}");
+        claim.results(&github, &method, json!({})).expect(404).await;
+    }
+    github.assert_no_violation();
+}
+
+#[tokio::test]
+async fn a_job_is_told_to_upload_as_github_wants_it() {
+    let github = Github::start().await;
+    let (_, _, claim) = claimed(&github).await;
+    for name in ["system.github.results_upload_with_sdk", "DistributedTask.EnhancedAnnotations"] {
+        assert_eq!(claim.message["variables"][name], json!({"value": "true"}), "{name}");
+    }
+}
+
+#[tokio::test]
 async fn a_blob_wants_its_signature_and_a_known_type() {
     let github = Github::start().await;
     let (_, _, claim) = claimed(&github).await;
