@@ -1,6 +1,8 @@
 //! The levers of the control API (protocol §11.3): everything that a test can turn while the server runs.
 
-use jiff::SignedDuration;
+use std::collections::BTreeMap;
+
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -10,6 +12,7 @@ use crate::settings::{JitDialect, Repeat, Settings};
 use crate::state::State;
 use crate::state::grants::TokenKind;
 use crate::state::life::Conclusion;
+use crate::state::versions::Release;
 
 /// How a rate limit shows (protocol §1.6).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -139,8 +142,16 @@ pub enum Lever {
     TrailingSlash { on: bool },
     /// How long new installation tokens are.
     TokenLength { characters: usize },
-    /// The oldest runner version that is served.
+    /// The oldest runner version that is served, of those without a date of their own.
     MinimumVersion { version: String },
+    /// Until when runner versions are served: new ones, or other dates.
+    ServedVersions { versions: BTreeMap<String, Option<Timestamp>> },
+    /// Whether sessions of an old version are refused, and not only its polls.
+    SessionRefusesVersions {
+        on: bool,
+        #[serde(default)]
+        account: Option<String>,
+    },
     /// Requests an hour for each App, installation and address.
     HourlyLimit { requests: u64 },
     /// The answer of `/meta`.
@@ -204,7 +215,7 @@ impl Lever {
     }
 
     /// Turns a lever that is not a fault.
-    pub(crate) fn turn(self, state: &mut State, now: jiff::Timestamp) -> Result<(), Error> {
+    pub(crate) fn turn(self, state: &mut State, now: Timestamp) -> Result<(), Error> {
         let settings = &mut state.settings;
         match self {
             Lever::OauthPropagation { calls } => settings.propagation_calls = calls,
@@ -242,7 +253,14 @@ impl Lever {
                 settings.token_length = characters;
             }
             Lever::TokenLength { .. } => return Err(Error::Range("characters")),
-            Lever::MinimumVersion { version } => settings.minimum_version = version,
+            Lever::MinimumVersion { version } => settings.versions.minimum = release(&version)?,
+            Lever::ServedVersions { versions } => {
+                let versions = versions.into_iter().map(|(version, end)| Ok((release(&version)?, end)));
+                settings.versions.served.extend(versions.collect::<Result<Vec<_>, Error>>()?);
+            }
+            Lever::SessionRefusesVersions { on, account } => {
+                settings.choices.session_refuses_versions.set(account, on);
+            }
             Lever::HourlyLimit { requests } => settings.rate_limit = requests,
             Lever::Meta { body } => settings.meta = body,
             Lever::TokenLife { kind, seconds } => state.set_token_life(kind, bounded(seconds)?),
@@ -254,7 +272,7 @@ impl Lever {
     }
 
     /// Levers that do something to one object.
-    fn act(self, state: &mut State, now: jiff::Timestamp) -> Result<(), Error> {
+    fn act(self, state: &mut State, now: Timestamp) -> Result<(), Error> {
         match self {
             Lever::DropSession { agent } => {
                 let session = agent_named(state, &agent)?.1.ok_or(Error::NoAgent(agent))?;
@@ -295,6 +313,10 @@ pub(crate) fn reset(state: &mut State, faults: &mut Faults, initial: &Settings) 
 fn agent_named(state: &State, name: &str) -> Result<(u64, Option<uuid::Uuid>), Error> {
     let agent = state.agents().find(|agent| agent.is_alive() && agent.name == name);
     agent.map(|agent| (agent.id, agent.session)).ok_or_else(|| Error::NoAgent(name.to_owned()))
+}
+
+fn release(version: &str) -> Result<Release, Error> {
+    version.parse().map_err(|_| Error::Range("version"))
 }
 
 fn positive(seconds: f64) -> Result<SignedDuration, Error> {

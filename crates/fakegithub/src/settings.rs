@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::envelope::Encryption;
+use crate::state::versions::Versions;
 
 /// The server's timers, unscaled. Values and their sources: protocol §0.8.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -129,7 +130,7 @@ pub(crate) struct Settings {
     pub(crate) propagation_calls: u32,
     /// How many empty answers a session gets after its record was consumed.
     pub(crate) empty_polls: u32,
-    pub(crate) minimum_version: String,
+    pub(crate) versions: Versions,
     /// Whether job messages lack their `SystemVssConnection`.
     pub(crate) strip_connection: bool,
     /// Whether JSON bodies start with a byte order mark.
@@ -172,7 +173,7 @@ impl Settings {
             fips: true,
             propagation_calls: 0,
             empty_polls: 3,
-            minimum_version: "2.329.0".into(),
+            versions: Versions::default(),
             strip_connection: false,
             byte_order_mark: false,
             chunked: false,

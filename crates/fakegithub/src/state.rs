@@ -15,6 +15,7 @@ pub(crate) mod results;
 pub(crate) mod runs;
 pub(crate) mod secrets;
 pub(crate) mod sessions;
+pub(crate) mod versions;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 

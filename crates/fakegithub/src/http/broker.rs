@@ -15,6 +15,7 @@ use super::call::Call;
 use super::route::Dialect;
 use crate::shared::Shared;
 use crate::state::sessions::{Message, Poll, SessionError, Status};
+use crate::state::versions::Release;
 
 const BROKER: Dialect = Dialect::Broker;
 
@@ -57,10 +58,7 @@ pub(crate) fn create_session(shared: &Shared, call: &Call) -> Result<Answer, Ref
     if known.is_some_and(|known| known != name) {
         return Err(BROKER.invalid("agent.name is not the name of the token's runner"));
     }
-    if too_old(shared, version)? {
-        let text = format!("runner version {version} is too old, below the minimum");
-        return Err(Dialect::broker(StatusCode::BAD_REQUEST, "RunnerVersionTooOld", &text));
-    }
+    admit(shared, agent_id, release(version)?)?;
     let os = agent.get("osDescription").and_then(Value::as_str).and_then(|text| text.split(' ').next());
     let (id, key) =
         shared.with(|state, now| state.create_session(agent_id, owner, os, version, now)).map_err(refuse)?;
@@ -96,7 +94,7 @@ struct Query {
 }
 
 impl Query {
-    fn read(shared: &Shared, call: &Call, disable_update: bool) -> Result<Self, Refusal> {
+    fn read(shared: &Shared, call: &Call, poll: bool) -> Result<Self, Refusal> {
         let get = |name: &str| {
             call.parameter(name).ok_or_else(|| BROKER.invalid(&format!("the parameter {name} is missing")))
         };
@@ -113,13 +111,15 @@ impl Query {
             .ok_or_else(|| BROKER.invalid("status must be Online, Busy or Offline"))?;
         one_of("os", &["Linux", "macOS", "Windows"])?;
         one_of("architecture", &["X64", "ARM64", "X86", "ARM"])?;
-        if disable_update {
+        let release = release(get("runnerVersion")?)?;
+        if poll {
             one_of("disableUpdate", &["true", "false"])?;
-        }
-        let version = get("runnerVersion")?;
-        if too_old(shared, version)? {
-            let text = format!("runner version {version} is below the minimum");
-            return Err(Dialect::broker(StatusCode::FORBIDDEN, "RunnerVersionTooOld", &text));
+            // A runner that updates itself would be told to, and is not refused (protocol §4.3).
+            let updates = get("disableUpdate")?.eq_ignore_ascii_case("false");
+            if !updates && shared.with(|state, now| state.settings.versions.refuses(release, now)) {
+                let text = format!("runner version v{release} is deprecated and cannot receive messages");
+                return Err(Dialect::broker(StatusCode::FORBIDDEN, "RunnerVersionTooOld", &text));
+            }
         }
         Ok(Self { session, status })
     }
@@ -225,14 +225,20 @@ fn required_text<'a>(object: &'a Map<String, Value>, key: &str) -> Result<&'a st
     text.ok_or_else(|| BROKER.invalid(&format!("{key} must be a non-empty string")))
 }
 
-fn too_old(shared: &Shared, version: &str) -> Result<bool, Refusal> {
-    let number = parse_version(version)
-        .ok_or_else(|| BROKER.invalid("the version is not that of a runner release"))?;
-    let minimum = shared.with(|state, _| parse_version(&state.settings.minimum_version));
-    Ok(minimum.is_some_and(|minimum| number < minimum))
+fn release(version: &str) -> Result<Release, Refusal> {
+    version.parse().map_err(|_| BROKER.invalid("the version is not that of a runner release"))
 }
 
-fn parse_version(text: &str) -> Option<[u32; 3]> {
-    let parts: Vec<u32> = text.split('.').map(str::parse).collect::<Result<_, _>>().ok()?;
-    parts.try_into().ok()
+/// B1 takes any version, as at GitHub, where a lever does not say otherwise. It then answers what is no broker's error:
+/// the official runner would read none (protocol §4.1).
+fn admit(shared: &Shared, agent: u64, release: Release) -> Result<(), Refusal> {
+    let minimum = shared.with(|state, now| {
+        let account = state.agent(agent).map_or("", |agent| agent.scope.owner());
+        let refuses = *state.settings.choices.session_refuses_versions.of(account);
+        let versions = &state.settings.versions;
+        (refuses && versions.refuses(release, now)).then(|| versions.oldest(now))
+    });
+    let Some(minimum) = minimum else { return Ok(()) };
+    let text = format!("runner version {release} is too old, the minimum version is {minimum}");
+    Err(Answer::text(StatusCode::BAD_REQUEST, &text).into())
 }

@@ -60,6 +60,7 @@ async fn dispatch(shared: &Arc<Shared>, call: &Call, route: Route) -> Result<Ans
         Route::Runners(scope) => runners::list(shared, call, &scope),
         Route::Runner(scope, id) => runners::get(shared, call, &scope, id),
         Route::DeleteRunner(scope, id) => runners::delete(shared, call, &scope, id),
+        Route::Deprecation(scope, version) => runners::deprecation(shared, call, &scope, &version),
         Route::Enterprise => Err(forbidden().violating("an App cannot register enterprise runners")),
         route => runs::answer(shared, call, route),
     }

@@ -28,6 +28,7 @@ pub(crate) enum Route {
     Runners(Scope),
     Runner(Scope, u64),
     DeleteRunner(Scope, u64),
+    Deprecation(Scope, String),
     Enterprise,
     Token {
         service: TokenService,
@@ -155,6 +156,7 @@ impl Route {
             Route::Runners(_) => "R4",
             Route::Runner(..) => "R5",
             Route::DeleteRunner(..) => "R6",
+            Route::Deprecation(..) => "R9",
             Route::Token { .. } => "O1",
             Route::CreateSession => "B1",
             Route::Message => "B2",
@@ -188,6 +190,7 @@ impl Route {
             | Route::Runners(scope)
             | Route::Runner(scope, _)
             | Route::DeleteRunner(scope, _)
+            | Route::Deprecation(scope, _)
             | Route::Rerun(scope, ..)
             | Route::RerunJob(scope, _)
             | Route::Runs(scope)
@@ -325,6 +328,7 @@ fn runner_route(method: &Method, scope: Scope, rest: &[&str]) -> Option<Route> {
         ("POST", ["registration-token"]) => Some(Route::RegistrationToken(scope)),
         ("POST", ["generate-jitconfig"]) => Some(Route::JitConfig(scope)),
         ("GET", []) => Some(Route::Runners(scope)),
+        ("GET", ["deprecations", version]) => Some(Route::Deprecation(scope, (*version).to_owned())),
         ("GET", [id]) => Some(Route::Runner(scope, id.parse().ok()?)),
         ("DELETE", [id]) => Some(Route::DeleteRunner(scope, id.parse().ok()?)),
         _ => None,

@@ -13,6 +13,7 @@ use super::rest::{Page, REST, forbidden, not_found, permit, unprocessable};
 use crate::shared::Shared;
 use crate::state::agents::{Agent, DeleteError, NameTaken, Scope};
 use crate::state::grants::InstallationGrant;
+use crate::state::versions::Release;
 
 /// Longest name of a runner.
 const NAME_LIMIT: usize = 64;
@@ -197,4 +198,18 @@ pub(super) fn delete(shared: &Shared, call: &Call, scope: &Scope, id: u64) -> Re
             Err(REST.refuse(StatusCode::UNPROCESSABLE_ENTITY, &text))
         }
     }
+}
+
+/// R9: until when a version is served. `registration_deprecates_at` stands in no live answer.
+pub(super) fn deprecation(
+    shared: &Shared,
+    call: &Call,
+    scope: &Scope,
+    version: &str,
+) -> Result<Answer, Refusal> {
+    permit_runners(shared, call, scope, "read")?;
+    call.no_body(REST)?;
+    let release: Release = version.parse().map_err(|_| not_found())?;
+    let end = shared.with(|state, _| state.settings.versions.end(release)).ok_or_else(not_found)?;
+    Ok(Answer::json(StatusCode::OK, &json!({"runner_version": release, "runtime_deprecates_at": end})))
 }

@@ -32,4 +32,6 @@ pub(crate) struct Choices {
     pub(crate) jit_dialect: Scoped<JitDialect>,
     /// Whether only `authorizationUrlV2` issues tokens (protocol §3.3).
     pub(crate) token_service_migrated: Scoped<bool>,
+    /// Whether B1 refuses old versions too (protocol §4.10).
+    pub(crate) session_refuses_versions: Scoped<bool>,
 }

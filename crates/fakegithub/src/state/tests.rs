@@ -54,7 +54,7 @@ fn a_job_that_nobody_takes_fails_after_a_day() {
 fn a_record_that_never_connects_vanishes_after_a_day() {
     let mut state = state();
     let (never, once) = (register(&mut state, "never"), register(&mut state, "once"));
-    state.create_session(once, "owner", None, "2.335.1", EPOCH).unwrap();
+    state.create_session(once, "owner", None, "2.337.0", EPOCH).unwrap();
     state.tick(after(SignedDuration::from_hours(24)));
     assert!(state.agent(never).is_none() && state.agent(once).is_some());
 }
@@ -80,7 +80,7 @@ fn a_run_is_run_again_fifty_times_and_for_thirty_days() {
 fn an_outage_of_many_hours_leaves_nothing_of_a_session() {
     let mut state = state();
     let agent = register(&mut state, "one");
-    let (session, _) = state.create_session(agent, "owner", None, "2.335.1", EPOCH).unwrap();
+    let (session, _) = state.create_session(agent, "owner", None, "2.337.0", EPOCH).unwrap();
     let run = submit(&mut state);
     let turn = state.begin_poll(agent, session, EPOCH);
     let Ok(Poll::Message(_)) = state.poll(agent, session, turn, Status::Online, EPOCH) else {
@@ -98,7 +98,7 @@ fn an_outage_of_many_hours_leaves_nothing_of_a_session() {
 fn one_session_is_shown_one_job_at_a_time() {
     let mut state = state();
     let agent = register(&mut state, "one");
-    let (session, _) = state.create_session(agent, "owner", None, "2.335.1", EPOCH).unwrap();
+    let (session, _) = state.create_session(agent, "owner", None, "2.337.0", EPOCH).unwrap();
     submit(&mut state);
     submit(&mut state);
     let turn = state.begin_poll(agent, session, EPOCH);

@@ -66,6 +66,9 @@ impl Stage {
         ];
         let known = known.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
         let tls = connector(server.ca_pem());
+        // The examples show the version of the day on which they were written.
+        let served = json!({"lever": "served-versions", "versions": {"2.335.1": null}});
+        server.control().pull(serde_json::from_value(served).unwrap()).unwrap();
         Self { server, tls, known, runner: None, left_out: None }
     }
 

@@ -65,18 +65,17 @@ async fn a_session_is_created_only_as_the_protocol_says() {
 }
 
 #[tokio::test]
-async fn an_old_version_is_told_so() {
+async fn an_old_version_has_a_session_and_is_told_so_by_its_first_poll() {
     let github = Github::start().await;
     let runner = github.runner("one").await;
     let token = runner.token().await;
     let mut body = runner.session_body();
     body["agent"]["version"] = json!("2.328.9");
-    let refused = runner.create_session(&token).json(&body).expect(400).await;
-    assert!(String::from_utf8_lossy(&refused.body).contains("too old"));
-    let session =
-        runner.create_session(&token).expect(200).await.json()["sessionId"].as_str().unwrap().to_owned();
+    let session = runner.create_session(&token).json(&body).expect(200).await.json();
     github.control().pull(Lever::MinimumVersion { version: "3.0.0".into() }).unwrap();
-    let refused = runner.poll(&token, &session, "Online").expect(403).await.json();
+    github.pull(json!({"lever": "served-versions", "versions": {"2.337.0": "2020-01-01T00:00:00Z"}}));
+    let session = session["sessionId"].as_str().unwrap();
+    let refused = runner.poll(&token, session, "Online").expect(403).await.json();
     assert_eq!(refused["errorKind"], "RunnerVersionTooOld");
     github.assert_no_violation();
 }
@@ -102,7 +101,7 @@ async fn a_poll_is_checked_word_for_word() {
     let runner = github.runner("one").await;
     let (token, session) = runner.session().await;
     let url = format!(
-        "{}message?sessionId={session}&status=Online&runnerVersion=2.335.1&os=Linux&architecture=X64&disableUpdate=true",
+        "{}message?sessionId={session}&status=Online&runnerVersion=2.337.0&os=Linux&architecture=X64&disableUpdate=true",
         runner.broker
     );
     let cases = [
@@ -111,7 +110,7 @@ async fn a_poll_is_checked_word_for_word() {
         (url.replace("os=Linux", "os=linux-gnu"), "os"),
         (url.replace("architecture=X64", "architecture=amd64"), "architecture"),
         (url.replace("&disableUpdate=true", ""), "disableUpdate"),
-        (url.replace("runnerVersion=2.335.1", "runnerVersion=v2"), "version"),
+        (url.replace("runnerVersion=2.337.0", "runnerVersion=v2"), "version"),
         (url.replace(&session, "me"), "sessionId"),
     ];
     for (url, part) in cases {
@@ -203,7 +202,7 @@ async fn an_acknowledgement_names_a_request_of_the_runner() {
     let (token, session) = runner.session().await;
     let offer = runner.offer(&token, &session).await;
     let url = format!(
-        "{}acknowledge?sessionId={session}&status=Online&runnerVersion=2.335.1&os=Linux&architecture=X64",
+        "{}acknowledge?sessionId={session}&status=Online&runnerVersion=2.337.0&os=Linux&architecture=X64",
         runner.broker
     );
     github.post(&url).bearer(&token).json(&json!({"runnerRequestId": offer.request})).expect(200).await;

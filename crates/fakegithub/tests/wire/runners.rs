@@ -180,7 +180,7 @@ async fn a_busy_runner_cannot_be_removed_until_its_job_is_over() {
     let seen = github.get(&path).bearer(&token).expect(200).await.json();
     assert_eq!(
         (&seen["busy"], &seen["status"], &seen["os"], &seen["version"]),
-        (&json!(true), &json!("online"), &json!("Linux"), &json!("2.335.1"))
+        (&json!(true), &json!("online"), &json!("Linux"), &json!("2.337.0"))
     );
     let refused = github.delete(&path).bearer(&token).expect(422).await.json();
     assert!(refused["message"].as_str().unwrap().to_lowercase().contains("running"));

@@ -85,7 +85,7 @@ impl Walk {
             }
             Step::Open(n) => {
                 let agent = self.agent(n);
-                let _ = self.state.create_session(agent, "owner", None, "2.335.1", now);
+                let _ = self.state.create_session(agent, "owner", None, "2.337.0", now);
             }
             Step::Close(n) => {
                 let _ = self.state.delete_session(self.agents[n]);

@@ -8,7 +8,7 @@ use crate::support::{Github, ONE_JOB, Runner};
 /// The request of the protocol's example.
 fn poll(runner: &Runner<'_>, token: &str, session: &str) -> String {
     format!(
-        "GET {}message?sessionId={session}&status=Online&runnerVersion=2.335.1&os=Linux&architecture=X64&disableUpdate=true HTTP/1.1\n\
+        "GET {}message?sessionId={session}&status=Online&runnerVersion=2.337.0&os=Linux&architecture=X64&disableUpdate=true HTTP/1.1\n\
          Authorization: Bearer {token}\n\
          Accept: application/json\n\
          User-Agent: demo-gateway/0.1\n",
@@ -18,7 +18,7 @@ fn poll(runner: &Runner<'_>, token: &str, session: &str) -> String {
 
 fn acknowledge(runner: &Runner<'_>, token: &str, session: &str, request: &str) -> String {
     format!(
-        "POST {}acknowledge?sessionId={session}&status=Online&runnerVersion=2.335.1&os=Linux&architecture=X64 HTTP/1.1\n\
+        "POST {}acknowledge?sessionId={session}&status=Online&runnerVersion=2.337.0&os=Linux&architecture=X64 HTTP/1.1\n\
          Authorization: Bearer {token}\n\
          Content-Type: application/json; charset=utf-8\n\
          User-Agent: demo-gateway/0.1\n\
@@ -126,7 +126,7 @@ async fn refuses_a_poll_that_does_not_say_whether_it_updates() {
 
 #[tokio::test]
 async fn refuses_a_version_that_is_no_release() {
-    refused("runnerVersion=2.335.1", "runnerVersion=v2", "version").await;
+    refused("runnerVersion=2.337.0", "runnerVersion=v2", "version").await;
 }
 
 #[tokio::test]
@@ -164,9 +164,25 @@ async fn denies_a_version_below_the_minimum() {
     let github = start().await;
     let runner = github.runner("one").await;
     let (token, session) = runner.session().await;
-    let old = poll(&runner, &token, &session).replace("2.335.1", "2.328.0");
+    let old = poll(&runner, &token, &session).replace("2.337.0", "2.328.0");
     let answer = github.denies(&old, 403, "RunnerVersionTooOld").await.json();
     assert_eq!((&answer["source"], &answer["statusCode"]), (&json!("actions-broker-listener"), &json!(403)));
+}
+
+#[tokio::test]
+async fn denies_a_version_from_its_date_on() {
+    let github = start().await;
+    let runner = github.runner("one").await;
+    let (token, session) = runner.session().await;
+    let good = poll(&runner, &token, &session);
+    let served = |end| github.pull(json!({"lever": "served-versions", "versions": {"2.337.0": end}}));
+    served("2999-01-01T00:00:00Z");
+    github.takes(&good, 202).await;
+    served("2020-01-01T00:00:00Z");
+    github.denies(&good, 403, "runner version v2.337.0 is deprecated").await.saying("RunnerVersionTooOld");
+    // The official one is told to update itself instead.
+    github.takes(&good.replace("disableUpdate=true", "disableUpdate=false"), 202).await;
+    github.takes(&good.replace("2.337.0", "2.338.0"), 202).await;
 }
 
 #[tokio::test]

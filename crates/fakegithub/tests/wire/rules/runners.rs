@@ -219,3 +219,56 @@ async fn denies_the_removal_of_a_busy_runner() {
     claim.complete(&github, "succeeded").expect(204).await;
     github.denies(&delete(&token, runner.id), 404, "Not Found").await;
 }
+
+/// R9 of a version.
+fn deprecation(token: &str, scope: &str, version: &str) -> String {
+    format!(
+        "GET /api/v3/{scope}/actions/runners/deprecations/{version} HTTP/1.1\n\
+         Authorization: Bearer {token}\n\
+         Accept: application/vnd.github+json\n\
+         User-Agent: demo-gateway/0.1\n"
+    )
+}
+
+#[tokio::test]
+async fn accepts_a_question_for_the_date_of_a_version() {
+    let github = Github::start().await;
+    let token = github.installation_token().await;
+    for scope in ["orgs/acme", "repos/acme/demo"] {
+        let answer = github.takes(&deprecation(&token, scope, "2.335.1"), 200).await.json();
+        let known = json!({"runner_version": "2.335.1", "runtime_deprecates_at": "2026-09-24T15:30:55Z"});
+        assert_eq!(answer, known);
+    }
+    let newest = github.takes(&deprecation(&token, "orgs/acme", "2.337.0"), 200).await.json();
+    assert_eq!(newest, json!({"runner_version": "2.337.0", "runtime_deprecates_at": null}));
+    github.pull(
+        json!({"lever": "served-versions", "versions": {"2.337.0": "2026-12-01T00:00:00Z", "2.338.0": null}}),
+    );
+    let dated = github.takes(&deprecation(&token, "orgs/acme", "2.337.0"), 200).await.json();
+    assert_eq!(dated["runtime_deprecates_at"], "2026-12-01T00:00:00Z");
+    github.takes(&deprecation(&token, "orgs/acme", "2.338.0"), 200).await;
+}
+
+#[tokio::test]
+async fn denies_the_date_of_a_version_that_was_never_released() {
+    let github = Github::start().await;
+    let token = github.installation_token().await;
+    for version in ["9.9.9", "2.320.0", "latest"] {
+        let answer = github.denies(&deprecation(&token, "orgs/acme", version), 404, "Not Found").await.json();
+        assert_eq!(answer["status"], "404");
+    }
+}
+
+#[tokio::test]
+async fn denies_the_date_of_a_version_to_a_token_without_the_right() {
+    let github = Github::start().await;
+    let path = format!("/app/installations/{}/access_tokens", github.app.installation_id);
+    let narrow = json!({"permissions": {"metadata": "read"}});
+    let answer = github.post(&path).bearer(&github.app_jwt()).json(&narrow).expect(201).await.json();
+    let token = answer["token"].as_str().unwrap().to_owned();
+    github.denies(&deprecation(&token, "orgs/acme", "2.337.0"), 403, "not accessible").await;
+    github.denies(&deprecation("ghs_UNKNOWN", "orgs/acme", "2.337.0"), 401, "Bad credentials").await;
+    let good = deprecation(&token, "orgs/acme", "2.337.0");
+    let bare = good.replace(&format!("Authorization: Bearer {token}\n"), "");
+    github.refuses(&bare, 401, "Bad credentials", "no Authorization").await;
+}

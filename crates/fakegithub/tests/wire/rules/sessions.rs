@@ -1,5 +1,7 @@
 //! B1 and B4 (protocol §4.1, §4.2, §4.6): broker sessions.
 
+use std::collections::BTreeMap;
+
 use fakegithub::{Fault, Lever};
 use serde_json::json;
 
@@ -16,7 +18,7 @@ fn create(runner: &Runner<'_>, token: &str) -> String {
          \n\
          {{\"sessionId\":\"00000000-0000-0000-0000-000000000000\",\n \
          \"ownerName\":\"gw-pod-0 (PID: 1)\",\n \
-         \"agent\":{{\"id\":{},\"name\":\"{}\",\"version\":\"2.335.1\",\"osDescription\":\"Linux 6.8\",\n          \
+         \"agent\":{{\"id\":{},\"name\":\"{}\",\"version\":\"2.337.0\",\"osDescription\":\"Linux 6.8\",\n          \
          \"ephemeral\":null,\"status\":0,\"provisioningState\":null}},\n \
          \"useFipsEncryption\":false}}",
         runner.broker, runner.id, runner.name
@@ -102,12 +104,12 @@ async fn refuses_another_agent_name() {
 
 #[tokio::test]
 async fn refuses_an_agent_without_version() {
-    refused("\"version\":\"2.335.1\",", "", "version").await;
+    refused("\"version\":\"2.337.0\",", "", "version").await;
 }
 
 #[tokio::test]
 async fn refuses_a_version_that_is_no_release() {
-    refused("2.335.1", "latest", "version").await;
+    refused("2.337.0", "latest", "version").await;
 }
 
 #[tokio::test]
@@ -145,13 +147,26 @@ async fn denies_a_token_that_nobody_minted() {
 }
 
 #[tokio::test]
-async fn denies_a_version_below_the_minimum() {
+async fn accepts_a_version_that_is_no_longer_served() {
     let github = Github::start().await;
     let runner = github.runner("one").await;
-    let token = runner.token().await;
-    let old = create(&runner, &token).replace("2.335.1", "2.328.9");
-    github.denies(&old, 400, "RunnerVersionTooOld").await.saying("too old");
-    github.takes(&create(&runner, &token).replace("2.335.1", "2.329.0"), 200).await;
+    let good = create(&runner, &runner.token().await);
+    github.pull(json!({"lever": "served-versions", "versions": {"2.335.1": "2020-01-01T00:00:00Z"}}));
+    github.takes(&good.replace("2.337.0", "2.335.1"), 200).await;
+}
+
+#[tokio::test]
+async fn denies_a_version_that_is_no_longer_served_when_asked_to() {
+    let github = Github::start().await;
+    github.pull(json!({"lever": "session-refuses-versions", "on": true, "account": "acme"}));
+    let runner = github.runner("one").await;
+    let good = create(&runner, &runner.token().await);
+    let text = "runner version 2.335.1 is too old, the minimum version is 2.337.0";
+    let old = ["2.333.1", "2.334.0", "2.335.0", "2.335.1", "2.336.0"].map(|it| (it, "2020-01-01T00:00:00Z"));
+    github.pull(json!({"lever": "served-versions", "versions": BTreeMap::from(old)}));
+    let answer = github.denies(&good.replace("2.337.0", "2.335.1"), 400, text).await;
+    assert_eq!(answer.header("content-type"), Some("text/plain; charset=utf-8"));
+    github.takes(&good, 200).await;
 }
 
 #[tokio::test]

@@ -102,7 +102,7 @@ impl<'a> Runner<'a> {
     pub fn session_body(&self) -> Value {
         json!({
             "sessionId": "00000000-0000-0000-0000-000000000000", "ownerName": "test (PID: 1)",
-            "agent": {"id": self.id, "name": self.name, "version": "2.335.1", "osDescription": "Linux 6.8",
+            "agent": {"id": self.id, "name": self.name, "version": "2.337.0", "osDescription": "Linux 6.8",
                       "ephemeral": null, "status": 0, "provisioningState": null},
             "useFipsEncryption": false,
         })
@@ -124,7 +124,7 @@ impl<'a> Runner<'a> {
     /// B2.
     pub fn poll(&self, token: &str, session: &str, status: &str) -> Draft<'a> {
         let url = format!(
-            "{}message?sessionId={session}&status={status}&runnerVersion=2.335.1&os=Linux&architecture=X64&disableUpdate=true",
+            "{}message?sessionId={session}&status={status}&runnerVersion=2.337.0&os=Linux&architecture=X64&disableUpdate=true",
             self.broker
         );
         self.github.get(&url).bearer(token)
