@@ -2,22 +2,28 @@
 //! is read in one pass that keeps nothing else.
 
 mod context;
+mod mask;
+mod variables;
 
 use jiff::Timestamp;
 use serde::Deserialize;
 use url::Url;
 
 pub use context::GitHubContext;
+pub use mask::Masks;
 
 use crate::any_case::any_case;
 use crate::id::{JobId, PlanId};
 use crate::limits::JOB_MESSAGE;
+use crate::plain::Plain;
 use crate::reply::{BodyError, clip, json};
 use crate::run_service::Acquired;
 use crate::secret::JobToken;
 use crate::timestamp::ServiceTime;
 use crate::url::handed_out;
 use context::Contexts;
+use mask::{Hints, Secrets};
+use variables::Variables;
 
 /// What a gateway must know of a claimed job.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,6 +42,9 @@ pub struct JobMessage {
     pub github: GitHubContext,
     /// Usually not set.
     pub locked_until: Option<Timestamp>,
+    /// Echoed when the job is reported as completed.
+    pub billing_owner_id: Option<String>,
+    secrets: Secrets,
 }
 
 /// The `SystemVssConnection` endpoint.
@@ -67,6 +76,8 @@ any_case! {
         resources: Resources = "resources",
         variables: Variables = "variables",
         contexts: Contexts = "contextData",
+        billing_owner_id: Plain = "billingOwnerId",
+        mask: Hints = "mask",
     }
 }
 
@@ -94,14 +105,6 @@ any_case! {
     struct Parameters { access_token: JobTokenText = "AccessToken", }
 }
 
-any_case! {
-    struct Variables { job_key: Variable = "system.github.job", }
-}
-
-any_case! {
-    struct Variable { value: String = "value", }
-}
-
 struct JobTokenText(JobToken);
 
 impl<'de> Deserialize<'de> for JobTokenText {
@@ -120,15 +123,23 @@ impl JobMessage {
         let body: Body = json(&acquired.message, JOB_MESSAGE).map_err(JobMessageError::Body)?;
         let in_body = body.plan.and_then(|plan| plan.id);
         let plan_id = acquired.plan_id.clone().or(in_body);
+        let Variables { job_key, secrets } = body.variables.unwrap_or_default();
         Ok(Self {
             plan_id: plan_id.ok_or_else(|| missing("plan.planId"))?,
             job_id: body.job_id.ok_or_else(|| missing("jobId"))?,
             display_name: clip(body.display_name.as_deref().unwrap_or_default()),
-            job_key: body.variables.and_then(|variables| variables.job_key?.value).map(|key| clip(&key)),
+            job_key,
             connection: connection(body.resources).ok_or(JobMessageError::NoConnection)?,
             github: body.contexts.and_then(|it| it.github).unwrap_or_default(),
             locked_until: body.locked_until.and_then(|it| it.0),
+            billing_owner_id: body.billing_owner_id.and_then(Plain::text),
+            secrets: Secrets::new(body.mask.unwrap_or_default(), secrets),
         })
+    }
+
+    /// What must not be shown of this job: what GitHub asks to mask, and the job's token.
+    pub fn masks(&self) -> Masks {
+        self.secrets.masks(self.connection.token.expose())
     }
 }
 

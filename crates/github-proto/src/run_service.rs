@@ -1,4 +1,4 @@
-//! The run service: claiming a job and keeping it (protocol §5.1 to §5.3).
+//! The run service: claiming a job, keeping it, and reporting its end (protocol §5.1 to §5.4).
 
 use bytes::Bytes;
 use http::{Method, StatusCode};
@@ -37,10 +37,11 @@ pub struct RunServiceError {
     pub message: String,
 }
 
-/// The tables of protocol §5.2 and §5.3.
+/// The tables of protocol §5.2 to §5.4.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RunServiceErrorKind {
-    /// 404, 410: the job is unknown or over, or its delivery window is. For a renewal: the lock is lost.
+    /// 404, 410: the job is unknown or over, or its delivery window is. For a renewal: the lock is lost; for
+    /// a report: there was one.
     NotFound,
     /// 409: someone else has it.
     Conflict,
@@ -196,6 +197,60 @@ pub fn decode_renewed(reply: &Reply) -> Result<Option<Timestamp>, RunServiceErro
     let answer: RenewAnswer =
         json(reply.body(), RUN_SERVICE_BODY).map_err(|error| RunServiceError::malformed(reply, &error))?;
     Ok(answer.locked_until.and_then(|it| it.0))
+}
+
+/// The end of a job whose worker left no report of its own: it failed (protocol §5.4).
+#[derive(Debug, Clone, Copy)]
+pub struct Completion<'a> {
+    /// The run attempt.
+    pub plan_id: &'a PlanId,
+    /// The job, as its message names it.
+    pub job_id: &'a JobId,
+    /// What a person reads of it at GitHub, masked; line breaks are kept. Nothing, when empty.
+    pub message: Option<&'a str>,
+    /// As in the job message.
+    pub billing_owner_id: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct CompleteBody<'a> {
+    plan_id: &'a PlanId,
+    job_id: &'a JobId,
+    conclusion: &'static str,
+    annotations: Vec<Annotation<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    billing_owner_id: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+struct Annotation<'a> {
+    level: &'static str,
+    message: &'a str,
+}
+
+/// X3: reports that the job failed, in the place of its worker. `base` is that of [`renew`].
+///
+/// # Errors
+/// [`BuildError`] when the token cannot be sent.
+pub fn complete(base: &Url, report: &Completion<'_>, token: &JobToken) -> Result<Request, BuildError> {
+    let message = report.message.filter(|message| !message.is_empty());
+    let body = CompleteBody {
+        plan_id: report.plan_id,
+        job_id: report.job_id,
+        conclusion: "failed",
+        annotations: message.map(|message| Annotation { level: "failure", message }).into_iter().collect(),
+        billing_owner_id: report.billing_owner_id.filter(|owner| !owner.is_empty()),
+    };
+    Draft::new(Method::POST, join(base, "completejob"), ACCEPT).bearer(token).json(JSON, &body).build()
+}
+
+/// Reads the answer to X3.
+///
+/// # Errors
+/// [`RunServiceError`], classified; [`RunServiceErrorKind::NotFound`] means that the job had ended already.
+pub fn decode_completed(reply: &Reply) -> Result<(), RunServiceError> {
+    if reply.status().is_success() { Ok(()) } else { Err(RunServiceError::of(reply)) }
 }
 
 #[cfg(test)]

@@ -1,10 +1,13 @@
-//! Claiming a job and renewing its lock (protocol §5.2, §5.3).
+//! Claiming a job, renewing its lock, and reporting its end (protocol §5.2 to §5.4).
+
+use std::time::Duration;
 
 use github_proto::limits::{JOB_MESSAGE, RUN_SERVICE_BODY};
 use github_proto::message::RunnerJobRequest;
-use github_proto::run_service::{self, Acquired, RunServiceError, RunServiceErrorKind};
+use github_proto::run_service::{self, Acquired, Completion, RunServiceError, RunServiceErrorKind};
 use github_proto::{JobId, JobToken, PlanId, RateLimit};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
+use runtime::telemetry::chain;
 use tokio::time::sleep;
 use url::Url;
 
@@ -170,6 +173,78 @@ pub async fn renew(
         RunServiceErrorKind::RateLimited(limit) => RenewError::RateLimited { limit, source: error },
         _ => RenewError::Refused(error),
     })
+}
+
+/// What became of a report.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Completed {
+    /// GitHub knows.
+    Accepted,
+    /// 404: the job had ended already, most likely by its worker's own report.
+    Gone,
+    /// 401: the job's token is not accepted, any more or at all.
+    Refused,
+    /// Every attempt failed, or the lock lapsed before one succeeded: what the last one met, in words.
+    GaveUp(String),
+}
+
+/// X3 for a job whose worker left no report: it failed. A few attempts, none of them begun after `until`,
+/// when the job's lock lapses and GitHub ends the job itself.
+pub async fn complete(
+    client: &Client,
+    base: &Url,
+    report: &Completion<'_>,
+    token: &JobToken,
+    until: Option<Timestamp>,
+    ambient: &Ambient,
+    timers: &Timers,
+) -> Completed {
+    let mut words = "the job's lock has lapsed".to_owned();
+    let mut wait = Duration::ZERO;
+    for attempt in 0..timers.complete_attempts {
+        if attempt > 0 {
+            wait = wait.max(ambient.between(timers.complete_retry));
+        }
+        let wait_ends = SignedDuration::try_from(wait)
+            .map_or(Timestamp::MAX, |wait| ambient.now().checked_add(wait).unwrap_or(Timestamp::MAX));
+        if until.is_some_and(|until| wait_ends >= until) {
+            break;
+        }
+        sleep(wait).await;
+        (words, wait) = match report_once(client, base, report, token, ambient, timers).await {
+            Ok(completed) => return completed,
+            Err(failed) => failed,
+        };
+    }
+    Completed::GaveUp(words)
+}
+
+/// `Err` when another attempt may do better: why, in words, and how long GitHub wants to be left alone.
+async fn report_once(
+    client: &Client,
+    base: &Url,
+    report: &Completion<'_>,
+    token: &JobToken,
+    ambient: &Ambient,
+    timers: &Timers,
+) -> Result<Completed, (String, Duration)> {
+    let reply = match run_service::complete(base, report, token) {
+        Ok(request) => client.send(request, Deadline::within(timers.complete, RUN_SERVICE_BODY)).await,
+        Err(error) => return Ok(Completed::GaveUp(chain(&error).to_string())),
+    };
+    let reply = reply.map_err(|error| (chain(&error).to_string(), Duration::ZERO))?;
+    match run_service::decode_completed(&reply) {
+        Ok(()) => Ok(Completed::Accepted),
+        Err(error) if error.kind == RunServiceErrorKind::NotFound => Ok(Completed::Gone),
+        Err(error) if error.code == 401 => Ok(Completed::Refused),
+        Err(error) => {
+            let wait = match error.kind {
+                RunServiceErrorKind::RateLimited(limit) => limit.delay(ambient.now()),
+                _ => Duration::ZERO,
+            };
+            Err((error.to_string(), wait))
+        }
+    }
 }
 
 #[cfg(test)]

@@ -205,6 +205,7 @@ pub(crate) fn timers() -> Timers {
         close: patience,
         acquire: patience,
         renew: patience,
+        complete: patience,
         hollow_within: patience,
         installation_wait: patience,
         ..Timers::default().faster(1000)

@@ -50,6 +50,12 @@ pub struct Timers {
     pub acquire_attempts: u32,
     /// A renewal: in all.
     pub renew: Duration,
+    /// One attempt to report a job's end.
+    pub complete: Duration,
+    /// Between two of them (protocol §5.4).
+    pub complete_retry: Range,
+    /// How many of them.
+    pub complete_attempts: u32,
     /// An installation token is renewed this long before it expires (protocol §1.4).
     pub installation_margin: Duration,
     /// And never sooner than this after the last time.
@@ -88,6 +94,9 @@ impl Default for Timers {
             acquire_retry: (seconds(5), seconds(15)),
             acquire_attempts: 5,
             renew: seconds(30),
+            complete: seconds(30),
+            complete_retry: (seconds(5), seconds(15)),
+            complete_attempts: 5,
             installation_margin: seconds(300),
             installation_floor: seconds(30),
             installation_backoff: (seconds(5), seconds(60)),
@@ -126,6 +135,9 @@ impl Timers {
             acquire_retry: range(self.acquire_retry),
             acquire_attempts: self.acquire_attempts,
             renew: time(self.renew),
+            complete: time(self.complete),
+            complete_retry: range(self.complete_retry),
+            complete_attempts: self.complete_attempts,
             installation_margin: time(self.installation_margin),
             installation_floor: time(self.installation_floor),
             installation_backoff: range(self.installation_backoff),

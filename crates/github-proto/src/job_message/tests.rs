@@ -6,7 +6,7 @@ use super::{JobMessage, JobMessageError};
 use crate::fixture::{job_message, recase};
 use crate::id::PlanId;
 use crate::reply::BodyError;
-use crate::run_service::Acquired;
+use crate::run_service::{Acquired, decode_acquired};
 
 fn fixture() -> Value {
     serde_json::from_slice(&job_message()).unwrap()
@@ -68,9 +68,37 @@ fn a_dozen_facts_are_read() {
 }
 
 #[test]
+fn what_a_job_hides_is_read_wherever_it_stands() {
+    let job = changed(|it| {
+        it["variables"]["NPM_TOKEN"] = json!({"value": "npm_FAKE", "isSecret": true});
+        it["variables"]["quoted"] = json!({"value": "quoted_FAKE", "isSecret": "True"});
+        it["variables"]["plain"] = json!({"value": "shown", "isSecret": false});
+        it["variables"]["odd"] = json!(["no variable"]);
+        it["mask"] = json!([{"type": "regex", "value": "hint_[0-9]+"}, "no hint"]);
+    });
+    let text = "npm_FAKE quoted_FAKE shown ghs_FAKEJOBTOKEN hint_42 FAKE.JOB.TOKEN";
+    assert_eq!(job.unwrap().masks().apply(text), "*** *** shown *** *** ***");
+    let job = changed(|it| {
+        it["mask"] = Value::Null;
+        it["variables"] = Value::Null;
+    });
+    assert_eq!(job.unwrap().masks().apply(text).matches("***").count(), 1, "the token of the job");
+}
+
+#[test]
+fn the_billing_owner_is_read() {
+    assert_eq!(decode(&fixture()).unwrap().billing_owner_id.as_deref(), Some("U_FAKEOWNER"));
+    for none in [Value::Null, json!(""), json!({})] {
+        let job = changed(|it| it["billingOwnerId"] = none.clone()).unwrap();
+        assert_eq!(job.billing_owner_id, None, "{none}");
+    }
+}
+
+#[test]
 fn no_secret_shows() {
     let shown = format!("{:?}", decode(&fixture()).unwrap());
-    assert!(!shown.contains("FAKE"), "{shown}");
+    let secrets = shown.replace("U_FAKEOWNER", "");
+    assert!(!secrets.contains("FAKE"), "{shown}");
 }
 
 #[test]
@@ -141,7 +169,10 @@ fn a_repository_that_could_change_a_path_is_not_taken() {
 
 #[test]
 fn a_byte_order_mark_does_not_matter() {
-    assert!(decode_bytes(format!("\u{feff}{}", fixture()).into_bytes()).is_ok());
+    let bytes = format!("\u{feff}{}", fixture()).into_bytes();
+    let acquired = decode_acquired(&http::Response::new(Bytes::from(bytes.clone()))).unwrap();
+    assert_eq!(acquired.message, bytes, "it is kept as it came");
+    assert_eq!(JobMessage::decode(&acquired).unwrap(), decode(&fixture()).unwrap());
 }
 
 proptest! {

@@ -1,11 +1,13 @@
 use proptest::prelude::*;
 
-use super::{RunServiceErrorKind, acquire, decode_acquired, decode_renewed};
+use super::{
+    Completion, RunServiceErrorKind, acquire, complete, decode_acquired, decode_completed, decode_renewed,
+};
 use crate::fixture::{answer, reply};
-use crate::id::RequestId;
+use crate::id::{JobId, PlanId, RequestId};
 use crate::message::RunnerJobRequest;
 use crate::rate_limit::RateLimit;
-use crate::secret::RunnerToken;
+use crate::secret::{JobToken, RunnerToken};
 
 fn offer() -> RunnerJobRequest {
     RunnerJobRequest {
@@ -36,6 +38,30 @@ fn a_lock_may_have_no_end() {
     }
     let error = decode_renewed(&reply(200, &[], "{")).unwrap_err();
     assert_eq!(error.kind, RunServiceErrorKind::Malformed);
+}
+
+#[test]
+fn a_report_without_words_has_no_annotation() {
+    let (plan_id, job_id) = (PlanId::parse("p").unwrap(), JobId::parse("j").unwrap());
+    for nothing in [None, Some("")] {
+        let report =
+            Completion { plan_id: &plan_id, job_id: &job_id, message: nothing, billing_owner_id: nothing };
+        let base = "https://run-0.actions.test/38".parse().unwrap();
+        let request = complete(&base, &report, &JobToken::new("t")).unwrap();
+        assert_eq!(
+            String::from_utf8_lossy(request.body().as_bytes()),
+            r#"{"planId":"p","jobId":"j","conclusion":"failed","annotations":[]}"#
+        );
+    }
+}
+
+#[test]
+fn a_report_is_taken_with_any_success_and_may_come_late() {
+    for status in [200, 201, 204] {
+        assert_eq!(decode_completed(&reply(status, &[], "")), Ok(()));
+    }
+    let late = decode_completed(&reply(400, &[], &said("actions-run-service", 404))).unwrap_err();
+    assert_eq!(late.kind, RunServiceErrorKind::NotFound);
 }
 
 #[track_caller]
@@ -86,5 +112,6 @@ proptest! {
         *reply.body_mut() = body.into();
         let _ = decode_acquired(&reply);
         let _ = decode_renewed(&reply);
+        let _ = decode_completed(&reply);
     }
 }

@@ -18,7 +18,7 @@ const SCALE_SET: &str = "we acquire jobs through runner records, not through sca
 const LEGACY: &str = "the pool API of old servers; JIT records name the broker";
 
 /// What no code of ours asks.
-const UNSPOKEN: [(&str, &str); 37] = [
+const UNSPOKEN: [(&str, &str); 36] = [
     ("a1_app", "minting a token checks the credentials, too"),
     ("a3_installations", "the installation's id is configured"),
     ("a4_installation", "the installation's id is configured"),
@@ -31,7 +31,6 @@ const UNSPOKEN: [(&str, &str); 37] = [
     ("v3_delete_message", LEGACY),
     ("v4_close", LEGACY),
     ("v5_renew", LEGACY),
-    ("x3_complete", "the official runner in the worker reports"),
     ("j2_rerun", "only what failed is run again: j1"),
     ("j3_rerun_job", "only what failed is run again: j1"),
     ("j6_job", "jobs are read with their attempt: j5"),

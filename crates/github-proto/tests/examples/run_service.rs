@@ -3,7 +3,10 @@
 use github_proto::job_message::JobMessage;
 use github_proto::message::RunnerJobRequest;
 use github_proto::request::{BuildError, Request};
-use github_proto::run_service::{RunServiceErrorKind, acquire, decode_acquired, decode_renewed, renew};
+use github_proto::run_service::{
+    Completion, RunServiceErrorKind, acquire, complete, decode_acquired, decode_completed, decode_renewed,
+    renew,
+};
 use github_proto::{JobId, JobToken, PlanId, RequestId, RunnerToken};
 
 use crate::example::examples;
@@ -48,5 +51,16 @@ examples! {
         let base = "https://run-0.actions.test/38".parse().unwrap();
         it.asks(renew(&base, &plan(), &job(), &JobToken::new("FAKE.JOB.TOKEN")));
         assert_eq!(decode_renewed(&it.answer()), Ok(Some("2026-09-01T10:20:00Z".parse().unwrap())));
+    }
+    x3_complete(it) {
+        let base = "https://run-0.actions.test/38/".parse().unwrap();
+        let report = Completion {
+            plan_id: &plan(),
+            job_id: &job(),
+            message: Some("worker crashed"),
+            billing_owner_id: Some("U_FAKEOWNER"),
+        };
+        it.asks(complete(&base, &report, &JobToken::new("FAKE.JOB.TOKEN")));
+        assert_eq!(decode_completed(&it.answer()), Ok(()));
     }
 }

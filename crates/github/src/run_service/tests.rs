@@ -1,7 +1,11 @@
+use std::time::Duration;
+
 use github_proto::message::RunnerJobRequest;
+use github_proto::run_service::Completion;
 use github_proto::{JobId, JobToken, PlanId, RequestId};
 
-use super::{AcquireError, RenewError, acquire, renew};
+use super::{AcquireError, Completed, RenewError, acquire, complete, renew};
+use crate::Ambient;
 use crate::scripted::{Answer, Scripted, ambient, answer, client, nobody, runner, timers};
 
 const CLAIM: &str = "POST /38/acquirejob";
@@ -67,7 +71,7 @@ async fn five_attempts_are_enough() {
 async fn a_claim_that_was_sent_and_not_answered_is_not_repeated() {
     let server = server(vec![Answer::Hang]).await;
     let auth = runner(&server, |_| {});
-    let timers = crate::Timers { acquire: std::time::Duration::from_millis(200), ..timers() };
+    let timers = crate::Timers { acquire: Duration::from_millis(200), ..timers() };
     let error = acquire(&client(), &auth, &offer(&server), &ambient(), &timers).await.unwrap_err();
     assert!(matches!(error, AcquireError::Sent(_)) && error.may_be_ours(), "{error:?}");
     assert_eq!(server.count(CLAIM), 1);
@@ -118,4 +122,66 @@ async fn only_a_404_loses_the_lock() {
     assert!(matches!(is(401, "").await, Err(RenewError::Refused(_))));
     assert!(matches!(is(503, "").await, Err(RenewError::Refused(_))));
     assert!(matches!(is(429, "").await, Err(RenewError::RateLimited { .. })));
+}
+
+const REPORT: &str = "POST /38/completejob";
+
+/// How a report ends, and after how many attempts.
+async fn reported(answers: Vec<Answer>, until: Option<jiff::Timestamp>) -> (Completed, usize) {
+    let server = Scripted::start([(REPORT, answers)]).await;
+    let base = server.url("/38").parse().unwrap();
+    let (plan_id, job_id) = (PlanId::parse("p").unwrap(), JobId::parse("j").unwrap());
+    let report = Completion {
+        plan_id: &plan_id,
+        job_id: &job_id,
+        message: Some("out of memory\nsecond line"),
+        billing_owner_id: Some("U_FAKE"),
+    };
+    let frozen = Ambient::new(|| "2026-09-01T10:00:00Z".parse().unwrap(), || 0.5);
+    let token = JobToken::new("FAKE.JOB");
+    let completed = complete(&client(), &base, &report, &token, until, &frozen, &timers()).await;
+    for seen in server.seen() {
+        assert_eq!(seen.headers["authorization"], "Bearer FAKE.JOB");
+        let body: serde_json::Value = serde_json::from_str(&seen.body).unwrap();
+        assert_eq!((&body["conclusion"], &body["billingOwnerId"]), (&"failed".into(), &"U_FAKE".into()));
+        assert_eq!(body["annotations"][0]["message"], "out of memory\nsecond line");
+    }
+    (completed, server.count(REPORT))
+}
+
+#[tokio::test]
+async fn a_report_is_made_until_github_takes_it() {
+    assert_eq!(reported(vec![answer(204, "")], None).await, (Completed::Accepted, 1));
+    let answers =
+        vec![answer(500, ""), answer(403, ""), answer(429, "").with("retry-after", "0"), answer(204, "")];
+    assert_eq!(reported(answers, None).await, (Completed::Accepted, 4));
+}
+
+#[tokio::test]
+async fn two_answers_to_a_report_are_final() {
+    assert_eq!(reported(vec![answer(404, "")], None).await, (Completed::Gone, 1));
+    let said = r#"{"source":"actions-run-service","statusCode":404}"#;
+    assert_eq!(reported(vec![answer(503, ""), answer(400, said)], None).await, (Completed::Gone, 2));
+    assert_eq!(reported(vec![answer(401, "")], None).await, (Completed::Refused, 1));
+}
+
+#[tokio::test]
+async fn a_report_that_nobody_takes_is_given_up_with_the_last_words() {
+    let (completed, attempts) = reported(vec![answer(500, ""), answer(502, "bad gateway")], None).await;
+    let Completed::GaveUp(words) = completed else { panic!("{completed:?}") };
+    assert!(words.contains("502") && words.contains("bad gateway"), "{words}");
+    assert_eq!(attempts, 5);
+}
+
+#[tokio::test]
+async fn no_report_is_begun_after_the_lock_has_lapsed() {
+    let now: jiff::Timestamp = "2026-09-01T10:00:00Z".parse().unwrap();
+    let lapsed = Completed::GaveUp("the job's lock has lapsed".into());
+    assert_eq!(reported(vec![answer(204, "")], Some(now)).await, (lapsed, 0));
+    let soon = now + jiff::SignedDuration::from_millis(1);
+    let (completed, attempts) = reported(vec![answer(503, "")], Some(soon)).await;
+    assert!(matches!(completed, Completed::GaveUp(_)), "{completed:?}");
+    assert_eq!(attempts, 1, "the pause would last longer than the lock");
+    let later = now + jiff::SignedDuration::from_mins(10);
+    assert_eq!(reported(vec![answer(503, ""), answer(204, "")], Some(later)).await, (Completed::Accepted, 2));
 }
