@@ -5,6 +5,7 @@ mod meta;
 mod runners;
 mod runs;
 mod token;
+mod versions;
 
 pub use error::{RestError, RestErrorKind};
 pub use meta::{Meta, Ranges, decode_meta, meta};
@@ -14,10 +15,11 @@ pub use runners::{
     list_runners,
 };
 pub use runs::{
-    Attempt, Conclusion, Rerun, Run, RunId, RunJob, RunStatus, decode_force_cancel, decode_rerun, decode_run,
-    decode_run_jobs, force_cancel, get_run, list_run_jobs, rerun_failed_jobs,
+    Attempt, Conclusion, Rerun, Run, RunId, RunJob, RunStatus, RunStep, StepStatus, decode_force_cancel,
+    decode_rerun, decode_run, decode_run_jobs, force_cancel, get_run, list_run_jobs, rerun_failed_jobs,
 };
 pub use token::{InstallationGrant, InstallationId, create_access_token, decode_access_token};
+pub use versions::{VersionEnd, decode_runner_version_end, runner_version_end};
 
 use http::{HeaderName, HeaderValue, Method, StatusCode};
 use serde::de::DeserializeOwned;

@@ -3,7 +3,8 @@
 use std::fmt;
 
 use http::{Method, StatusCode};
-use serde::{Deserialize, Serialize};
+use jiff::Timestamp;
+use serde::{Deserialize, Deserializer, Serialize};
 
 use super::{RestError, RestErrorKind, call, has_next_page, paged, success};
 use crate::reply::Reply;
@@ -91,6 +92,54 @@ pub struct RunJob {
     /// Who runs it, from the claim on.
     #[serde(default)]
     pub runner_name: Option<String>,
+    /// When it was claimed; for a job that waits, when it was queued.
+    #[serde(default)]
+    pub started_at: Option<Timestamp>,
+    /// When it ended.
+    #[serde(default)]
+    pub completed_at: Option<Timestamp>,
+    /// What the worker reported of its steps so far.
+    #[serde(default, deserialize_with = "null_is_empty")]
+    pub steps: Vec<RunStep>,
+}
+
+impl RunJob {
+    /// How many steps a worker has begun: none, as long as no worker runs the job.
+    pub fn steps_begun(&self) -> usize {
+        self.steps.iter().filter(|step| step.status != StepStatus::Pending).count()
+    }
+}
+
+/// A step of a job.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct RunStep {
+    /// The display name.
+    pub name: String,
+    /// Its place, from 1.
+    #[serde(default)]
+    pub number: u64,
+    /// How far it is.
+    pub status: StepStatus,
+    /// How it ended.
+    #[serde(default)]
+    pub conclusion: Option<Conclusion>,
+}
+
+/// How far a step is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StepStatus {
+    /// It runs.
+    InProgress,
+    /// Over: look at the conclusion.
+    Completed,
+    /// Not begun: `queued`, `pending`, and what GitHub may add.
+    #[serde(other)]
+    Pending,
+}
+
+fn null_is_empty<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<RunStep>, D::Error> {
+    Option::deserialize(deserializer).map(Option::unwrap_or_default)
 }
 
 /// GitHub's word on a re-run.

@@ -81,6 +81,48 @@ fn a_word_that_github_adds_is_no_error() {
 }
 
 #[test]
+fn j5_tells_how_far_the_steps_of_a_job_are() {
+    let job = |steps: &str| {
+        let body = format!(
+            r#"{{"jobs":[{{"id":1,"name":"build","status":"in_progress","started_at":"2026-09-01T10:00:09Z",
+                "completed_at":null,"runner_name":"gw"{steps}}}]}}"#
+        );
+        decode_run_jobs(&reply(200, &[], &body)).unwrap().items.remove(0)
+    };
+    let of_three =
+        job(r#","steps":[{"name":"Set up job","status":"completed","conclusion":"success","number":1},
+            {"name":"make","status":"in_progress","conclusion":null,"number":2},
+            {"name":"late","status":"queued"}]"#);
+    assert_eq!((of_three.steps.len(), of_three.steps_begun()), (3, 2));
+    let step = &of_three.steps[0];
+    assert_eq!((step.name.as_str(), step.number), ("Set up job", 1));
+    assert_eq!((step.status, step.conclusion), (StepStatus::Completed, Some(Conclusion::Success)));
+    assert_eq!(of_three.started_at, Some("2026-09-01T10:00:09Z".parse().unwrap()));
+    assert_eq!(of_three.completed_at, None);
+    for none in ["", r#","steps":null"#, r#","steps":[]"#] {
+        assert_eq!(job(none).steps_begun(), 0, "{none}");
+    }
+}
+
+#[test]
+fn r9_tells_until_when_a_version_is_served() {
+    let request = runner_version_end(&api(), &scope(), &token(), "2.335.1").unwrap();
+    assert_eq!(request.method(), Method::GET);
+    assert_eq!(request.uri().path(), "/orgs/synthetic-org/actions/runners/deprecations/2.335.1");
+    let climbs = runner_version_end(&api(), &scope(), &token(), "../x?y").unwrap();
+    assert!(climbs.uri().path().contains("/deprecations/..%2Fx%3Fy"), "{}", climbs.uri());
+
+    let end = |status, body| decode_runner_version_end(&reply(status, &[], body));
+    let dated = r#"{"runner_version":"2.335.1","runtime_deprecates_at":"2026-09-24T15:30:55Z"}"#;
+    assert_eq!(end(200, dated), Ok(VersionEnd::At("2026-09-24T15:30:55Z".parse().unwrap())));
+    let newest = r#"{"runner_version":"2.337.0","runtime_deprecates_at":null}"#;
+    assert_eq!(end(200, newest), Ok(VersionEnd::Newest));
+    assert_eq!(end(404, r#"{"message":"Not Found","status":"404"}"#), Ok(VersionEnd::Unknown));
+    assert_eq!(end(401, "").unwrap_err().kind, RestErrorKind::Unauthorized);
+    assert!(end(200, r#"{"runtime_deprecates_at":"soon"}"#).is_err());
+}
+
+#[test]
 fn j8_takes_a_run_that_is_not_there_as_an_error() {
     assert!(decode_force_cancel(&reply(404, &[], "")).is_err());
 }
@@ -146,6 +188,7 @@ proptest! {
         let _ = (decode_access_token(&reply), decode_jit(&reply), decode_runners(&reply), decode_runner(&reply));
         let _ = (decode_runner_groups(&reply), decode_deletion(&reply), decode_rerun(&reply), decode_run(&reply));
         let _ = (decode_run_jobs(&reply), decode_force_cancel(&reply), decode_meta(&reply));
+        let _ = decode_runner_version_end(&reply);
     }
 
     #[test]

@@ -1,7 +1,9 @@
-//! Runner groups and runner records: R2 to R6.
+//! Runner groups, runner records, and what versions of the runner are served: R2 to R6, R9.
 
 use github_proto::RunnerId;
-use github_proto::rest::{self, Deletion, JitRequest, JitRunner, RestErrorKind, Runner, RunnerGroup};
+use github_proto::rest::{
+    self, Deletion, JitRequest, JitRunner, RestErrorKind, Runner, RunnerGroup, VersionEnd,
+};
 
 use super::{App, AppError};
 
@@ -16,7 +18,7 @@ pub enum Registration {
 }
 
 impl App {
-    /// R3: registers a runner for one job.
+    /// R3: registers a runner for one job. Whether its credentials can be read, [`JitRunner::config`] tells.
     ///
     /// # Errors
     /// [`AppError`]; a taken name is none.
@@ -69,6 +71,20 @@ impl App {
         let api = &self.target.api;
         let scope = &self.target.scope;
         self.call(|token| rest::delete_runner(api, scope, token, id), rest::decode_deletion).await
+    }
+
+    /// R9: until when GitHub gives jobs to runners of this version.
+    ///
+    /// # Errors
+    /// [`AppError`]; a version that GitHub does not know is none.
+    pub async fn runner_version_end(&self, version: &str) -> Result<VersionEnd, AppError> {
+        let api = &self.target.api;
+        let scope = &self.target.scope;
+        self.call(
+            |token| rest::runner_version_end(api, scope, token, version),
+            rest::decode_runner_version_end,
+        )
+        .await
     }
 
     /// R2: all runner groups of an organisation or enterprise.
