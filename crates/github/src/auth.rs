@@ -1,13 +1,15 @@
 //! One runner's token: fetched when needed, kept while it lasts (protocol §3).
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use github_proto::jit::JitConfig;
 use github_proto::limits::OAUTH_BODY;
-use github_proto::oauth::{self, Grant, OAuthError, OAuthErrorKind};
+use github_proto::oauth::{self, Grant, OAuthError, OAuthErrorKind, TokenAddress};
 use github_proto::rsa::KeyError;
 use github_proto::{RateLimit, RunnerToken};
+use runtime::telemetry::chain;
 use tokio::time::{Instant, sleep};
 use uuid::Uuid;
 
@@ -26,6 +28,8 @@ struct Inner {
     /// Held to copy a token in or out, never while waiting. Two callers may fetch at once: both tokens
     /// are good.
     cached: Mutex<Option<Cached>>,
+    /// The token service last refused at its first address and not at its second.
+    at_second: AtomicBool,
 }
 
 #[derive(Clone)]
@@ -66,6 +70,14 @@ impl AuthError {
         }
     }
 
+    /// The token service has judged, at the address that was asked.
+    fn is_verdict(&self) -> bool {
+        match self {
+            Self::Refused(error) => error.is_verdict(),
+            Self::Sign(_) | Self::Send(_) => false,
+        }
+    }
+
     pub(crate) fn kind(&self) -> Option<OAuthErrorKind> {
         match self {
             Self::Refused(error) => Some(error.kind),
@@ -85,7 +97,8 @@ impl AuthError {
 impl RunnerAuth {
     /// For the runner of this configuration; asks for nothing yet.
     pub fn new(jit: Arc<JitConfig>, client: Client, ambient: Ambient, timers: Timers) -> Self {
-        Self(Arc::new(Inner { jit, client, ambient, timers, cached: Mutex::new(None) }))
+        let (cached, at_second) = (Mutex::new(None), AtomicBool::new(false));
+        Self(Arc::new(Inner { jit, client, ambient, timers, cached, at_second }))
     }
 
     /// The runner's configuration.
@@ -147,13 +160,35 @@ impl RunnerAuth {
         self.0.cached.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// Asks at the address that answered last, and at the other one if that refuses (protocol §3.3).
     async fn fetch(&self) -> Result<RunnerToken, AuthError> {
-        let Inner { jit, client, ambient, timers, cached } = &*self.0;
+        let credentials = &self.0.jit.credentials;
+        let first = &credentials.address;
+        let Some(second) = &credentials.address_v2 else { return self.ask(first).await };
+        let at_second = self.0.at_second.load(Ordering::Relaxed);
+        let (usual, other) = if at_second { (second, first) } else { (first, second) };
+        let refused = match self.ask(usual).await {
+            Err(error) if error.is_verdict() => error,
+            done => return done,
+        };
+        tracing::info!(error = %chain(&refused), "the token service is asked at its other address");
+        match self.ask(other).await {
+            Ok(token) => {
+                self.0.at_second.store(!at_second, Ordering::Relaxed);
+                Ok(token)
+            }
+            // Both refuse: the usual address is the one to believe.
+            Err(error) if error.is_verdict() => Err(refused),
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn ask(&self, address: &TokenAddress) -> Result<RunnerToken, AuthError> {
+        let Inner { jit, client, ambient, timers, cached, .. } = &*self.0;
         let jti = Uuid::new_v4().to_string();
-        let assertion =
-            oauth::assertion(&jit.credentials, &jit.credentials.address, &jit.key, &jti, ambient.now())
-                .map_err(AuthError::Sign)?;
-        let request = oauth::token_request(&jit.credentials.address, &assertion)
+        let assertion = oauth::assertion(&jit.credentials, address, &jit.key, &jti, ambient.now())
+            .map_err(AuthError::Sign)?;
+        let request = oauth::token_request(address, &assertion)
             .map_err(|error| AuthError::Send(client::Error::Build(error)))?;
         let reply =
             client.send(request, Deadline::call(timers, OAUTH_BODY)).await.map_err(AuthError::Send)?;
@@ -169,3 +204,6 @@ impl RunnerAuth {
 fn usable(life: Duration, margin: Duration) -> Duration {
     life.saturating_sub(margin).max(life / 2)
 }
+
+#[cfg(test)]
+mod tests;
