@@ -54,6 +54,9 @@ pub enum MessageError {
     /// An encrypted body that our key does not open.
     #[error("the body cannot be decrypted")]
     Decrypt,
+    /// An offer without `run_service_url`: the job would have to be fetched from the legacy service.
+    #[error("the offer names no run service, and jobs of the legacy service are not supported")]
+    Unsupported,
 }
 
 /// An offer of a job. It names neither repository nor run: those are known after the claim.
@@ -61,7 +64,7 @@ pub enum MessageError {
 pub struct RunnerJobRequest {
     /// This delivery; a redelivery has the same.
     pub request_id: RequestId,
-    /// The broker wants to hear that the message arrived.
+    /// The broker wants to hear that the offer is taken, before it is claimed.
     pub should_acknowledge: bool,
     /// Base of the run service for this job, and for no other.
     pub run_service_url: Url,
@@ -165,11 +168,13 @@ fn plain_body(envelope: &Envelope, key: Option<&MessageKey>) -> Result<Vec<u8>, 
 fn job_request(body: &[u8]) -> Result<RunnerJobRequest, MessageError> {
     let missing = |key| MessageError::Body(BodyError::Field(key));
     let body: JobRequestBody = json(body, BROKER_BODY).map_err(MessageError::Body)?;
-    let run_service_url = body.run_service_url.and_then(|text| handed_out(&text).ok());
+    let request_id = body.request_id.ok_or_else(|| missing("runner_request_id"))?;
+    let run_service_url = body.run_service_url.filter(|text| !text.trim().is_empty());
+    let run_service_url = handed_out(&run_service_url.ok_or(MessageError::Unsupported)?);
     Ok(RunnerJobRequest {
-        request_id: body.request_id.ok_or_else(|| missing("runner_request_id"))?,
+        request_id,
         should_acknowledge: body.should_acknowledge.unwrap_or(false),
-        run_service_url: run_service_url.ok_or_else(|| missing("run_service_url"))?,
+        run_service_url: run_service_url.map_err(|_| missing("run_service_url"))?,
         billing_owner_id: body.billing_owner_id.filter(|id| !id.is_empty()),
     })
 }

@@ -8,11 +8,16 @@
 //!      │                  ▲  │                          └── Close ── B4 ──▶ Closed
 //!      └─▶ Refused        └──┘ Busy / Idle: the poll in flight is dropped, the next says the new status
 //! ```
+//!
+//! A busy session is how its job hears of a cancellation: it holds on for longer, and takes for the end of its
+//! record only what the broker or the token service says in so many words (protocol §4.7).
 
+mod acknowledge;
 mod open;
 mod poll;
 mod task;
 
+use github_proto::SessionId;
 use github_proto::broker::{Architecture, RunnerStatus};
 use github_proto::message::{JobCancellation, MessageError, RunnerJobRequest};
 use tokio::sync::mpsc;
@@ -21,6 +26,7 @@ use tokio::task::JoinHandle;
 use crate::auth::RunnerAuth;
 use crate::client::Client;
 use crate::{Ambient, Timers};
+pub use acknowledge::{Acknowledgement, acknowledge};
 use task::Task;
 
 /// Commands come one at a time; a sender waits for a free place at most as long as one event takes to
@@ -56,7 +62,7 @@ pub struct SessionConfig {
 /// What a session can be told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Command {
-    /// A job was claimed: listen for its cancellation only.
+    /// Listen, but not for jobs: one was claimed, and may be cancelled; or none could be taken now.
     Busy,
     /// Listen for jobs.
     Idle,
@@ -67,17 +73,17 @@ pub enum Command {
     Abandon,
 }
 
-/// What a session has to say. The last four are last words: the channel closes after them.
+/// What a session has to say. The last three are last words: the channel closes after them.
 #[derive(Debug)]
 pub enum Event {
     /// A session is open and polling. Comes again when a lost session was replaced.
     Listening,
-    /// A job waits to be claimed.
+    /// A job waits to be claimed. GitHub repeats about once a second what nobody claims.
     JobOffered {
         /// The offer.
         offer: RunnerJobRequest,
-        /// The session had this offer before: GitHub repeats about once a second what nobody claims.
-        repeated: bool,
+        /// The session that has it, to [`acknowledge`] it.
+        session: SessionId,
     },
     /// A job shall end.
     Cancelled(JobCancellation),
@@ -85,8 +91,8 @@ pub enum Event {
     EmptyPoll,
     /// Something failed, and will be tried again.
     PollError(PollError),
-    /// A message of a type we handle made no sense, and was dropped, unacknowledged. More of them in a row slow the
-    /// polls down.
+    /// A message of a type we handle was of no use, and was dropped. More in a row that make no sense slow the polls
+    /// down; one that is merely not supported does not.
     BadMessage(MessageError),
     /// GitHub does not want this session.
     Refused(Refusal),
@@ -129,8 +135,10 @@ impl PollError {
 /// help, so the reason is told apart.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Refusal {
-    /// The runner version is below GitHub's minimum: GitHub's words.
+    /// GitHub serves this runner version no longer: GitHub's words. The record is as good as it was.
     VersionTooOld(String),
+    /// The broker denies this record a session (a policy, a list of allowed addresses): its words.
+    Forbidden(String),
     /// The agent has another session, and deleting it did not help: use another agent.
     Conflict,
 }
@@ -144,7 +152,7 @@ pub enum Death {
     NotRegistered,
     /// The broker refuses a fresh token.
     Unauthorized,
-    /// The broker does not know the runner.
+    /// The broker does not know the runner, though the token service does.
     NotFound,
     /// The server told the runner to stop.
     Shutdown,

@@ -1,4 +1,4 @@
-//! What a refusal of the broker means: `errorKind` first, HTTP status second.
+//! What a refusal of the broker means: `errorKind` first, HTTP status second (protocol §4.1).
 
 use http::StatusCode;
 
@@ -25,14 +25,20 @@ pub struct BrokerError {
 /// The tables of protocol §4.1 to §4.3.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum BrokerErrorKind {
-    /// 401 or 403: the token is old, or the record was consumed. Get a fresh token, once.
+    /// 401: the token is old, or the record was consumed. Get a fresh token, once.
     Unauthorized,
+    /// 403 without the broker's own word. To a poll no verdict on anything; to a new session a policy that
+    /// keeps this record out.
+    Forbidden,
     /// The record is gone: stop.
     RunnerNotFound,
-    /// The runner version is below GitHub's minimum: stop, and tell.
+    /// GitHub serves this runner version no longer: stop, and tell.
     VersionTooOld,
     /// The session is gone: make a new one.
     SessionInvalid,
+    /// 404 or 410 without the broker's own word. To a poll the session is gone; to a new session the record
+    /// is, or the address is wrong.
+    NotFound,
     /// The agent has a session already.
     Conflict,
     /// The job that was acknowledged is gone.
@@ -53,10 +59,14 @@ any_case! {
 
 impl BrokerError {
     pub(crate) fn of(reply: &Reply) -> Self {
-        let body: ErrorBody = json(reply.body(), BROKER_BODY).unwrap_or_default();
-        let own = body.source.as_deref() == Some(SOURCE);
-        let message = body.message.as_deref().map_or_else(|| plain_text(reply.body()), clip);
-        let said = body.kind.as_deref().filter(|_| own).and_then(by_kind);
+        let (said, message) = words(reply);
+        Self { status: reply.status(), kind: said.unwrap_or_else(|| by_status(reply, &message)), message }
+    }
+
+    /// To B1 the status decides: of its body only a refusal of the version counts (protocol §4.2).
+    pub(crate) fn of_new_session(reply: &Reply) -> Self {
+        let (said, message) = words(reply);
+        let said = said.filter(|kind| *kind == BrokerErrorKind::VersionTooOld);
         Self { status: reply.status(), kind: said.unwrap_or_else(|| by_status(reply, &message)), message }
     }
 
@@ -64,6 +74,14 @@ impl BrokerError {
     pub(crate) fn malformed(reply: &Reply, error: &BodyError) -> Self {
         Self { status: reply.status(), kind: BrokerErrorKind::Transient, message: error.to_string() }
     }
+}
+
+/// The broker's own verdict, if there is one, and what else it says.
+fn words(reply: &Reply) -> (Option<BrokerErrorKind>, String) {
+    let body: ErrorBody = json(reply.body(), BROKER_BODY).unwrap_or_default();
+    let own = body.source.as_deref() == Some(SOURCE);
+    let message = body.message.as_deref().map_or_else(|| plain_text(reply.body()), clip);
+    (body.kind.as_deref().filter(|_| own).and_then(by_kind), message)
 }
 
 fn by_kind(kind: &str) -> Option<BrokerErrorKind> {
@@ -81,16 +99,19 @@ fn by_status(reply: &Reply, message: &str) -> BrokerErrorKind {
         return BrokerErrorKind::RateLimited(limit);
     }
     match reply.status() {
-        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => BrokerErrorKind::Unauthorized,
-        StatusCode::NOT_FOUND | StatusCode::GONE => BrokerErrorKind::SessionInvalid,
+        StatusCode::UNAUTHORIZED => BrokerErrorKind::Unauthorized,
+        StatusCode::FORBIDDEN => BrokerErrorKind::Forbidden,
+        StatusCode::NOT_FOUND | StatusCode::GONE => BrokerErrorKind::NotFound,
         StatusCode::CONFLICT => BrokerErrorKind::Conflict,
-        StatusCode::BAD_REQUEST if speaks_of_version(message) => BrokerErrorKind::VersionTooOld,
+        StatusCode::BAD_REQUEST if calls_runner_too_old(message) => BrokerErrorKind::VersionTooOld,
         _ => BrokerErrorKind::Transient,
     }
 }
 
-/// The exact text is not known; these words are (protocol §4.2).
-fn speaks_of_version(message: &str) -> bool {
+/// The exact text is not known: it must speak of the runner, of its version, and of age (protocol §4.2). Each
+/// alone is said of other things: "api-version header missing".
+fn calls_runner_too_old(message: &str) -> bool {
     let message = message.to_ascii_lowercase();
-    ["version", "too old", "minimum"].iter().any(|words| message.contains(words))
+    let says = |words: &str| message.contains(words);
+    says("runner") && says("version") && ["too old", "deprecated", "minimum"].into_iter().any(says)
 }

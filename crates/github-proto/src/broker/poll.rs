@@ -1,4 +1,4 @@
-//! B2 and B3: waiting for a message, and saying that it arrived.
+//! B2 and B3: waiting for a message, and saying that its job is taken.
 
 use http::{Method, StatusCode};
 use serde::Serialize;
@@ -117,7 +117,8 @@ struct Acknowledgement<'a> {
     runner_request_id: &'a str,
 }
 
-/// B3: says that a job request arrived.
+/// B3: says that the offered job is taken. Only an offer that asks for it is acknowledged, and only one that
+/// is claimed next: what becomes of one that is then declined is not known (protocol §4.5).
 ///
 /// # Errors
 /// [`BuildError`] when the token cannot be sent.

@@ -6,7 +6,7 @@ use http::{Method, StatusCode};
 use serde::Serialize;
 use url::Url;
 
-use super::{ACCEPT, BrokerError, BrokerErrorKind, JSON};
+use super::{ACCEPT, BrokerError, JSON};
 use crate::any_case::any_case;
 use crate::id::{RunnerId, SessionId};
 use crate::limits::BROKER_BODY;
@@ -24,7 +24,7 @@ pub struct Agent<'a> {
     pub id: RunnerId,
     /// The record's name.
     pub name: &'a str,
-    /// A real runner release at or above GitHub's minimum: the one that will execute the job.
+    /// A real runner release that GitHub still serves: the one that will execute the job.
     pub version: &'a str,
     /// Operating system and release, as a person may read it. Its first word becomes the record's `os`.
     pub os_description: &'a str,
@@ -110,7 +110,7 @@ pub fn create_session(
 /// [`BrokerError`], classified.
 pub fn decode_session(reply: &Reply, key: &RsaKey) -> Result<Session, BrokerError> {
     if !matches!(reply.status(), StatusCode::OK | StatusCode::CREATED) {
-        return Err(BrokerError::of(reply));
+        return Err(BrokerError::of_new_session(reply));
     }
     let malformed = |error: &BodyError| BrokerError::malformed(reply, error);
     let answer: SessionAnswer = json(reply.body(), BROKER_BODY).map_err(|error| malformed(&error))?;
@@ -153,12 +153,9 @@ pub fn delete_session(broker: &Url, token: &RunnerToken) -> Result<Request, Buil
 /// # Errors
 /// [`BrokerError`], classified.
 pub fn decode_session_end(reply: &Reply) -> Result<(), BrokerError> {
-    if reply.status().is_success() || reply.status() == StatusCode::UNAUTHORIZED {
-        return Ok(());
-    }
-    let error = BrokerError::of(reply);
-    match error.kind {
-        BrokerErrorKind::SessionInvalid | BrokerErrorKind::RunnerNotFound => Ok(()),
-        _ => Err(error),
+    match reply.status() {
+        StatusCode::UNAUTHORIZED | StatusCode::NOT_FOUND | StatusCode::GONE => Ok(()),
+        status if status.is_success() => Ok(()),
+        _ => Err(BrokerError::of(reply)),
     }
 }

@@ -82,6 +82,50 @@ fn the_kind_in_the_body_goes_before_the_status() {
 }
 
 #[test]
+fn a_new_session_reads_the_status_and_of_the_body_the_version_only() {
+    let kind = |status, body: &str| decode_session(&reply(status, &[], body), &key()).unwrap_err().kind;
+    assert_eq!(kind(404, &said("RunnerNotFound")), BrokerErrorKind::NotFound);
+    assert_eq!(kind(410, ""), BrokerErrorKind::NotFound);
+    assert_eq!(kind(403, &said("RunnerNotFound")), BrokerErrorKind::Forbidden);
+    assert_eq!(kind(503, &said("RunnerSessionInvalid")), BrokerErrorKind::Transient);
+    assert_eq!(kind(401, &said("HostedRunnerDeprovisioned")), BrokerErrorKind::Unauthorized);
+    assert_eq!(kind(409, &said("SyntheticConflict")), BrokerErrorKind::Conflict);
+    assert_eq!(kind(403, &said("RunnerVersionTooOld")), BrokerErrorKind::VersionTooOld);
+    let limited = reply(403, &[("retry-after", "7")], "");
+    let limit = RateLimit::After(std::time::Duration::from_secs(7));
+    assert_eq!(decode_session(&limited, &key()).unwrap_err().kind, BrokerErrorKind::RateLimited(limit));
+}
+
+#[test]
+fn the_brokers_words_on_a_version_are_kept() {
+    let body = said("RunnerVersionTooOld").replace("\"x\"", "\"runner version v2.335.1 is deprecated\"");
+    let error = decode_poll(&reply(403, &[], &body), None).unwrap_err();
+    assert_eq!(error.message, "runner version v2.335.1 is deprecated");
+}
+
+#[test]
+fn a_400_is_about_the_runners_version_only_when_it_says_so() {
+    for too_old in [
+        "Runner VERSION 2.1 is below the minimum",
+        "runner version 2.1 is too old",
+        "This version of the runner is deprecated",
+    ] {
+        refused(400, too_old, BrokerErrorKind::VersionTooOld);
+    }
+    for other in [
+        "bad request",
+        "api-version header missing",
+        "HTTP version not supported",
+        "the minimum is 7 characters",
+        "the request of the runner is too old",
+        "runner version is malformed",
+    ] {
+        refused(400, other, BrokerErrorKind::Transient);
+    }
+    refused(500, "runner version 2.1 is too old", BrokerErrorKind::Transient);
+}
+
+#[test]
 fn another_source_has_no_say() {
     let body = said("RunnerNotFound").replace("actions-broker-listener", "someone-else");
     refused(503, &body, BrokerErrorKind::Transient);
@@ -90,13 +134,12 @@ fn another_source_has_no_say() {
 #[test]
 fn without_a_known_kind_the_status_decides() {
     refused(401, "", BrokerErrorKind::Unauthorized);
-    refused(403, "", BrokerErrorKind::Unauthorized);
-    refused(404, "404 page not found", BrokerErrorKind::SessionInvalid);
-    refused(410, "", BrokerErrorKind::SessionInvalid);
+    refused(403, "", BrokerErrorKind::Forbidden);
+    refused(403, &said("SomethingNew"), BrokerErrorKind::Forbidden);
+    refused(404, "404 page not found", BrokerErrorKind::NotFound);
+    refused(410, "", BrokerErrorKind::NotFound);
     refused(409, "", BrokerErrorKind::Conflict);
     refused(429, "", BrokerErrorKind::RateLimited(RateLimit::Unspecified));
-    refused(400, "Runner VERSION 2.1 is below the minimum", BrokerErrorKind::VersionTooOld);
-    refused(400, "bad request", BrokerErrorKind::Transient);
     refused(502, "<html>", BrokerErrorKind::Transient);
     refused(200, r#"{"messageId":1,"#, BrokerErrorKind::Transient);
     refused(401, &said("SomethingNew"), BrokerErrorKind::Unauthorized);

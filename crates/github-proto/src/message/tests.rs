@@ -71,13 +71,28 @@ fn a_job_request_without_its_parts_is_malformed() {
         "",
         "{}",
         "not json",
-        r#"{"runner_request_id":"a"}"#,
-        r#"{"runner_request_id":"a","run_service_url":""}"#,
+        r#"{"runner_request_id":"a","run_service_url":"nowhere"}"#,
         r#"{"runner_request_id":"a/b","run_service_url":"https://run.test/"}"#,
         r#"{"runner_request_id":"","run_service_url":"https://run.test/"}"#,
     ] {
         let message = decode(&envelope("RunnerJobRequest", body), None).unwrap();
-        assert!(matches!(message, Message::Malformed { .. }), "{body}: {message:?}");
+        let Message::Malformed { error: MessageError::Body(_), .. } = message else {
+            panic!("{body}: {message:?}")
+        };
+    }
+}
+
+#[test]
+fn a_job_request_of_the_legacy_service_is_unsupported_and_not_malformed() {
+    for body in [
+        r#"{"runner_request_id":"a"}"#,
+        r#"{"runner_request_id":"a","run_service_url":null}"#,
+        r#"{"runner_request_id":"a","run_service_url":" "}"#,
+    ] {
+        let message = decode(&envelope("RunnerJobRequest", body), None).unwrap();
+        let Message::Malformed { error: MessageError::Unsupported, .. } = message else {
+            panic!("{body}: {message:?}")
+        };
     }
 }
 

@@ -1,7 +1,7 @@
 //! From nothing to an open session: a token, then B1.
 
 use github_proto::RunnerToken;
-use github_proto::broker::{self, Agent, BrokerError, BrokerErrorKind, Session};
+use github_proto::broker::{self, Agent, BrokerError, BrokerErrorKind, RunnerStatus, Session};
 use github_proto::limits::BROKER_BODY;
 use github_proto::oauth::OAuthErrorKind;
 use runtime::telemetry::chain;
@@ -20,45 +20,94 @@ enum OpenError {
     Refused(BrokerError),
 }
 
+/// How often the broker may say that there is nothing, while the token service still knows the runner.
+const NOT_FOUND: u32 = 3;
+
+/// What a row of attempts remembers.
+#[derive(Default)]
+struct Row {
+    /// Another session had to be deleted.
+    conflict: bool,
+    /// A token was refused.
+    unauthorized: bool,
+    /// Answers in a row that say that there is nothing.
+    not_found: u32,
+}
+
 impl Task {
     /// Opens a session, however long it takes.
     pub(super) async fn open(&mut self) -> Result<Session, End> {
-        let mut conflict = false;
-        let mut unauthorized = false;
+        let mut row = Row::default();
         loop {
             let token = self.token().await?;
-            let error = match self.create(&token).await? {
+            match self.create(&token).await? {
                 Ok(session) => return Ok(session),
-                Err(OpenError::Refused(error)) => error,
+                Err(OpenError::Refused(error)) => {
+                    tracing::info!(%error, "no session was opened");
+                    self.keep_trying(error, &token, &mut row).await?;
+                }
                 Err(OpenError::Send(error)) => {
                     tracing::info!(error = %chain(&error), "no session was opened");
                     self.back_off(reason(&error)).await?;
-                    continue;
                 }
-            };
-            tracing::info!(%error, "no session was opened");
-            match error.kind {
-                BrokerErrorKind::Unauthorized if !unauthorized => {
-                    unauthorized = true;
-                    self.config.auth.refused(&token);
-                }
-                BrokerErrorKind::Unauthorized => return Err(dead(Death::Unauthorized)),
-                BrokerErrorKind::RunnerNotFound => return Err(dead(Death::NotFound)),
-                BrokerErrorKind::VersionTooOld => {
-                    return Err(refused(Refusal::VersionTooOld(error.message)));
-                }
-                // A session of ours from before a restart: deleted once, then another agent is quicker.
-                BrokerErrorKind::Conflict if !conflict => {
-                    conflict = true;
-                    self.delete_session().await;
-                }
-                BrokerErrorKind::Conflict => return Err(refused(Refusal::Conflict)),
-                BrokerErrorKind::RateLimited(limit) => self.hold_back(limit).await?,
-                BrokerErrorKind::SessionInvalid
-                | BrokerErrorKind::JobNotFound
-                | BrokerErrorKind::Transient => self.back_off(PollError::Other).await?,
             }
         }
+    }
+
+    /// Waits until another attempt may be made, if one may (protocol §4.2).
+    async fn keep_trying(
+        &mut self,
+        error: BrokerError,
+        token: &RunnerToken,
+        row: &mut Row,
+    ) -> Result<(), End> {
+        if error.kind != BrokerErrorKind::NotFound {
+            row.not_found = 0;
+        }
+        match error.kind {
+            BrokerErrorKind::Unauthorized if !row.unauthorized => {
+                row.unauthorized = true;
+                self.config.auth.refused(token);
+                Ok(())
+            }
+            BrokerErrorKind::Unauthorized => Err(dead(Death::Unauthorized)),
+            BrokerErrorKind::Forbidden => Err(refused(Refusal::Forbidden(error.message))),
+            BrokerErrorKind::VersionTooOld => Err(refused(Refusal::VersionTooOld(error.message))),
+            BrokerErrorKind::NotFound => {
+                row.not_found += 1;
+                self.ask_again_who_we_are(token, row.not_found).await
+            }
+            BrokerErrorKind::Conflict => self.clear_conflict(row).await,
+            BrokerErrorKind::RateLimited(limit) => self.hold_back(limit).await,
+            BrokerErrorKind::RunnerNotFound
+            | BrokerErrorKind::SessionInvalid
+            | BrokerErrorKind::JobNotFound
+            | BrokerErrorKind::Transient => self.back_off(PollError::Other).await,
+        }
+    }
+
+    /// The record may be gone, or the address wrong: the token service tells, if it is asked anew.
+    async fn ask_again_who_we_are(&mut self, refused: &RunnerToken, times: u32) -> Result<(), End> {
+        if times == NOT_FOUND {
+            return Err(dead(Death::NotFound));
+        }
+        self.config.auth.refused(refused);
+        self.token().await?;
+        self.back_off(PollError::Other).await
+    }
+
+    /// A session of ours from before a restart, or one that we took for lost: it is deleted. When that does not help,
+    /// another agent is quicker; but the job of a busy one has no other.
+    async fn clear_conflict(&mut self, row: &mut Row) -> Result<(), End> {
+        if row.conflict && self.status == RunnerStatus::Online {
+            return Err(refused(Refusal::Conflict));
+        }
+        self.delete_session().await;
+        if row.conflict {
+            self.back_off(PollError::Other).await?;
+        }
+        row.conflict = true;
+        Ok(())
     }
 
     async fn create(&mut self, token: &RunnerToken) -> Result<Result<Session, OpenError>, End> {

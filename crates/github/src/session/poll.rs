@@ -1,11 +1,9 @@
 //! The loop over B2.
 
-use std::time::Duration;
-
 use github_proto::RunnerToken;
 use github_proto::broker::{self, BrokerError, BrokerErrorKind, Poll, PollQuery, RunnerStatus, Session};
 use github_proto::limits::BROKER_BODY;
-use github_proto::message::{Message, RunnerJobRequest};
+use github_proto::message::{Message, MessageError};
 use http::Response;
 use tokio::time::{Instant, sleep_until};
 
@@ -15,24 +13,27 @@ use super::{Death, Event, PollError, Refusal, SessionConfig};
 use crate::client::{self, Deadline};
 
 /// What a row of polls remembers.
+#[derive(Default)]
 struct Row {
     /// Hollow answers since the last real one.
     hollow: u32,
     /// A token was refused since the last good answer: another refusal is final.
     unauthorized: bool,
     /// The next poll starts no sooner.
-    floor: Instant,
+    floor: Option<Instant>,
 }
 
 impl Task {
     /// Polls until the session is lost (`Ok`) or everything is over (`Err`).
     pub(super) async fn listen(&mut self, session: &Session) -> Result<(), End> {
-        let mut row = Row { hollow: 0, unauthorized: false, floor: Instant::now() };
+        let mut row = Row::default();
         loop {
-            self.until_end(sleep_until(row.floor)).await?;
+            if let Some(floor) = row.floor {
+                self.until_end(sleep_until(floor)).await?;
+            }
             let token = self.token().await?;
             let begin = Instant::now();
-            row.floor = begin + self.config.timers.poll_floor;
+            row.floor = Some(begin + self.config.timers.poll_floor);
             let reply = match self.poll(session, &token).await {
                 Wake::StatusChanged => continue,
                 Wake::End(end) => return Err(end),
@@ -51,18 +52,21 @@ impl Task {
                     continue;
                 }
             };
-            match answer {
+            let goes_on = match answer {
+                Ok(Poll::Hollow) if begin.elapsed() < self.config.timers.hollow_within => {
+                    self.hollow(&mut row).await?
+                }
                 Ok(poll) => {
-                    row.unauthorized = false;
+                    row = Row { floor: row.floor, ..Row::default() };
                     self.lost_before = false;
                     self.backoff.reset();
-                    self.take(poll, session, &token, &mut row, begin.elapsed()).await?;
+                    self.take(poll, session).await?;
+                    true
                 }
-                Err(error) => {
-                    if !self.survive(error, &token, &mut row).await? {
-                        return Ok(());
-                    }
-                }
+                Err(error) => self.survive(error, &token, &mut row).await?,
+            };
+            if !goes_on {
+                return Ok(());
             }
         }
     }
@@ -90,47 +94,42 @@ impl Task {
         }
     }
 
-    async fn take(
-        &mut self,
-        poll: Poll,
-        session: &Session,
-        token: &RunnerToken,
-        row: &mut Row,
-        held: Duration,
-    ) -> Result<(), End> {
+    /// A success without a body that was not held. Whether the session goes on: enough of them in a row mean that the
+    /// record behind it is gone. To a busy session only that it is lost: it asks.
+    async fn hollow(&mut self, row: &mut Row) -> Result<bool, End> {
+        row.hollow += 1;
+        if row.hollow < self.config.timers.hollow_limit {
+            return self.emit(Event::EmptyPoll).await.map(|()| true);
+        }
+        match self.status {
+            RunnerStatus::Online => Err(dead(Death::Hollow)),
+            RunnerStatus::Busy => self.lose_session().await.map(|()| false),
+        }
+    }
+
+    async fn take(&mut self, poll: Poll, session: &Session) -> Result<(), End> {
         match poll {
-            Poll::Hollow if held < self.config.timers.hollow_within => {
-                row.hollow += 1;
-                if row.hollow >= self.config.timers.hollow_limit {
-                    return Err(dead(Death::Hollow));
-                }
-                self.emit(Event::EmptyPoll).await
-            }
             Poll::Hollow | Poll::Nothing => {
-                row.hollow = 0;
                 self.bad_messages.reset();
                 self.emit(Event::EmptyPoll).await
             }
             Poll::Message(message) => {
-                row.hollow = 0;
                 if !matches!(message, Message::Malformed { .. }) {
                     self.bad_messages.reset();
                 }
-                self.hand_on(message, session, token).await
+                self.hand_on(message, session).await
             }
         }
     }
 
-    async fn hand_on(&mut self, message: Message, session: &Session, token: &RunnerToken) -> Result<(), End> {
+    async fn hand_on(&mut self, message: Message, session: &Session) -> Result<(), End> {
         match message {
             Message::JobRequest(_) if self.status == RunnerStatus::Busy => {
                 tracing::debug!("a busy session was offered a job, which it leaves alone");
                 Ok(())
             }
             Message::JobRequest(offer) => {
-                self.acknowledge(&offer, session, token);
-                let repeated = self.repeated(&offer.request_id);
-                self.emit(Event::JobOffered { offer, repeated }).await
+                self.emit(Event::JobOffered { offer, session: session.id.clone() }).await
             }
             Message::JobCancellation(cancellation) => self.emit(Event::Cancelled(cancellation)).await,
             Message::ForceTokenRefresh => {
@@ -144,33 +143,16 @@ impl Task {
             }
             Message::Malformed { message_type, error } => {
                 tracing::warn!(message_type, %error, "a message was dropped");
+                let senseless = error != MessageError::Unsupported;
                 self.emit(Event::BadMessage(error)).await?;
-                // What nobody acknowledges comes again, and again.
+                if !senseless {
+                    return Ok(());
+                }
+                // What nobody claims comes again, and again.
                 let wait = self.bad_messages.refuse();
                 self.pause(wait).await
             }
         }
-    }
-
-    /// B3 beside everything else: the claim must not wait for it, and its failure changes nothing.
-    fn acknowledge(&self, offer: &RunnerJobRequest, session: &Session, token: &RunnerToken) {
-        if !offer.should_acknowledge {
-            return;
-        }
-        let SessionConfig { client, auth, timers, .. } = &self.config;
-        let base = &auth.jit().runner.broker;
-        let Ok(request) = broker::acknowledge(base, token, self.query(session), &offer.request_id) else {
-            return;
-        };
-        let client = client.clone();
-        let deadline = Deadline::within(timers.acknowledge, BROKER_BODY);
-        tokio::spawn(async move {
-            match client.send(request, deadline).await.map(|it| broker::decode_acknowledgement(&it)) {
-                Ok(Ok(())) => {}
-                Ok(Err(error)) => tracing::debug!(%error, "an offer was not acknowledged"),
-                Err(error) => tracing::debug!(%error, "an offer was not acknowledged"),
-            }
-        });
     }
 
     /// Whether the session goes on after this refusal; `false` means that a new one is needed.
@@ -185,11 +167,14 @@ impl Task {
             }
             BrokerErrorKind::RunnerNotFound => Err(dead(Death::NotFound)),
             BrokerErrorKind::VersionTooOld => Err(refused(Refusal::VersionTooOld(error.message))),
-            BrokerErrorKind::SessionInvalid => self.lose_session().await.map(|()| false),
-            BrokerErrorKind::RateLimited(limit) => self.hold_back(limit).await.map(|()| true),
-            BrokerErrorKind::Conflict | BrokerErrorKind::JobNotFound | BrokerErrorKind::Transient => {
-                self.back_off(PollError::Other).await.map(|()| true)
+            BrokerErrorKind::SessionInvalid | BrokerErrorKind::NotFound => {
+                self.lose_session().await.map(|()| false)
             }
+            BrokerErrorKind::RateLimited(limit) => self.hold_back(limit).await.map(|()| true),
+            BrokerErrorKind::Conflict
+            | BrokerErrorKind::Forbidden
+            | BrokerErrorKind::JobNotFound
+            | BrokerErrorKind::Transient => self.back_off(PollError::Other).await.map(|()| true),
         }
     }
 

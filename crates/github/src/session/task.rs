@@ -1,22 +1,18 @@
 //! The task: its state, how it waits, and how it ends.
 
-use std::collections::VecDeque;
 use std::future::Future;
 use std::pin::pin;
 use std::time::Duration;
 
+use github_proto::RateLimit;
 use github_proto::broker::{self, RunnerStatus};
 use github_proto::limits::BROKER_BODY;
-use github_proto::{RateLimit, RequestId};
 use tokio::sync::mpsc;
 use tokio::time::{sleep, timeout};
 
 use super::{Command, Death, Event, PollError, SessionConfig};
 use crate::client::Deadline;
 use crate::pace::{Backoff, Throttle};
-
-/// Offers remembered, to tell repetitions. One session hears of few jobs at a time.
-const REMEMBERED: usize = 64;
 
 /// How a session ends.
 pub(super) enum End {
@@ -41,7 +37,6 @@ pub(super) struct Task {
     pub(super) backoff: Backoff,
     /// Messages that could not be read, since the last poll that brought anything else.
     pub(super) bad_messages: Throttle,
-    offers: VecDeque<RequestId>,
     /// A session was opened and not found lost since.
     pub(super) has_session: bool,
     /// A session was lost, and no poll has succeeded since.
@@ -61,7 +56,6 @@ impl Task {
             config,
             commands,
             events,
-            offers: VecDeque::new(),
             has_session: false,
             lost_before: false,
         }
@@ -181,17 +175,5 @@ impl Task {
             limit => limit.delay(ambient.now()) + ambient.between(timers.rate_limit_jitter),
         };
         self.pause(wait).await
-    }
-
-    /// Whether this offer was here before; remembers it.
-    pub(super) fn repeated(&mut self, offer: &RequestId) -> bool {
-        if self.offers.contains(offer) {
-            return true;
-        }
-        if self.offers.len() == REMEMBERED {
-            self.offers.pop_front();
-        }
-        self.offers.push_back(offer.clone());
-        false
     }
 }

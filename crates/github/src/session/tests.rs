@@ -1,10 +1,14 @@
 use std::time::Duration;
 
 use github_proto::broker::{Architecture, RunnerStatus};
+use github_proto::message::MessageError;
+use github_proto::{RequestId, SessionId};
 use serde_json::{Value, json};
 use tokio::time::timeout;
 
-use super::{Command, Death, Event, PollError, Refusal, Session, SessionConfig};
+use super::{
+    Acknowledgement, Command, Death, Event, PollError, Refusal, Session, SessionConfig, acknowledge,
+};
 use crate::Timers;
 use crate::scripted::{Answer, Scripted, ambient, answer, client, runner, timers};
 
@@ -66,7 +70,7 @@ fn start_runner(
         client: client(),
         auth: runner(server, files),
         owner: "pod-0".into(),
-        version: "2.335.1".into(),
+        version: "2.337.0".into(),
         architecture: Architecture::X64,
         fresh: false,
         status: RunnerStatus::Online,
@@ -100,28 +104,17 @@ async fn all(session: &mut Session) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn an_offer_is_handed_on_and_acknowledged() {
-    let server = server([(POLL, vec![job("a1"), Answer::Hang])]).await;
+async fn an_offer_is_handed_on_with_its_session_and_not_acknowledged() {
+    let server = server([(POLL, vec![job("a1"), job("a1"), Answer::Hang])]).await;
     let mut session = start(&server);
     assert!(matches!(next(&mut session).await, Event::Listening));
-    let Event::JobOffered { offer, repeated: false } = next(&mut session).await else { panic!() };
-    assert_eq!(offer.request_id.as_str(), "a1");
-    server.until(ACKNOWLEDGE, 1).await;
-    let acknowledged = server.seen().into_iter().find(|it| it.call == ACKNOWLEDGE).unwrap();
-    assert_eq!(acknowledged.body, r#"{"runnerRequestId":"a1"}"#);
-}
-
-#[tokio::test]
-async fn an_offer_that_comes_again_says_so() {
-    let server = server([(POLL, vec![job("a1"), job("a2"), job("a1"), Answer::Hang])]).await;
-    let mut session = start(&server);
-    let mut offers = Vec::new();
-    while offers.len() < 3 {
-        if let Event::JobOffered { offer, repeated } = next(&mut session).await {
-            offers.push((offer.request_id.to_string(), repeated));
-        }
+    for _ in 0..2 {
+        let Event::JobOffered { offer, session: at } = next(&mut session).await else { panic!() };
+        assert_eq!((offer.request_id.as_str(), offer.should_acknowledge), ("a1", true));
+        assert_eq!(at.as_str(), "5e551011-0000-4000-8000-00000000fa4e");
     }
-    assert_eq!(offers, [("a1".into(), false), ("a2".into(), false), ("a1".into(), true)]);
+    server.until(POLL, 3).await;
+    assert_eq!(server.count(ACKNOWLEDGE), 0, "nobody has taken it yet");
 }
 
 #[tokio::test]
@@ -202,7 +195,6 @@ async fn a_busy_session_takes_no_job() {
     let mut session = start_with(&server, |it| it.status = RunnerStatus::Busy);
     assert!(matches!(next(&mut session).await, Event::Listening));
     assert!(matches!(next(&mut session).await, Event::Cancelled(_)));
-    assert_eq!(server.count(ACKNOWLEDGE), 0);
 }
 
 #[tokio::test]
@@ -255,6 +247,18 @@ async fn a_second_refusal_in_a_row_is_final() {
 }
 
 #[tokio::test]
+async fn a_conflict_of_a_busy_session_is_cleared_until_it_is_gone() {
+    let server = server([(OPEN, vec![answer(409, ""), answer(409, ""), answer(409, ""), opened()])]).await;
+    let mut session = start_with(&server, |it| it.status = RunnerStatus::Busy);
+    let mut said = Vec::new();
+    while said.last().is_none_or(|it| it != "Listening") {
+        said.push(format!("{:?}", next(&mut session).await));
+    }
+    assert_eq!(said, ["PollError(Other)", "PollError(Other)", "Listening"]);
+    assert_eq!((server.count(OPEN), server.count(CLOSE)), (4, 3));
+}
+
+#[tokio::test]
 async fn a_conflict_is_cleared_once() {
     let server = server([(OPEN, vec![answer(409, ""), opened()])]).await;
     let mut session = start(&server);
@@ -273,12 +277,71 @@ async fn a_version_that_is_too_old_is_said_and_not_tried_again() {
     let mut session = start(&server);
     let Event::Refused(Refusal::VersionTooOld(words)) = next(&mut session).await else { panic!() };
     assert_eq!(words, "runner version 2.1 is too old");
-    assert_eq!(server.count(OPEN), 1);
+    assert_eq!((server.count(OPEN), server.count(CLOSE)), (1, 0));
 
     let server = self::server([(POLL, vec![said(403, "RunnerVersionTooOld")])]).await;
     let mut session = start(&server);
     assert_eq!(all(&mut session).await, ["Listening", r#"Refused(VersionTooOld("synthetic"))"#]);
     assert_eq!(server.count(CLOSE), 1, "the record lives on, so its session is deleted");
+}
+
+#[tokio::test]
+async fn a_bad_request_that_merely_speaks_of_a_version_is_survived() {
+    let server = server([
+        (OPEN, vec![answer(400, "api-version header missing"), opened()]),
+        (POLL, vec![answer(400, "HTTP version not supported"), job("a1"), Answer::Hang]),
+    ])
+    .await;
+    let mut session = start(&server);
+    while !matches!(next(&mut session).await, Event::JobOffered { .. }) {}
+}
+
+#[tokio::test]
+async fn a_bare_403_is_final_to_a_new_session_only() {
+    let server = server([(OPEN, vec![answer(403, "not from this address")])]).await;
+    let mut session = start(&server);
+    assert_eq!(all(&mut session).await, [r#"Refused(Forbidden("not from this address"))"#]);
+    assert_eq!((server.count(OPEN), server.count(TOKEN), server.count(CLOSE)), (1, 1, 0));
+
+    let cancelled = message("JobCancellation", &json!({"jobId": "10b0"}));
+    for status in [RunnerStatus::Online, RunnerStatus::Busy] {
+        let server = self::server([(
+            POLL,
+            vec![answer(403, ""), answer(403, ""), answer(403, "<html>"), cancelled.clone(), Answer::Hang],
+        )])
+        .await;
+        let mut session = start_with(&server, |it| it.status = status);
+        let mut errors = 0;
+        loop {
+            match next(&mut session).await {
+                Event::Cancelled(_) => break,
+                Event::PollError(PollError::Other) => errors += 1,
+                Event::Listening => {}
+                other => panic!("{other:?}"),
+            }
+        }
+        assert_eq!((errors, server.count(OPEN), server.count(TOKEN)), (3, 1, 1));
+    }
+}
+
+#[tokio::test]
+async fn a_broker_that_finds_nothing_has_the_token_service_asked_anew() {
+    let unknown = answer(400, r#"{"error":"invalid_client","error_description":"synthetic"}"#);
+    let server = server([(OPEN, vec![answer(404, "")]), (TOKEN, vec![token(), unknown])]).await;
+    let mut session = start(&server);
+    assert_eq!(all(&mut session).await, ["Dead(NotRegistered)"]);
+    assert_eq!((server.count(OPEN), server.count(TOKEN)), (1, 2), "before the next attempt is due");
+
+    let server = self::server([(OPEN, vec![answer(404, ""), answer(410, ""), answer(404, "")])]).await;
+    let mut session = start(&server);
+    assert_eq!(all(&mut session).await, ["PollError(Other)", "PollError(Other)", "Dead(NotFound)"]);
+    assert_eq!((server.count(OPEN), server.count(TOKEN)), (3, 3));
+
+    let nothing = || answer(404, "");
+    let answers = vec![nothing(), nothing(), answer(503, ""), nothing(), nothing(), opened()];
+    let server = self::server([(OPEN, answers)]).await;
+    let mut session = start(&server);
+    while !matches!(next(&mut session).await, Event::Listening) {}
 }
 
 #[tokio::test]
@@ -298,6 +361,65 @@ async fn a_lost_session_is_replaced() {
     );
     assert!(said[4].starts_with("JobOffered"), "{said:?}");
     assert_eq!((server.count(OPEN), server.count(CLOSE)), (3, 0));
+}
+
+/// What a busy session says until it was opened so often.
+async fn until_opened(session: &mut Session, times: usize) -> Vec<String> {
+    let mut said = Vec::new();
+    while said.iter().filter(|it| *it == "Listening").count() < times {
+        said.push(format!("{:?}", next(session).await));
+    }
+    said
+}
+
+#[tokio::test]
+async fn a_busy_session_that_decays_is_opened_again_and_hears_of_the_cancellation() {
+    let hollow = || answer(200, "");
+    let cancelled = message("JobCancellation", &json!({"jobId": "10b0"}));
+    let polls = (0..6).map(|_| hollow()).chain([cancelled, Answer::Hang]).collect();
+    let server = server([(POLL, polls), (OPEN, vec![opened(), answer(409, ""), opened()])]).await;
+    let mut session = start_with(&server, |it| it.status = RunnerStatus::Busy);
+    let said = until_opened(&mut session, 3).await;
+    assert_eq!(
+        said,
+        [
+            "Listening",
+            "EmptyPoll",
+            "EmptyPoll",
+            "Listening",
+            "EmptyPoll",
+            "EmptyPoll",
+            "PollError(Other)",
+            "Listening"
+        ],
+        "the second loss in a row waits"
+    );
+    assert!(matches!(next(&mut session).await, Event::Cancelled(_)));
+    assert_eq!((server.count(OPEN), server.count(CLOSE)), (4, 1), "the old one was in the way");
+    let polls = server.seen().into_iter().filter(|it| it.call == POLL);
+    assert!(polls.map(|it| it.query).all(|query| query.contains("status=Busy")));
+}
+
+#[tokio::test]
+async fn a_busy_session_ends_when_its_record_is_said_to_be_gone() {
+    let unknown = answer(400, r#"{"error":"invalid_client","error_description":"synthetic"}"#);
+    for (call, answers, death) in [
+        (POLL, vec![said(404, "RunnerNotFound")], "Dead(NotFound)"),
+        (POLL, vec![answer(401, "")], "Dead(Unauthorized)"),
+        (OPEN, vec![opened(), answer(401, "")], "Dead(Unauthorized)"),
+        (OPEN, vec![opened(), answer(404, "")], "Dead(NotFound)"),
+        (TOKEN, vec![token(), unknown], "Dead(NotRegistered)"),
+    ] {
+        let server = server([
+            (POLL, vec![answer(200, "")]),
+            (OPEN, vec![opened(), answer(401, ""), opened()]),
+            (call, answers),
+        ])
+        .await;
+        let mut session = start_with(&server, |it| it.status = RunnerStatus::Busy);
+        assert_eq!(all(&mut session).await.last().unwrap(), death, "{call}");
+        assert_eq!(server.count(CLOSE), 0);
+    }
 }
 
 #[tokio::test]
@@ -391,7 +513,6 @@ async fn a_message_of_no_use_that_comes_again_and_again_slows_the_polls_down() {
     }
     // The first costs nothing, the others 20, 40 and 80 ms before the fifth is asked for.
     assert!(begin.elapsed() >= Duration::from_millis(140), "{:?}", begin.elapsed());
-    assert_eq!(server.count(ACKNOWLEDGE), 0, "what was not understood is not acknowledged");
 
     let mixed = vec![bad(), job("a1"), bad(), answer(202, ""), bad(), job("a2"), Answer::Hang];
     let server = self::server([(POLL, mixed)]).await;
@@ -403,6 +524,66 @@ async fn a_message_of_no_use_that_comes_again_and_again_slows_the_polls_down() {
     while offers < 2 {
         offers += usize::from(matches!(next(&mut session).await, Event::JobOffered { .. }));
     }
+}
+
+#[tokio::test]
+async fn an_offer_of_the_legacy_service_is_told_and_slows_nothing() {
+    let legacy = || message("RunnerJobRequest", &json!({"runner_request_id": "a1", "run_service_url": ""}));
+    let server =
+        server([(POLL, vec![legacy(), legacy(), legacy(), legacy(), job("a2"), Answer::Hang])]).await;
+    let mut session = start_with(&server, |it| {
+        it.timers.bad_message = (Duration::from_secs(600), Duration::from_secs(600));
+    });
+    let mut dropped = Vec::new();
+    loop {
+        match next(&mut session).await {
+            Event::BadMessage(error) => dropped.push(error),
+            Event::JobOffered { .. } => break,
+            _ => {}
+        }
+    }
+    assert_eq!(dropped, vec![MessageError::Unsupported; 4]);
+    assert!(dropped[0].to_string().contains("not supported"));
+}
+
+async fn acknowledged(answers: Vec<Answer>, timers: Timers) -> (Acknowledgement, Scripted) {
+    let server = server([(ACKNOWLEDGE, answers)]).await;
+    let auth = runner(&server, |_| {});
+    let session = SessionId::parse("5e55").unwrap();
+    let request = RequestId::parse("a1").unwrap();
+    let said =
+        acknowledge(&client(), &auth, &session, "2.337.0", Architecture::Arm64, &request, &timers).await;
+    (said, server)
+}
+
+#[tokio::test]
+async fn taking_an_offer_is_told_once() {
+    let (said, server) = acknowledged(vec![answer(200, "")], timers()).await;
+    assert_eq!(said, Acknowledgement::Accepted);
+    let seen = server.seen().into_iter().find(|it| it.call == ACKNOWLEDGE).unwrap();
+    assert_eq!(seen.body, r#"{"runnerRequestId":"a1"}"#);
+    let query = "sessionId=5e55&status=Online&runnerVersion=2.337.0&os=Linux&architecture=ARM64";
+    assert_eq!(seen.query, query);
+    assert_eq!(seen.headers["authorization"], "Bearer FAKE.RUNNER.TOKEN");
+}
+
+#[tokio::test]
+async fn only_one_answer_to_an_acknowledgement_says_that_the_job_is_gone() {
+    let (gone, _) = acknowledged(vec![said(404, "AcknowledgeJobNotFound")], timers()).await;
+    assert_eq!(gone, Acknowledgement::JobGone);
+    for other in
+        [answer(404, ""), said(404, "RunnerNotFound"), answer(403, ""), answer(401, ""), answer(503, "")]
+    {
+        let (said, server) = acknowledged(vec![other], timers()).await;
+        assert_eq!((said, server.count(ACKNOWLEDGE)), (Acknowledgement::Unanswered, 1));
+    }
+}
+
+#[tokio::test]
+async fn an_acknowledgement_does_not_hold_up_the_claim() {
+    let short = Timers { acknowledge: Duration::from_millis(100), ..timers() };
+    let (said, _) = acknowledged(vec![Answer::Hang], short).await;
+    assert_eq!(said, Acknowledgement::Unanswered);
 }
 
 #[tokio::test]
