@@ -73,6 +73,11 @@ pub struct ActionsGatewaySpec {
     #[serde(default)]
     pub security_profile: SecurityProfile,
 
+    /// What is done at GitHub about a claimed job whose worker can never start: CompleteJob reports that job as
+    /// failed, ForceCancel ends its whole run.
+    #[serde(default)]
+    pub never_started: NeverStarted,
+
     /// How much the controller logs.
     #[serde(default)]
     pub log_level: LogLevel,
@@ -165,6 +170,18 @@ pub enum SecurityProfile {
     Baseline,
     #[expect(missing_docs, reason = "as above")]
     Privileged,
+}
+
+/// What is done at GitHub about a claimed job whose worker can never start.
+#[derive(
+    Serialize, Deserialize, JsonSchema, EnumString, IntoStaticStr, Clone, Copy, Debug, Default, PartialEq, Eq,
+)]
+pub enum NeverStarted {
+    #[default]
+    #[expect(missing_docs, reason = "a doc comment here would drop out of the schema and reorder its enum")]
+    CompleteJob,
+    #[expect(missing_docs, reason = "as above")]
+    ForceCancel,
 }
 
 /// How much a program logs.

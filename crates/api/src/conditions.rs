@@ -19,8 +19,10 @@ pub enum Type {
     RunnerGroupsDegraded,
     /// GitHub has answered 429 for a while.
     RateLimited,
-    /// GitHub refuses the runner version that we report.
+    /// GitHub refuses the runner version that we report, or will within two weeks.
     RunnerVersionTooOld,
+    /// The last worker ran another runner version than the configured one.
+    RunnerVersionMismatch,
     /// Worker pods cannot be placed.
     WorkersUnschedulable,
     /// The job is ours: its payload is stored.
@@ -80,8 +82,12 @@ pub enum Reason {
     SustainedRateLimit,
     /// Polls are answered.
     PollingHealthy,
-    /// The runner version is below GitHub's minimum.
+    /// GitHub refuses the runner version.
     VersionTooOld,
+    /// GitHub takes the runner version until a date that is near.
+    VersionEnding,
+    /// Worker and configuration name two runner versions.
+    VersionDiffers,
     /// The runner version is taken.
     VersionAccepted,
     /// Worker pods wait for a node.

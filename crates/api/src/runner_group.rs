@@ -1,6 +1,6 @@
 //! `RunnerGroup`: runners that share labels, limits and a pod template.
 
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -85,6 +85,12 @@ pub struct RunnerGroupSpec {
     #[schemars(length(min = 1, max = 512))]
     pub worker_image: Option<String>,
 
+    /// The runner version in workerImage, as 2.337.0: it is reported to GitHub until a worker has told its own.
+    /// Absent: the installation's default. GitHub gives no jobs to a version past its end date.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 32), regex(pattern = r"^\d+\.\d+\.\d+$"))]
+    pub runner_version: Option<String>,
+
     /// How often one workflow run is re-run after the cluster took a worker away. No effect yet: runs are not re-run.
     #[serde(default = "default_max_eviction_retries")]
     #[schemars(range(min = 0, max = 10))]
@@ -155,7 +161,8 @@ impl Default for JobHistory {
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
 #[serde(rename_all = "camelCase")]
 pub struct RunnerGroupStatus {
-    /// `Ready`, `Degraded`, `RateLimited`, `RunnerVersionTooOld`, `WorkersUnschedulable`. Absent means not yet known.
+    /// `Ready`, `Degraded`, `RateLimited`, `RunnerVersionTooOld`, `RunnerVersionMismatch`, `WorkersUnschedulable`.
+    /// Absent means not yet known.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 16))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]
@@ -169,9 +176,36 @@ pub struct RunnerGroupStatus {
     /// Claimed jobs whose pod does not run yet.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pending_jobs: Option<i32>,
+    /// Which runner version GitHub is told, and where it comes from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub runner_version: Option<RunnerVersion>,
     /// The generation of the spec that this status speaks of.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub observed_generation: Option<i64>,
+}
+
+/// Which runner version GitHub is told, and where it comes from.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct RunnerVersion {
+    /// What sessions report from their next opening on: the worker's if it is known, else the configured one.
+    #[schemars(length(max = 32))]
+    pub reported: String,
+    /// What the group's runnerVersion, or else the installation, says.
+    #[schemars(length(max = 32))]
+    pub configured: String,
+    /// The runner image that the group's workers get.
+    #[schemars(length(max = 1024))]
+    pub image: String,
+    /// When version and image came to be configured like this: a worker that is older tells nothing of them.
+    pub configured_at: Time,
+    /// What the last worker that was made since then said of itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 32))]
+    pub worker: Option<String>,
+    /// When GitHub stops giving jobs to the reported version. Absent: GitHub names no date.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ends_at: Option<Time>,
 }
 
 fn default_max_listeners() -> i32 {

@@ -88,4 +88,7 @@ fn defaults_stand_in_the_schema() {
         assert_eq!(spec[field]["default"], expected, "{field}");
     }
     assert_eq!(spec["jobHistory"]["default"]["succeeded"], 20);
+    let crd = serde_json::to_value(ActionsGateway::crd()).unwrap();
+    let spec = &crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"]["properties"];
+    assert_eq!(spec["neverStarted"]["default"], "CompleteJob");
 }

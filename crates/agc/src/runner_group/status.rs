@@ -39,6 +39,7 @@ pub fn status(
         active_sessions: count(facts.listening),
         active_jobs: count(facts.active_jobs),
         pending_jobs: count(facts.pending_jobs),
+        runner_version: None,
         observed_generation: generation,
     }
 }

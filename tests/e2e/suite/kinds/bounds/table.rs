@@ -49,6 +49,7 @@ fn gateway_fields(it: &mut Table) {
     it.text("spec.gitHubURL", 9, 2048, |length| format!("https://{}", "a".repeat(length.saturating_sub(8))));
     it.pattern("spec.gitHubURL", "^https://", "https://github.test/acme", "http://github.test/acme");
     it.choice("spec.logLevel", &[json!("info"), json!("debug")]);
+    it.choice("spec.neverStarted", &[json!("CompleteJob"), json!("ForceCancel")]);
     it.choice("spec.securityProfile", &[json!("restricted"), json!("baseline"), json!("privileged")]);
     it.number("spec.proxy.maxReplicas", 1, 100).and("spec.proxy.minReplicas", json!(1));
     it.number("spec.proxy.minReplicas", 1, 100).and("spec.proxy.maxReplicas", json!(100));
@@ -117,6 +118,8 @@ fn group_fields(it: &mut Table) {
     it.at_most("maxItems", "priorityTiers", 10, |count| {
         (1..=count).map(|number| json!({"priorityClassName": "low", "threshold": number})).collect()
     });
+    it.at_most("maxLength", "runnerVersion", 32, |length| json!(format!("2.337.{}", "0".repeat(length - 6))));
+    it.pattern("runnerVersion", r"^\d+\.\d+\.\d+$", "2.337.0", "v2.337");
     it.side("minItems", "runnerLabels", json!(1), json!(["linux"]), json!([]));
     it.at_most("maxItems", "runnerLabels", 100, |count| {
         (0..count).map(|number| json!(format!("l{number}"))).collect()
