@@ -20,6 +20,7 @@ use crate::shared::Shared;
 use crate::state::apps::NewApp;
 pub use crate::state::ledger::LedgerEntry;
 pub use crate::state::results::StoredLog;
+pub use crate::state::runs::Annotation;
 use crate::state::runs::CancelError;
 pub use crate::state::secrets::Secret;
 use crate::workflow;

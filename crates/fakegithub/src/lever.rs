@@ -8,11 +8,12 @@ use serde_json::{Value, json};
 
 use crate::envelope::Encryption;
 use crate::fault::{Effect, Fault, Faults};
-use crate::settings::{JitDialect, Repeat, Settings};
+use crate::settings::{Cancellation, CancellationTo, JitDialect, Repeat, Settings, UnstartedCompletion};
 use crate::state::State;
 use crate::state::grants::TokenKind;
 use crate::state::life::Conclusion;
 use crate::state::versions::Release;
+use crate::timespan;
 
 /// How a rate limit shows (protocol §1.6).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -130,6 +131,23 @@ pub enum Lever {
     EncryptMessages { mode: Encryption },
     /// Whether new runner records demand PS256.
     RequireFips { on: bool },
+    /// How running jobs are cancelled from now on.
+    JobCancellation {
+        #[serde(default)]
+        timeout: Option<String>,
+        #[serde(default = "once")]
+        times: u32,
+        #[serde(default)]
+        send: CancellationTo,
+        #[serde(default)]
+        account: Option<String>,
+    },
+    /// What comes of `completejob` for a job that never started.
+    UnstartedCompletion {
+        effect: UnstartedCompletion,
+        #[serde(default)]
+        account: Option<String>,
+    },
     /// Whether `jobId` may be the request id in renew and complete.
     AcceptRequestId { on: bool },
     /// Whether job messages lack `SystemVssConnection`.
@@ -166,6 +184,10 @@ pub enum Lever {
 const TOKEN_LIMIT: usize = 8_000;
 
 fn one() -> u64 {
+    1
+}
+
+fn once() -> u32 {
     1
 }
 
@@ -244,6 +266,13 @@ impl Lever {
             }
             Lever::EncryptMessages { mode } => settings.encryption = mode,
             Lever::RequireFips { on } => settings.fips = on,
+            Lever::JobCancellation { timeout, times, send, account } => {
+                let cancellation = Cancellation { timeout: timeout.map(time_span).transpose()?, times, send };
+                settings.choices.job_cancellation.set(account, cancellation);
+            }
+            Lever::UnstartedCompletion { effect, account } => {
+                settings.choices.unstarted_completion.set(account, effect);
+            }
             Lever::AcceptRequestId { on } => settings.request_id_as_job_id = on,
             Lever::StripConnection { on } => settings.strip_connection = on,
             Lever::ByteOrderMark { on } => settings.byte_order_mark = on,
@@ -317,6 +346,12 @@ fn agent_named(state: &State, name: &str) -> Result<(u64, Option<uuid::Uuid>), E
 
 fn release(version: &str) -> Result<Release, Error> {
     version.parse().map_err(|_| Error::Range("version"))
+}
+
+/// A `timeout`, with the words that it is sent in.
+fn time_span(text: String) -> Result<(String, SignedDuration), Error> {
+    let duration = timespan::read(&text).ok_or(Error::Range("timeout"))?;
+    Ok((text, duration))
 }
 
 fn positive(seconds: f64) -> Result<SignedDuration, Error> {

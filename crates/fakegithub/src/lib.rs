@@ -30,12 +30,13 @@ mod server;
 mod settings;
 mod shared;
 mod state;
+mod timespan;
 mod workflow;
 
 pub use config::Config;
 pub use control::{
-    AgentView, AppCreated, AppRequest, AttemptView, Control, Error as ControlError, JobView, LedgerEntry,
-    RunView, Secret, SessionView, StateView, StepView, StoredLog,
+    AgentView, Annotation, AppCreated, AppRequest, AttemptView, Control, Error as ControlError, JobView,
+    LedgerEntry, RunView, Secret, SessionView, StateView, StepView, StoredLog,
 };
 pub use envelope::Encryption;
 pub use fault::{Effect, Fault};
@@ -44,6 +45,6 @@ pub use keys::Keys;
 pub use lever::{Error as LeverError, Lever, RateForm};
 pub use pki::Error as PkiError;
 pub use server::{Error, Handle, Server};
-pub use settings::{JitDialect, Repeat};
+pub use settings::{CancellationTo, JitDialect, Repeat, UnstartedCompletion};
 pub use state::grants::TokenKind;
 pub use workflow::Error as WorkflowError;

@@ -3,8 +3,8 @@
 mod choices;
 mod scoped;
 
-pub(crate) use choices::Choices;
-pub use choices::JitDialect;
+pub(crate) use choices::{Cancellation, Choices};
+pub use choices::{CancellationTo, JitDialect, UnstartedCompletion};
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -26,7 +26,7 @@ pub(crate) struct Timers {
 }
 
 impl Timers {
-    fn scaled(&self, unscaled: SignedDuration) -> SignedDuration {
+    pub(crate) fn scaled(&self, unscaled: SignedDuration) -> SignedDuration {
         SignedDuration::try_from_secs_f64(unscaled.as_secs_f64() / self.factor).unwrap_or(unscaled)
     }
 

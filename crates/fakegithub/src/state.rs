@@ -4,6 +4,7 @@
 pub(crate) mod agents;
 pub(crate) mod apps;
 pub(crate) mod blobs;
+mod cancel;
 pub(crate) mod claims;
 pub(crate) mod grants;
 pub(crate) mod ids;
@@ -110,6 +111,7 @@ impl State {
             if job.life.tick(&self.settings.timers, job.queued, now) {
                 self.after_change(id, now);
             }
+            self.cancel_overdue(id, now);
         }
     }
 }

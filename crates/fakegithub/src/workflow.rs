@@ -51,6 +51,9 @@ pub(crate) struct JobSpec {
     pub(crate) strategy: Strategy,
     #[serde(default)]
     pub(crate) env: Ordered<Value>,
+    /// After so many minutes a running job is cancelled.
+    #[serde(rename = "timeout-minutes")]
+    pub(crate) timeout_minutes: Option<u32>,
     #[serde(default)]
     pub(crate) steps: Vec<StepSpec>,
 }

@@ -7,7 +7,7 @@ use crate::state::State;
 use crate::state::agents::{Agent, Fate};
 use crate::state::apps::App;
 use crate::state::life::Conclusion;
-use crate::state::runs::{Job, Run};
+use crate::state::runs::{Annotation, Job, Run};
 use crate::state::sessions::Session;
 
 /// A new App. The key is shown once.
@@ -135,6 +135,10 @@ pub struct JobView {
     /// How many claims succeeded: above 1 in a fan-out.
     pub claims: usize,
     pub steps: Vec<StepView>,
+    /// Of the whole job, and of its steps.
+    pub annotations: Vec<Annotation>,
+    /// The word of the `completejob` that was taken; none when the job ended otherwise.
+    pub completion: Option<String>,
 }
 
 impl JobView {
@@ -169,6 +173,8 @@ impl JobView {
             runner_name: job.runner.as_ref().map(|(_, name)| name.clone()),
             claims: job.life.claims.len(),
             steps: steps.collect(),
+            annotations: job.annotations.clone(),
+            completion: job.completion.clone(),
         }
     }
 }

@@ -95,7 +95,7 @@ fn spell(dialect: JitDialect, key: &str, value: Value) -> (String, Value) {
                 _ => value,
             };
             // One key in capitals, the next in small letters.
-            let key = if key.len() % 2 == 0 { key.to_uppercase() } else { key.to_lowercase() };
+            let key = if key.len().is_multiple_of(2) { key.to_uppercase() } else { key.to_lowercase() };
             (key, value)
         }
         JitDialect::CamelCase => {

@@ -27,7 +27,7 @@ pub(crate) fn call(shared: &Shared, call: &Call, method: ResultsMethod) -> Resul
         LockError::NotAuthorized => {
             auth::unauthorized(TWIRP).violating("the backend ids are not those of the token's job")
         }
-        LockError::Over => TWIRP.refuse(StatusCode::NOT_FOUND, "no such job"),
+        LockError::Over | LockError::Unstarted => TWIRP.refuse(StatusCode::NOT_FOUND, "no such job"),
     })?;
     let answer = match method {
         ResultsMethod::WorkflowStepsUpdate => {

@@ -9,9 +9,10 @@ use super::auth;
 use super::call::Call;
 use super::route::Dialect;
 use crate::shared::Shared;
-use crate::state::claims::LockError;
+use crate::state::claims::{Completion, LockError};
 use crate::state::life::{AcquireError, Conclusion};
 use crate::state::message::BILLING_OWNER;
+use crate::state::runs::Annotation;
 
 const RUN: Dialect = Dialect::RunService;
 
@@ -105,20 +106,46 @@ pub(crate) fn complete(shared: &Shared, call: &Call, service: u64, seq: u64) -> 
         super::violate(shared, seq, format!("'{key}' is not a key of {of}"));
     }
     let (plan, named) = (guid(&body, "planId")?, guid(&body, "jobId")?);
-    let conclusion = match body.get("conclusion") {
+    let word = match body.get("conclusion") {
         None => {
             super::violate(shared, seq, "completejob without conclusion".into());
-            Conclusion::Success
+            "succeeded"
         }
-        Some(value) => value
-            .as_str()
-            .and_then(conclusion)
-            .ok_or_else(|| RUN.invalid("conclusion is not one of the words of the protocol"))?,
+        Some(value) => value.as_str().unwrap_or_default(),
     };
-    let outputs = body.get("outputs").cloned().unwrap_or_else(|| json!({}));
-    shared.with(|state, now| state.complete(job, plan, named, conclusion, outputs, now)).map_err(refuse)?;
+    let conclusion =
+        conclusion(word).ok_or_else(|| RUN.invalid("conclusion is not one of the words of the protocol"))?;
+    let completion = Completion {
+        conclusion,
+        word: word.to_owned(),
+        outputs: body.get("outputs").cloned().unwrap_or_else(|| json!({})),
+        annotations: annotations(&body),
+    };
+    shared.with(|state, now| state.complete(job, plan, named, completion, now)).map_err(refuse)?;
     tracing::info!(job, conclusion = conclusion.rest(), "job completed");
     Ok(Answer::empty(StatusCode::NO_CONTENT))
+}
+
+/// The annotations of the whole job, then those of its steps.
+fn annotations(body: &Map<String, Value>) -> Vec<Annotation> {
+    let list = |value: Option<&Value>| value.and_then(Value::as_array).cloned().unwrap_or_default();
+    let mut all: Vec<Annotation> =
+        list(body.get("annotations")).iter().map(|it| annotation(it, None)).collect();
+    for step in list(body.get("stepResults")) {
+        let number = step.get("number").and_then(Value::as_u64);
+        all.extend(list(step.get("annotations")).iter().map(|it| annotation(it, number)));
+    }
+    all
+}
+
+fn annotation(value: &Value, step: Option<u64>) -> Annotation {
+    let text = |key: &str| value.get(key).and_then(Value::as_str).map(str::to_owned);
+    Annotation {
+        level: text("level").unwrap_or_default(),
+        message: text("message").unwrap_or_default(),
+        title: text("title"),
+        step,
+    }
 }
 
 /// A key of a completion that the protocol does not name, and where it stands: the casing differs from list to list.
@@ -175,6 +202,7 @@ fn refuse(error: LockError) -> Refusal {
             auth::unauthorized(RUN).violating("planId and jobId are not those of the token's job")
         }
         LockError::Over => RUN.refuse(StatusCode::NOT_FOUND, "the job is over"),
+        LockError::Unstarted => auth::unauthorized(RUN),
     }
 }
 

@@ -1,5 +1,6 @@
 //! What the protocol leaves open, or what GitHub was seen to change: each can be turned for one account.
 
+use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 
 use super::scoped::Scoped;
@@ -25,6 +26,49 @@ pub enum JitDialect {
     Garbage,
 }
 
+/// Who is told of a cancellation (protocol §5.6).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum CancellationTo {
+    /// The session of the job's owner.
+    #[default]
+    Owner,
+    /// The same session, but the message names another job.
+    UnknownJob,
+    /// Nobody.
+    Never,
+}
+
+/// How running jobs are cancelled.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub(crate) struct Cancellation {
+    /// The message's `timeout`, and how long the job may take to end before the time factor; GitHub's when none.
+    pub(crate) timeout: Option<(String, SignedDuration)>,
+    pub(crate) times: u32,
+    pub(crate) send: CancellationTo,
+}
+
+impl Default for Cancellation {
+    fn default() -> Self {
+        Self { timeout: None, times: 1, send: CancellationTo::Owner }
+    }
+}
+
+/// What comes of `completejob` for a job that never started (protocol §5.4).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum UnstartedCompletion {
+    /// The job concludes with what was sent.
+    #[default]
+    Accepted,
+    /// 401.
+    Refused,
+    /// 204, and the job stays in progress.
+    NoEffect,
+    /// 204, the run is a success, and its job stays in progress for ever.
+    FalseGreen,
+}
+
 /// The choices, as they are now.
 #[derive(Debug, Clone, PartialEq, Default, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -34,4 +78,6 @@ pub(crate) struct Choices {
     pub(crate) token_service_migrated: Scoped<bool>,
     /// Whether B1 refuses old versions too (protocol §4.10).
     pub(crate) session_refuses_versions: Scoped<bool>,
+    pub(crate) job_cancellation: Scoped<Cancellation>,
+    pub(crate) unstarted_completion: Scoped<UnstartedCompletion>,
 }

@@ -1,5 +1,6 @@
 //! Runner records (protocol §2.3 to §2.6): minted offline, good for one job.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
@@ -7,6 +8,7 @@ use uuid::Uuid;
 
 use super::State;
 use super::grants::Subject;
+use super::sessions::Note;
 use crate::jwt::{Error as JwtError, Parsed};
 use crate::rsa::{RsaKey, Scheme};
 use crate::settings::JitDialect;
@@ -84,6 +86,8 @@ pub(crate) struct Agent {
     pub(crate) session: Option<Uuid>,
     /// The unfinished job that it claimed.
     pub(crate) job: Option<u64>,
+    /// Cancellations that no session has taken yet.
+    pub(super) kept: VecDeque<Note>,
     connected: bool,
     /// Token calls that still fail because the registration has not spread.
     unknown_calls: u32,
@@ -178,6 +182,7 @@ impl State {
             fate: Fate::Alive,
             session: None,
             job: None,
+            kept: VecDeque::new(),
             connected: false,
             unknown_calls: self.settings.propagation_calls,
         };

@@ -8,7 +8,8 @@ use uuid::Uuid;
 use super::State;
 use super::grants::Subject;
 use super::life::{AcquireError, Acquired, Conclusion};
-use crate::settings::Repeat;
+use super::runs::{Annotation, Run};
+use crate::settings::{Repeat, UnstartedCompletion};
 
 /// A claim that was granted.
 #[derive(Debug, Clone, PartialEq)]
@@ -25,6 +26,18 @@ pub(crate) enum LockError {
     NotAuthorized,
     /// The job is over: `404`.
     Over,
+    /// A completion of what never started: `401`.
+    Unstarted,
+}
+
+/// How a job went, as its worker or who stands in for it says.
+#[derive(Debug, Clone)]
+pub(crate) struct Completion {
+    pub(crate) conclusion: Conclusion,
+    /// The word that says so on the wire.
+    pub(crate) word: String,
+    pub(crate) outputs: Value,
+    pub(crate) annotations: Vec<Annotation>,
 }
 
 impl State {
@@ -122,15 +135,44 @@ impl State {
         id: u64,
         plan: Uuid,
         named: Uuid,
-        conclusion: Conclusion,
-        outputs: Value,
+        completion: Completion,
         now: Timestamp,
     ) -> Result<(), LockError> {
         self.check_ids(id, plan, named)?;
+        let started = self.jobs.get(&id).and_then(|job| job.life.has_started()).ok_or(LockError::Over)?;
+        let account = self.run_of_job(id).map_or("", Run::owner);
+        let unstarted = *self.settings.choices.unstarted_completion.of(account);
+        match unstarted {
+            _ if started => {}
+            UnstartedCompletion::Accepted => {}
+            UnstartedCompletion::Refused => return Err(LockError::Unstarted),
+            UnstartedCompletion::NoEffect => return Ok(()),
+            UnstartedCompletion::FalseGreen => {
+                self.conclude_without_job(id, now);
+                return Ok(());
+            }
+        }
         let job = self.jobs.get_mut(&id).ok_or(LockError::Over)?;
-        job.life.complete(conclusion).map_err(|_| LockError::Over)?;
-        job.outputs = outputs;
+        job.life.complete(completion.conclusion).map_err(|_| LockError::Over)?;
+        job.outputs = completion.outputs;
+        job.annotations.extend(completion.annotations);
+        job.completion = Some(completion.word);
         self.after_change(id, now);
         Ok(())
+    }
+
+    /// The run is a success; the job stays as it is.
+    fn conclude_without_job(&mut self, id: u64, now: Timestamp) {
+        let Some(job) = self.jobs.get_mut(&id) else { return };
+        job.life.stick();
+        let run = job.run;
+        if let Some(run) = self.runs.get_mut(&run) {
+            run.updated = now;
+            if let Some(attempt) = run.attempts.last_mut() {
+                attempt.conclusion.get_or_insert(Conclusion::Success);
+                attempt.completed.get_or_insert(now);
+            }
+        }
+        self.touch();
     }
 }

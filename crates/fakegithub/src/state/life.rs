@@ -65,11 +65,16 @@ pub(crate) struct Lock {
     started: bool,
     /// A cancelled job that has not ended by then is ended.
     end_by: Option<Timestamp>,
+    /// Time does not act on it any more (protocol §5.4: a run that is green though its job never ended).
+    stuck: bool,
 }
 
 impl Lock {
     /// How a job ends that time has run out for: by whatever was due first.
     fn end(&self, now: Timestamp) -> Option<Conclusion> {
+        if self.stuck {
+            return None;
+        }
         let unstarted = (!self.started).then_some((self.start_by, Conclusion::Cancelled));
         let cancelled = self.end_by.map(|end_by| (end_by, Conclusion::Cancelled));
         let lapsed = Some((self.until, Conclusion::Failure));
@@ -198,6 +203,7 @@ impl Life {
                     start_by: now + timers.start(),
                     started: false,
                     end_by: None,
+                    stuck: false,
                 });
             }
             Phase::Claimed(_) if siblings_claim => {}
@@ -226,6 +232,26 @@ impl Life {
         }
     }
 
+    /// Whether a claimed job's worker has shown life; none when it is nobody's.
+    pub(crate) fn has_started(&self) -> Option<bool> {
+        match &self.phase {
+            Phase::Claimed(lock) => Some(lock.started),
+            _ => None,
+        }
+    }
+
+    /// Whether a claimed job was told to end.
+    pub(crate) fn is_cancelling(&self) -> bool {
+        matches!(&self.phase, Phase::Claimed(lock) if lock.end_by.is_some())
+    }
+
+    /// Leaves a claimed job as it is, for good.
+    pub(crate) fn stick(&mut self) {
+        if let Phase::Claimed(lock) = &mut self.phase {
+            lock.stuck = true;
+        }
+    }
+
     /// The worker says how it went.
     pub(crate) fn complete(&mut self, conclusion: Conclusion) -> Result<(), Over> {
         match self.phase {
@@ -237,13 +263,14 @@ impl Life {
         }
     }
 
-    /// A person cancels: a job that is nobody's ends at once, another is given time. Says whether to tell claimants.
+    /// A job that is nobody's ends at once, another is given time. Says whether to tell its owner, which is done once.
     pub(crate) fn cancel(&mut self, grace: SignedDuration, now: Timestamp) -> bool {
         match &mut self.phase {
-            Phase::Claimed(lock) => {
-                lock.end_by.get_or_insert(now + grace);
+            Phase::Claimed(lock) if lock.end_by.is_none() => {
+                lock.end_by = Some(now + grace);
                 true
             }
+            Phase::Claimed(_) => false,
             Phase::Blocked | Phase::Queued => {
                 self.end(Conclusion::Cancelled);
                 false

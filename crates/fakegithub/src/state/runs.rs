@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
+use serde::Serialize;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -35,6 +36,10 @@ pub(crate) struct Job {
     pub(crate) runner: Option<(u64, String)>,
     pub(crate) steps: BTreeMap<u64, Step>,
     pub(crate) outputs: Value,
+    /// What the page of the run shows beside its log.
+    pub(crate) annotations: Vec<Annotation>,
+    /// The word of the `completejob` that was taken.
+    pub(crate) completion: Option<String>,
     /// What each claim was answered, by request id; dropped at the end.
     pub(super) messages: BTreeMap<Uuid, Bytes>,
 }
@@ -76,6 +81,20 @@ impl Run {
     pub(crate) fn latest(&self) -> Option<&Attempt> {
         self.attempts.last()
     }
+}
+
+/// A remark on a job (protocol §5.4).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Annotation {
+    /// `notice`, `warning` or `failure`.
+    pub level: String,
+    /// What it says.
+    pub message: String,
+    /// Its title, if it has one.
+    pub title: Option<String>,
+    /// The number of the step that it belongs to; none for the whole job.
+    pub step: Option<u64>,
 }
 
 /// Why a run is not run again (protocol §7.1).
@@ -148,6 +167,8 @@ impl State {
                     runner: None,
                     steps: BTreeMap::new(),
                     outputs: json!({}),
+                    annotations: Vec::new(),
+                    completion: None,
                     messages: BTreeMap::new(),
                 },
             };
@@ -325,23 +346,6 @@ impl State {
         Ok(())
     }
 
-    /// A person cancels a run (protocol §7.3): claimed jobs are told and have time to end.
-    pub(crate) fn cancel(&mut self, run_id: u64, now: Timestamp) -> Result<(), CancelError> {
-        let grace = self.settings.timers.grace();
-        for id in self.unfinished(run_id)? {
-            let Some(job) = self.jobs.get_mut(&id) else { continue };
-            if job.life.cancel(grace, now) {
-                let body = json!({"jobId": job.guid, "timeout": time_span(grace)});
-                let claimants: Vec<u64> = job.life.claims.iter().map(|claim| claim.agent).collect();
-                for agent in claimants {
-                    self.send(agent, "JobCancellation", &body, true);
-                }
-            }
-            self.after_change(id, now);
-        }
-        Ok(())
-    }
-
     /// Ends a run at once.
     pub(crate) fn force(
         &mut self,
@@ -358,7 +362,7 @@ impl State {
         Ok(())
     }
 
-    fn unfinished(&self, run_id: u64) -> Result<Vec<u64>, CancelError> {
+    pub(super) fn unfinished(&self, run_id: u64) -> Result<Vec<u64>, CancelError> {
         let latest = self.runs.get(&run_id).and_then(Run::latest).ok_or(CancelError::NotFound)?;
         match latest.conclusion {
             Some(_) => Err(CancelError::Completed),
@@ -394,13 +398,6 @@ fn chosen(jobs: &[Job], which: Rerun) -> Vec<u64> {
         }
     }
     chosen.iter().map(|job| job.id).collect()
-}
-
-/// A duration as .NET writes a `TimeSpan` (protocol §0.5): `hh:mm:ss`, with seven digits of fraction if there is any.
-fn time_span(duration: SignedDuration) -> String {
-    let (seconds, fraction) = (duration.as_secs(), duration.subsec_nanos() / 100);
-    let whole = format!("{:02}:{:02}:{:02}", seconds / 3600, seconds / 60 % 60, seconds % 60);
-    if fraction == 0 { whole } else { format!("{whole}.{fraction:07}") }
 }
 
 fn hex(bytes: &[u8]) -> String {

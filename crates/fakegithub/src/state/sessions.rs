@@ -49,7 +49,7 @@ pub(crate) struct Session {
 
 /// A message that waits for its session.
 #[derive(Debug, Clone)]
-struct Note {
+pub(super) struct Note {
     kind: String,
     body: String,
     /// Cancellations reach a busy runner; nothing else does.
@@ -109,6 +109,7 @@ impl State {
         let agent = self.agents.get_mut(&agent_id).ok_or(SessionError::Unauthorized)?;
         let wrapped = envelope::session_key(mode, &key, &agent.key).unwrap_or_default();
         agent.session = Some(id);
+        let inbox = std::mem::take(&mut agent.kept);
         let account = agent.scope.owner().to_owned();
         let session = Session {
             id,
@@ -117,7 +118,7 @@ impl State {
             last_poll: now,
             turn: 0,
             parked: 0,
-            inbox: VecDeque::new(),
+            inbox,
             key: (mode != Encryption::Off).then_some(key),
             offered: None,
         };
@@ -145,6 +146,7 @@ impl State {
             && let Some(agent) = self.agents.get_mut(&session.agent)
         {
             agent.session = None;
+            agent.kept.extend(session.inbox.into_iter().filter(|note| note.urgent));
         }
         self.touch();
     }
@@ -290,6 +292,16 @@ impl State {
         session.inbox.push_back(Note { kind: kind.to_owned(), body, urgent });
         self.touch();
         true
+    }
+
+    /// The same, urgent; an agent without a session gets it with its next one.
+    pub(super) fn send_or_keep(&mut self, agent: u64, kind: &str, body: &Value) {
+        if self.send(agent, kind, body, true) {
+            return;
+        }
+        if let Some(agent) = self.agents.get_mut(&agent) {
+            agent.kept.push_back(Note { kind: kind.to_owned(), body: body.to_string(), urgent: true });
+        }
     }
 
     /// Whether a request id was ever shown to an agent; that is all that an acknowledgement is checked for.

@@ -4,6 +4,8 @@
 
 mod apps;
 mod broker;
+mod cancellation;
+mod completion;
 mod control;
 mod delivery;
 mod docs;

@@ -100,6 +100,23 @@ fn a_cancelled_job_has_five_minutes_to_end() {
 }
 
 #[test]
+fn a_job_is_told_of_its_cancellation_once() {
+    let mut life = claimed();
+    assert!(!life.is_cancelling());
+    assert!(life.cancel(timers().grace(), at(10)) && life.is_cancelling());
+    assert!(!life.cancel(timers().grace(), at(20)));
+    assert!(life.tick(&timers(), EPOCH, at(310)), "its time is that of the first one");
+}
+
+#[test]
+fn time_does_not_act_on_a_job_that_is_stuck() {
+    let mut life = claimed();
+    life.stick();
+    assert!(!life.tick(&timers(), EPOCH, at(100_000)));
+    assert_eq!((life.conclusion(), life.has_started()), (None, Some(false)));
+}
+
+#[test]
 fn a_queued_job_is_cancelled_at_once() {
     let mut life = Life::new(false);
     assert!(!life.cancel(timers().grace(), EPOCH));

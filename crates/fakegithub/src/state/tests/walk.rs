@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 
 use super::*;
+use crate::state::claims::Completion;
 use crate::state::life::Phase;
 
 #[derive(Debug, Clone)]
@@ -104,8 +105,13 @@ impl Walk {
             Step::Complete(n, conclusion) => {
                 if let Some(job) = self.state.agent(self.agents[n]).and_then(|agent| agent.job) {
                     let (plan, guid) = (self.state.plan_of(job), self.state.job(job).unwrap().guid);
-                    let outputs = serde_json::json!({});
-                    self.state.complete(job, plan, guid, conclusion, outputs, now).unwrap();
+                    let completion = Completion {
+                        conclusion,
+                        word: String::new(),
+                        outputs: serde_json::json!({}),
+                        annotations: Vec::new(),
+                    };
+                    self.state.complete(job, plan, guid, completion, now).unwrap();
                 }
             }
             Step::Cancel(n) => drop(self.run(n).map(|run| self.state.cancel(run, now))),
