@@ -1,6 +1,6 @@
 //! What was decided from arguments and environment.
 
-use api::actions_gateway::SecurityProfile;
+use api::actions_gateway::{NeverStarted, SecurityProfile};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -33,6 +33,8 @@ pub struct Config {
     pub proxy: BTreeMap<String, String>,
     /// File with the egress proxy's CA.
     pub proxy_ca_file: Option<PathBuf>,
+    /// What is done at GitHub about a claimed job that can never start.
+    pub never_started: NeverStarted,
     /// The processor of the workers: ours, since a gateway's pods share their node pool.
     pub architecture: Architecture,
 }
@@ -49,6 +51,9 @@ pub enum Error {
     /// The profile is none.
     #[error("SECURITY_PROFILE: {0:?} is not restricted, baseline or privileged")]
     Profile(String),
+    /// What is to be done about jobs that never start is neither.
+    #[error("NEVER_STARTED: {0:?} is not CompleteJob or ForceCancel")]
+    NeverStarted(String),
     /// The group's number is none.
     #[error("GITHUB_RUNNER_GROUP_ID: {0} is not a runner group")]
     RunnerGroup(i64),
@@ -80,6 +85,8 @@ impl Config {
         let proxy_ca_file = given(ENV_PROXY_CA).map(PathBuf::from);
         let profile: SecurityProfile =
             env.security_profile.parse().map_err(|_| Error::Profile(env.security_profile.clone()))?;
+        let never_started =
+            env.never_started.parse().map_err(|_| Error::NeverStarted(env.never_started.clone()))?;
         if env.runner_group_id < 1 {
             return Err(Error::RunnerGroup(env.runner_group_id));
         }
@@ -98,6 +105,7 @@ impl Config {
             },
             proxy,
             proxy_ca_file,
+            never_started,
             architecture: if cfg!(target_arch = "aarch64") { Architecture::Arm64 } else { Architecture::X64 },
             env,
         })

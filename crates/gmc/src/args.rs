@@ -6,6 +6,7 @@ use std::str::FromStr;
 
 use api::GoDuration;
 use clap::{ArgAction, Parser};
+use handoff::agc::RUNNER_VERSION;
 use runtime::args::LogArgs;
 
 /// Turns each ActionsGateway into one tenant's controller, accounts and RunnerGroups.
@@ -53,6 +54,11 @@ pub struct Args {
     /// Runner image of RunnerGroups that name none
     #[arg(long, env = "WORKER_IMAGE", value_name = "IMAGE")]
     pub worker_image: String,
+
+    /// Version of the runner in that image: what GitHub is told until a worker has told its own
+    #[arg(long, env = "RUNNER_VERSION", value_name = "VERSION", default_value = RUNNER_VERSION,
+        value_parser = runner_version)]
+    pub runner_version: String,
 
     /// Pull policy of the controllers' image
     #[arg(long, value_name = "POLICY", default_value = "IfNotPresent",
@@ -109,6 +115,21 @@ impl FromStr for BindAddress {
         address.map(|it| Self(Some(it))).ok_or_else(|| NotAnAddress(text.to_owned()))
     }
 }
+
+/// GitHub serves releases, and each is three numbers.
+fn runner_version(text: &str) -> Result<String, NotAVersion> {
+    let numbers: Vec<&str> = text.split('.').collect();
+    let is_number = |it: &&str| !it.is_empty() && it.bytes().all(|it| it.is_ascii_digit());
+    if numbers.len() == 3 && numbers.iter().all(is_number) && text.len() <= 32 {
+        return Ok(text.to_owned());
+    }
+    Err(NotAVersion(text.to_owned()))
+}
+
+/// The text names no release of the runner.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0:?} is not a runner version: write three numbers, as in {RUNNER_VERSION}")]
+struct NotAVersion(String);
 
 #[cfg(test)]
 mod tests;

@@ -66,6 +66,8 @@ pub struct Provision {
     pub wrapper_image: String,
     /// Default runner image.
     pub worker_image: String,
+    /// Version of the runner in it.
+    pub runner_version: String,
     /// Pull policy of the controller's image.
     pub image_pull_policy: String,
     /// Variables that override the controller's own; tests only.
@@ -109,6 +111,7 @@ impl Config {
                 agc_image: args.agc_image,
                 wrapper_image: args.wrapper_image,
                 worker_image: args.worker_image,
+                runner_version: args.runner_version,
                 image_pull_policy: args.image_pull_policy,
                 agc_extra_env: extra,
             },

@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use handoff::agc::RUNNER_VERSION;
 use serde_yaml::Value;
 
 /// The namespace that `config/` is written for; the chart puts the release's in its place.
@@ -113,6 +114,24 @@ fn the_chart_carries_the_version_of_the_programs() {
     let chart: Value = serde_yaml::from_str(&read("charts/actions-gateway/Chart.yaml")).unwrap();
     assert_eq!(chart["version"], env!("CARGO_PKG_VERSION"));
     assert_eq!(chart["appVersion"], env!("CARGO_PKG_VERSION"));
+}
+
+/// GitHub stops serving a runner version that nobody moves: whoever moves one of these moves all.
+#[test]
+fn the_newest_runner_version_is_the_charts_and_the_tag_of_every_runner_image() {
+    let values: Value = serde_yaml::from_str(&read("charts/actions-gateway/values.yaml")).unwrap();
+    let group: Value = serde_yaml::from_str(&read("examples/runner-group.yaml")).unwrap();
+    let tag = |image: &Value| image.as_str().unwrap().rsplit_once(':').unwrap().1.to_owned();
+    assert_eq!(values["runner"]["version"], RUNNER_VERSION);
+    assert_eq!(tag(&values["runner"]["image"]), RUNNER_VERSION);
+    assert_eq!(group["spec"]["runnerVersion"], RUNNER_VERSION);
+    assert_eq!(tag(&group["spec"]["workerImage"]), RUNNER_VERSION);
+}
+
+#[test]
+fn the_managers_deployment_passes_the_charts_runner_version_on() {
+    let deployment = read("charts/actions-gateway/templates/deployment.yaml");
+    assert!(deployment.contains("- --runner-version={{ .Values.runner.version }}\n"), "{deployment}");
 }
 
 #[test]

@@ -18,8 +18,9 @@ pub const PRIVATE_KEY: &str = "privateKey";
 pub const CREDENTIALS_DIR: &str = "/etc/actions-gateway/github-app";
 /// Where the ConfigMap of `gitHubCABundleRef` is mounted.
 pub const GITHUB_CA_DIR: &str = "/etc/actions-gateway/github-ca";
-/// The runner version reported to GitHub unless told otherwise: at or above GitHub's minimum (protocol §4.10).
-pub const RUNNER_VERSION: &str = "2.335.1";
+/// The newest runner version known here. The chart's `runner.version` and the tag of its `runner.image` are the same: a
+/// test says so. GitHub stops serving each release some weeks after the next (protocol §2.9, §4.10).
+pub const RUNNER_VERSION: &str = "2.337.0";
 
 /// Variables that the manifest fills from the pod itself, with the field each comes from.
 pub const DOWNWARD: [(&str, &str); 3] =
@@ -54,8 +55,10 @@ pub struct AgcEnv {
     pub security_profile: String,
     /// `info` or `debug`.
     pub log_level: String,
-    /// Runner version reported to GitHub.
+    /// Runner version in `worker_image`: reported to GitHub by groups that know of no better one.
     pub runner_version: String,
+    /// `CompleteJob` or `ForceCancel`: what is done at GitHub about a claimed job that can never start.
+    pub never_started: String,
     /// GitHub's runner group; 1 is the default group (protocol §2.2).
     pub runner_group_id: i64,
 }
@@ -75,6 +78,7 @@ impl AgcEnv {
         env.set("SECURITY_PROFILE", &self.security_profile);
         env.set("LOG_LEVEL", &self.log_level);
         env.set("GITHUB_RUNNER_VERSION", &self.runner_version);
+        env.set("NEVER_STARTED", &self.never_started);
         env.set("GITHUB_RUNNER_GROUP_ID", self.runner_group_id.to_string());
         env.0
     }
@@ -97,6 +101,7 @@ impl AgcEnv {
             security_profile: env.or("SECURITY_PROFILE", "baseline"),
             log_level: env.or("LOG_LEVEL", "info"),
             runner_version: env.or("GITHUB_RUNNER_VERSION", RUNNER_VERSION),
+            never_started: env.or("NEVER_STARTED", "CompleteJob"),
             runner_group_id: env.parsed("GITHUB_RUNNER_GROUP_ID", 1, "a number")?,
         })
     }

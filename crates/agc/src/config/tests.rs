@@ -15,7 +15,8 @@ fn env(extra: &[(&str, &str)]) -> BTreeMap<String, String> {
         wrapper_image: "wrapper:1".into(),
         security_profile: "restricted".into(),
         log_level: "info".into(),
-        runner_version: "2.335.1".into(),
+        runner_version: "2.337.0".into(),
+        never_started: "ForceCancel".into(),
         runner_group_id: 1,
     };
     let mut env = written.to_env();
@@ -29,6 +30,7 @@ fn what_the_manager_writes_is_enough() {
     let config = Config::from_env(&env(&[])).unwrap();
     assert_eq!(config.target.scope.to_string(), "orgs/synthetic-org");
     assert_eq!(config.platform.profile, SecurityProfile::Restricted);
+    assert_eq!(config.never_started, NeverStarted::ForceCancel);
     assert!(config.platform.proxy.is_empty() && config.platform.proxy_ca.is_none());
     assert!(config.github_client().unwrap().proxy.is_none());
 }
@@ -48,6 +50,7 @@ fn a_proxy_is_used_by_us_and_by_the_workers() {
 fn a_variable_that_makes_no_sense_is_named() {
     let error = |name, value| Config::from_env(&env(&[(name, value)])).map(|_| ()).unwrap_err().to_string();
     assert!(error("SECURITY_PROFILE", "lax").contains("SECURITY_PROFILE"));
+    assert!(error("NEVER_STARTED", "Pray").contains("NEVER_STARTED"));
     assert!(error("GITHUB_URL", "https://github.com/").contains("GITHUB_URL"));
     assert!(error("GITHUB_RUNNER_GROUP_ID", "0").contains("GITHUB_RUNNER_GROUP_ID"));
 }

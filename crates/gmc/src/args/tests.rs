@@ -17,6 +17,7 @@ fn the_defaults_are_the_fields() {
     let args = parse(&[]).unwrap();
     assert_eq!(args.metrics_bind_address.0.unwrap().to_string(), "0.0.0.0:8080");
     assert_eq!(args.health_probe_bind_address.0.unwrap().to_string(), "0.0.0.0:8081");
+    assert_eq!(args.runner_version, RUNNER_VERSION);
     assert!(!args.leader_elect);
     assert!(args.leader_elect_release_on_cancel);
     assert_eq!(args.leader_elect_lease_duration.to_string(), "15s");
@@ -47,4 +48,13 @@ fn an_address_without_a_port_is_refused() {
 #[test]
 fn a_pull_policy_that_kubernetes_does_not_know_is_refused() {
     assert!(parse(&["--image-pull-policy=Sometimes"]).is_err());
+}
+
+#[test]
+fn a_runner_version_is_three_numbers() {
+    assert_eq!(parse(&["--runner-version=2.336.0"]).unwrap().runner_version, "2.336.0");
+    for bad in ["", "2.336", "v2.336.0", "2.336.0-beta", "2..0", "2.336.000000000000000000000000000"] {
+        let refused = parse(&[&format!("--runner-version={bad}")]).unwrap_err().to_string();
+        assert!(refused.contains("three numbers") || bad.is_empty(), "{refused}");
+    }
 }

@@ -209,9 +209,10 @@ fn impairment(group: &Group) -> Option<String> {
     worst(conditions).map(|it| format!("{} ({}): {}", it.type_, it.reason, it.message))
 }
 
-/// The worst of a RunnerGroup's conditions that impair it.
+/// The worst of a RunnerGroup's conditions that impair it. A version that will be refused some day still works.
 pub fn worst(conditions: &[Condition]) -> Option<&Condition> {
-    let holds = |type_| find(conditions, type_).filter(|it| it.status == "True");
+    let is_ill = |it: &&Condition| it.status == "True" && it.reason != Reason::VersionEnding.as_str();
+    let holds = |type_| find(conditions, type_).filter(is_ill);
     let is_deaf = |it: &&Condition| it.status != "True" && DEAF.iter().any(|word| it.reason == word.as_str());
     let deaf = || find(conditions, Type::Ready).filter(is_deaf);
     IMPAIRING.into_iter().find_map(holds).or_else(deaf)

@@ -5,7 +5,7 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
-use api::actions_gateway::{LogLevel, RunnerGroupEntry, SecurityProfile, Tracing};
+use api::actions_gateway::{LogLevel, NeverStarted, RunnerGroupEntry, SecurityProfile, Tracing};
 use api::{ActionsGateway, labels, pod_template};
 use github_proto::url::Target;
 use url::Url;
@@ -29,6 +29,8 @@ pub struct Gateway {
     pub runner_groups: Vec<RunnerGroupEntry>,
     /// What workers may do.
     pub security_profile: SecurityProfile,
+    /// What is done at GitHub about a claimed job that can never start.
+    pub never_started: NeverStarted,
     /// How much the controller logs.
     pub log_level: LogLevel,
     /// Where traces go; absent when they go nowhere.
@@ -107,6 +109,7 @@ pub fn validate(
         github_ca: spec.git_hub_ca_bundle_ref.as_ref().map(|it| it.name.clone()),
         runner_groups: spec.runner_groups.clone(),
         security_profile: spec.security_profile,
+        never_started: spec.never_started,
         log_level: spec.log_level,
         tracing: spec.tracing.clone().filter(|it| !it.endpoint.is_empty()),
         platform: platform.clone(),

@@ -15,7 +15,8 @@ fn full() -> AgcEnv {
         wrapper_image: "registry.example/worker:1".into(),
         security_profile: "restricted".into(),
         log_level: "debug".into(),
-        runner_version: RUNNER_VERSION.into(),
+        runner_version: "2.336.0".into(),
+        never_started: "ForceCancel".into(),
         runner_group_id: 7,
     }
 }
@@ -36,6 +37,14 @@ fn what_is_written_is_read_back() {
     assert_eq!(AgcEnv::from_env(&with_downward(&full())), Ok(full()));
     let bare = AgcEnv { github_ca_file: None, github_ca_config_map: None, ..full() };
     assert_eq!(AgcEnv::from_env(&with_downward(&bare)), Ok(bare));
+}
+
+#[test]
+fn what_an_older_manager_did_not_write_has_its_default() {
+    let mut env = with_downward(&full());
+    env.retain(|name, _| !["GITHUB_RUNNER_VERSION", "NEVER_STARTED"].contains(&name.as_str()));
+    let read = AgcEnv::from_env(&env).unwrap();
+    assert_eq!((read.runner_version.as_str(), read.never_started.as_str()), (RUNNER_VERSION, "CompleteJob"));
 }
 
 #[test]

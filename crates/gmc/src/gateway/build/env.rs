@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use api::actions_gateway::Tracing;
 use api::names;
-use handoff::agc::{AgcEnv, CREDENTIALS_DIR, DOWNWARD, GITHUB_CA_DIR, RUNNER_VERSION};
+use handoff::agc::{AgcEnv, CREDENTIALS_DIR, DOWNWARD, GITHUB_CA_DIR};
 use k8s_openapi::api::core::v1::{EnvVar, EnvVarSource, ObjectFieldSelector};
 
 use crate::gateway::validate::Gateway;
@@ -38,7 +38,8 @@ fn controller(gateway: &Gateway) -> AgcEnv {
         wrapper_image: gateway.platform.wrapper_image.clone(),
         security_profile: <&str>::from(gateway.security_profile).to_owned(),
         log_level: <&str>::from(gateway.log_level).to_owned(),
-        runner_version: RUNNER_VERSION.to_owned(),
+        runner_version: gateway.platform.runner_version.clone(),
+        never_started: <&str>::from(gateway.never_started).to_owned(),
         runner_group_id: DEFAULT_RUNNER_GROUP,
     }
 }

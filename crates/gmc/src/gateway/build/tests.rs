@@ -16,6 +16,7 @@ fn platform() -> Provision {
         agc_image: "example.org/agc:1".to_owned(),
         wrapper_image: "example.org/worker:1".to_owned(),
         worker_image: "example.org/runner:1".to_owned(),
+        runner_version: "2.336.0".to_owned(),
         image_pull_policy: "IfNotPresent".to_owned(),
         agc_extra_env: BTreeMap::new(),
     }

@@ -219,6 +219,15 @@ fn each_impairment_of_a_group_counts_and_the_worst_is_named() {
 }
 
 #[test]
+fn a_runner_version_that_still_works_impairs_nothing() {
+    let ending = [old("RunnerVersionTooOld", "True", "VersionEnding")];
+    let differs = [old("RunnerVersionMismatch", "True", "VersionDiffers")];
+    let groups = vec![group("ending", &ending), group("differs", &differs)];
+    let status = status(&cr(&[]), &standing(5, None, groups), now());
+    assert_eq!(message(&status, Type::RunnerGroupsDegraded), "2 RunnerGroups, none impaired");
+}
+
+#[test]
 fn each_failure_has_its_word() {
     let id = || ObjectId { kind: "Service".into(), namespace: Some("team-a".into()), name: "x".into() };
     let conflict = ApplyError::NameConflict { id: id(), owner: "nobody".to_owned() };
