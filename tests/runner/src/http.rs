@@ -8,7 +8,7 @@ use anyhow::{Context, ensure};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Bytes;
 use hyper::header::USER_AGENT;
-use hyper::http::HeaderValue;
+use hyper::http::{HeaderMap, HeaderValue};
 use hyper::{Request, StatusCode};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
@@ -21,10 +21,8 @@ use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
 use tokio::time::timeout;
 
-const AGENT: &str = concat!("standin-runner/", env!("CARGO_PKG_VERSION"));
-
-/// Of one request, from the connection to the last byte of the answer.
-const DEADLINE: Duration = Duration::from_secs(30);
+/// Of one request, from the connection to the last byte of the answer: the official runner's.
+const DEADLINE: Duration = Duration::from_secs(100);
 
 /// No answer that we read is longer.
 const MAX_ANSWER: usize = 1 << 20;
@@ -40,6 +38,7 @@ pub struct Http {
     direct: Client<Direct, Full<Bytes>>,
     tls: ClientConfig,
     proxies: Matcher,
+    agent: HeaderValue,
 }
 
 /// An answer.
@@ -52,8 +51,8 @@ pub struct Reply {
 }
 
 impl Http {
-    /// A client that trusts the bundle named by `SSL_CERT_FILE`, or the system's.
-    pub fn from_env() -> anyhow::Result<Http> {
+    /// A client that trusts the bundle named by `SSL_CERT_FILE`, or the system's, and calls itself `agent`.
+    pub fn from_env(agent: &str) -> anyhow::Result<Http> {
         let bundle = std::env::var_os("SSL_CERT_FILE").map_or_else(|| SYSTEM_BUNDLE.into(), PathBuf::from);
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
         let tls = ClientConfig::builder_with_provider(provider)
@@ -61,12 +60,13 @@ impl Http {
             .with_root_certificates(roots(&bundle))
             .with_no_client_auth();
         let direct = Client::builder(TokioExecutor::new()).build(connector(tls.clone()));
-        Ok(Http { direct, tls, proxies: Matcher::from_env() })
+        let agent = HeaderValue::from_str(agent).context("the user agent is no header")?;
+        Ok(Http { direct, tls, proxies: Matcher::from_env(), agent })
     }
 
-    /// Sends a request and reads the whole answer.
+    /// Sends a request and reads the whole answer. A request with a user agent of its own keeps it.
     pub async fn send(&self, mut request: Request<Full<Bytes>>) -> anyhow::Result<Reply> {
-        request.headers_mut().insert(USER_AGENT, HeaderValue::from_static(AGENT));
+        request.headers_mut().entry(USER_AGENT).or_insert_with(|| self.agent.clone());
         let place = format!("{} {}", request.method(), request.uri().path()); // a query may hold a signature
         timeout(DEADLINE, self.exchange(request)).await.unwrap_or_else(|it| Err(it.into())).context(place)
     }
@@ -75,7 +75,9 @@ impl Http {
         let response = match self.proxies.intercept(request.uri()) {
             None => self.direct.request(request).await?,
             Some(proxy) => {
-                let mut tunnel = Tunnel::new(proxy.uri().clone(), connector(self.tls.clone()));
+                let agent = HeaderMap::from_iter([(USER_AGENT, self.agent.clone())]);
+                let mut tunnel =
+                    Tunnel::new(proxy.uri().clone(), connector(self.tls.clone())).with_headers(agent);
                 if let Some(credentials) = proxy.basic_auth() {
                     tunnel = tunnel.with_auth(credentials.clone());
                 }

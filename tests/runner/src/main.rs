@@ -3,43 +3,62 @@
 //! it does not know, it refuses. It shares no code with the gateway, so that both must agree with the protocol and not
 //! with each other.
 
+mod agent;
+mod annotation;
+mod blobs;
+mod command;
+mod complete;
+mod diagnostics;
 mod files;
 mod http;
-mod logs;
+mod log;
 mod mask;
 mod message;
 mod pipe;
+mod process;
 mod progress;
 mod refusal;
+mod results;
 mod run;
 mod service;
+mod settings;
 mod shell;
 mod step;
+mod stop;
 mod token;
+mod upload;
+mod zip;
 
-use std::path::{Path, PathBuf};
+use std::io::Write;
+use std::path::Path;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use anyhow::{Context, ensure};
-use serde_json::Value;
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::watch;
+use tokio::time::sleep;
 
+use crate::diagnostics::Diagnostics;
 use crate::message::Job;
 use crate::pipe::Frames;
+use crate::run::Place;
+use crate::settings::Settings;
+use crate::stop::{Shutdown, Stopper, machine_name};
 
 /// An error before or around the job (protocol §6.3).
 const FAILED: u8 = 1;
 
-/// The settings that the listener, or the wrapper, leaves in the runner's root.
-const SETTINGS: &str = ".runner";
+/// How long the process waits for its orderly end after SIGTERM, and what it then ends with.
+const AFTER_SIGTERM: Duration = Duration::from_secs(30);
+const TERMINATED: i32 = 128 + 15;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
     match work().await {
         Ok(code) => ExitCode::from(code),
         Err(error) => {
-            eprintln!("Runner.Worker (stand-in): {error:#}");
+            // The official worker leaves its exception on stdout, for whoever started it.
+            let _ = writeln!(std::io::stdout(), "Runner.Worker (stand-in): {error:#}");
             ExitCode::from(FAILED)
         }
     }
@@ -49,24 +68,29 @@ async fn work() -> anyhow::Result<u8> {
     let pipe_in = arguments(&std::env::args().skip(1).collect::<Vec<_>>())?;
     let program = std::env::current_exe().context("cannot find this program")?;
     let root = program.parent().and_then(Path::parent).context("this program has no runner root above it")?;
-    let work = work_folder(root)?;
+    let settings = Settings::read(root)?;
+    let (stopper, stop) = Stopper::new();
+    listen(&stopper)?;
     let mut frames = Frames::open(pipe_in)?;
-    let stop = listen()?;
     let job = Job::parse(&frames.job().await?)?;
-    tokio::spawn(cancel_on_second_frame(frames, stop.clone()));
-    Ok(run::run(job, &work, &pod()?, stop.subscribe()).await?.exit_code())
+    let printed = std::env::var("ACTIONS_RUNNER_PRINT_LOG_TO_STDOUT").ok();
+    let place = Place {
+        root: root.to_owned(),
+        settings,
+        pod: pod(),
+        diagnostics: Diagnostics::new(printed.as_deref()),
+    };
+    let mut job = Box::pin(run::run(job, place, stop));
+    tokio::select! {
+        result = &mut job => return Ok(result?.exit_code()),
+        frame = frames.second() => stopper.frame(frame?.kind)?,
+    }
+    Ok(job.await?.exit_code()) // no third frame is ever read
 }
 
 /// The pod's uid where the pod template hands it over as `POD_UID`, else the host's name, which is the pod's.
-fn pod() -> anyhow::Result<String> {
-    match std::env::var("POD_UID") {
-        Ok(uid) if !uid.is_empty() => Ok(uid),
-        _ => {
-            let name = std::fs::read_to_string("/proc/sys/kernel/hostname")
-                .context("cannot read the host's name")?;
-            Ok(name.trim().to_owned())
-        }
-    }
+fn pod() -> String {
+    std::env::var("POD_UID").ok().filter(|it| !it.is_empty()).unwrap_or_else(machine_name)
 }
 
 /// `spawnclient <in> <out>`; gives the descriptor to read. Nothing is ever written to the other.
@@ -80,37 +104,18 @@ fn arguments(arguments: &[String]) -> anyhow::Result<i32> {
     number(read)
 }
 
-/// The work folder that the settings name. Without settings no job is taken, like by the real one.
-fn work_folder(root: &Path) -> anyhow::Result<PathBuf> {
-    let settings = root.join(SETTINGS);
-    let text =
-        std::fs::read_to_string(&settings).with_context(|| format!("cannot read {}", settings.display()))?;
-    let settings: Value =
-        serde_json::from_str(text.trim_start_matches('\u{feff}')).context(".runner is not JSON")?;
-    let settings = settings.as_object().context(".runner is no object")?;
-    let folder = settings.iter().find(|(name, _)| name.eq_ignore_ascii_case("WorkFolder"));
-    Ok(root.join(folder.and_then(|(_, it)| it.as_str()).unwrap_or("_work")))
-}
-
-/// SIGTERM and SIGINT cancel the job.
-fn listen() -> anyhow::Result<watch::Sender<bool>> {
-    let (stop, _) = watch::channel(false);
-    for kind in [SignalKind::terminate(), SignalKind::interrupt()] {
-        let (mut signals, stop) = (signal(kind).context("cannot receive signals")?, stop.clone());
-        tokio::spawn(async move {
-            signals.recv().await;
-            stop.send_replace(true);
-        });
-    }
-    Ok(stop)
-}
-
-async fn cancel_on_second_frame(mut frames: Frames, stop: watch::Sender<bool>) {
-    let frame = frames.second().await;
-    match frame.kind {
-        pipe::CANCEL_REQUEST | pipe::RUNNER_SHUTDOWN | pipe::OPERATING_SYSTEM_SHUTDOWN => {
-            stop.send_replace(true);
+/// SIGTERM is a shutdown; SIGINT is the listener's to handle and does nothing here (protocol §6.4). A handler that
+/// does nothing is not inherited by steps, an ignored signal would be.
+fn listen(stopper: &Stopper) -> anyhow::Result<()> {
+    let mut terminate = signal(SignalKind::terminate()).context("cannot receive SIGTERM")?;
+    let _handled = signal(SignalKind::interrupt()).context("cannot receive SIGINT")?;
+    let stopper = stopper.clone();
+    tokio::spawn(async move {
+        if terminate.recv().await.is_some() {
+            stopper.shut_down(Shutdown::Runner);
+            sleep(AFTER_SIGTERM).await;
+            std::process::exit(TERMINATED);
         }
-        other => eprintln!("a second frame of type {other} means nothing"),
-    }
+    });
+    Ok(())
 }

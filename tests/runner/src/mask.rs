@@ -23,6 +23,12 @@ impl Masks {
         Masks(patterns.iter().filter_map(compile).filter(|it| !it.is_match("")).collect())
     }
 
+    /// Masks one more value: whole, and each of its lines.
+    pub fn add(&mut self, value: &str) {
+        let added = Masks::new(&[], &[value.to_owned()]);
+        self.0 = added.0.iter().chain(self.0.iter()).cloned().collect();
+    }
+
     /// The line without its secrets.
     pub fn apply(&self, line: &str) -> String {
         self.0.iter().fold(line.to_owned(), |line, it| it.replace_all(&line, MASK).into_owned())

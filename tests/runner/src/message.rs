@@ -23,6 +23,7 @@ pub struct Job {
     pub results_url: Option<String>,
     /// Sent back with the result.
     pub billing_owner_id: Option<String>,
+    variables: BTreeMap<String, String>,
     /// What expressions may look into.
     pub contexts: Contexts,
     /// What must not be shown.
@@ -33,6 +34,8 @@ pub struct Job {
     pub steps: Vec<Value>,
     /// Mapping token of the job's outputs.
     pub outputs: Value,
+    /// Mapping tokens of `defaults`.
+    pub defaults: Vec<Value>,
     /// Names of parts that only the real runner can honour.
     pub unsupported: Vec<&'static str>,
 }
@@ -125,9 +128,8 @@ impl Job {
             connection(wire.resources).context("the job message has no SystemVssConnection with a token")?;
         let results = wire.variables.get("system.github.results_endpoint").and_then(|it| it.value.clone());
         let parts = [
-            ("a job container", is_set(&wire.job_container)),
-            ("service containers", is_set(&wire.job_service_containers)),
-            ("defaults", wire.defaults.iter().any(is_set)),
+            ("a job container", token::is_set(&wire.job_container)),
+            ("service containers", token::is_set(&wire.job_service_containers)),
         ];
         Ok(Job {
             plan_id: wire.plan.plan_id,
@@ -138,12 +140,31 @@ impl Job {
             masks: masks(&wire.mask, &wire.variables, &connection.token),
             contexts: contexts(&wire.context_data, &wire.variables),
             connection,
+            variables: plain(wire.variables),
+            defaults: wire.defaults,
             environment: wire.environment_variables,
             steps: wire.steps,
             outputs: wire.job_outputs,
             unsupported: parts.into_iter().filter_map(|(name, set)| set.then_some(name)).collect(),
         })
     }
+}
+
+impl Job {
+    /// A variable, whatever the case of its name.
+    pub fn variable(&self, name: &str) -> Option<&str> {
+        let found = self.variables.iter().find(|(known, _)| known.eq_ignore_ascii_case(name));
+        found.map(|(_, value)| value.as_str())
+    }
+
+    /// Whether a variable is true.
+    pub fn is_on(&self, name: &str) -> bool {
+        self.variable(name).is_some_and(|it| it == "1" || it.eq_ignore_ascii_case("true"))
+    }
+}
+
+fn plain(variables: BTreeMap<String, Variable>) -> BTreeMap<String, String> {
+    variables.into_iter().filter_map(|(name, it)| Some((name, it.value?))).collect()
 }
 
 fn connection(resources: Resources) -> Option<Connection> {
@@ -154,14 +175,23 @@ fn connection(resources: Resources) -> Option<Connection> {
     (!endpoint.url.is_empty() && !token.is_empty()).then_some(Connection { url: endpoint.url, token })
 }
 
+/// Secrets that are none, though the message says so.
+const SHOWN: [&str; 2] = ["ACTIONS_STEP_DEBUG", "ACTIONS_RUNNER_DEBUG"];
+
+/// The number of `regex` among mask types. The other, `variable`, masks nothing.
+const REGEX: u64 = 2;
+
 fn masks(masks: &[Mask], variables: &BTreeMap<String, Variable>, job_token: &str) -> Masks {
-    // The type is a word in live messages, and a number (1) where an older serializer wrote it.
-    let is_regex =
-        |it: &Mask| it.r#type == 1 || it.r#type.as_str().is_some_and(|it| it.eq_ignore_ascii_case("regex"));
+    let is_regex = |it: &Mask| match &it.r#type {
+        Value::String(word) => word.eq_ignore_ascii_case("regex"),
+        number => number.as_u64() == Some(REGEX),
+    };
     let expressions: Vec<String> =
         masks.iter().filter(|it| is_regex(it)).map(|it| it.value.clone()).collect();
-    let secret = variables.values().filter(|it| it.is_secret == Some(true)).filter_map(|it| it.value.clone());
-    let values: Vec<String> = secret.chain([job_token.to_owned()]).collect();
+    let hidden = |name: &str| !SHOWN.iter().any(|it| it.eq_ignore_ascii_case(name));
+    let secret = variables.iter().filter(|(name, it)| it.is_secret == Some(true) && hidden(name));
+    let values: Vec<String> =
+        secret.filter_map(|(_, it)| it.value.clone()).chain([job_token.to_owned()]).collect();
     Masks::new(&expressions, &values)
 }
 
@@ -185,15 +215,6 @@ fn contexts(data: &BTreeMap<String, Value>, variables: &BTreeMap<String, Variabl
         contexts.set("github", github.into());
     }
     contexts
-}
-
-fn is_set(token: &Value) -> bool {
-    let empty = |key| token.get(key).and_then(Value::as_array).is_none_or(Vec::is_empty);
-    match token.get("type").and_then(Value::as_i64) {
-        Some(7) => false,
-        Some(2) => !empty("map"),
-        _ => !token.is_null(),
-    }
 }
 
 #[cfg(test)]

@@ -100,11 +100,11 @@ impl Frames {
         if frame.kind == NEW_JOB_REQUEST { Ok(frame.body) } else { Err(Error::NotAJob(frame.kind)) }
     }
 
-    /// The second frame, if one ever comes. The end of the pipe is no message: the job goes on without it.
-    pub async fn second(&mut self) -> Frame {
+    /// The second frame, if one ever comes. The end of the pipe is neither message nor error: the job goes on.
+    pub async fn second(&mut self) -> Result<Frame, Error> {
         match self.0.recv().await {
-            Some(Ok(frame)) => frame,
-            Some(Err(_)) | None => std::future::pending().await,
+            Some(Err(Error::Cut(_))) | None => std::future::pending().await,
+            Some(frame) => frame,
         }
     }
 }

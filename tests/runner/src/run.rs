@@ -1,215 +1,207 @@
 //! One job from its first step to its result.
 
+mod environment;
+mod execute;
+mod setup;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
 
 use anyhow::Context;
 use serde_json::{Map, Value, json};
 use tokio::sync::watch;
-use tokio::time::{Instant, sleep_until};
 use uuid::Uuid;
 
+use crate::agent::user_agent;
+use crate::blobs::{Blobs, Dialect};
+use crate::complete::Completion;
+use crate::diagnostics::Diagnostics;
 use crate::http::Http;
 use crate::message::Job;
-use crate::progress::Progress;
+use crate::process::end_orphans;
+use crate::progress::{Progress, StepAt};
 use crate::refusal::Refusal;
-use crate::service::Service;
-use crate::shell::{Event, Shell};
+use crate::results::Results;
+use crate::service::Caller;
+use crate::settings::Settings;
 use crate::step::{Conclusion, Step};
-use crate::{files, token};
+use crate::stop::{Reason, Stop};
+use crate::token;
+use crate::upload::Uploads;
 
-/// Between asking a step to stop and stopping it.
-const STEP_GRACE: Duration = Duration::from_secs(5);
+/// The variable by which processes of steps are known when the job is over.
+const TRACKING: &str = "RUNNER_TRACKING_ID";
 
-/// What steps learn of their run as `GITHUB_…`, by the names of the `github` context.
-const GITHUB: [&str; 18] = [
-    "actor",
-    "api_url",
-    "base_ref",
-    "event_name",
-    "graphql_url",
-    "head_ref",
-    "job",
-    "ref",
-    "ref_name",
-    "ref_type",
-    "repository",
-    "repository_owner",
-    "run_attempt",
-    "run_id",
-    "run_number",
-    "server_url",
-    "sha",
-    "workflow",
-];
+/// Where the worker is.
+pub struct Place {
+    /// The runner's root.
+    pub root: PathBuf,
+    /// What `.runner` says.
+    pub settings: Settings,
+    /// What the ledger calls this place.
+    pub pod: String,
+    /// The worker's own log.
+    pub diagnostics: Diagnostics,
+}
 
-/// Runs the job, reports it and says how it ended. It is cancelled when `stop` becomes true. `work` is the work folder,
-/// `pod` what the ledger calls this place.
-pub async fn run(
-    job: Job,
-    work: &Path,
-    pod: &str,
-    stop: watch::Receiver<bool>,
-) -> anyhow::Result<Conclusion> {
-    let service = Arc::new(Service::new(Arc::new(Http::from_env()?), &job));
-    let billing_owner_id = job.billing_owner_id.clone();
-    let progress = Progress::new(service.clone(), job.masks.clone());
-    let begun = service.begin(&Uuid::new_v4().to_string(), pod).await;
-    let mut runner = Runner::new(job, work, progress, stop);
-    runner.run(begun).await;
+/// Runs the job, reports it and says how it ended. An error means that the report did not get through.
+pub async fn run(job: Job, place: Place, stop: watch::Receiver<Stop>) -> anyhow::Result<Conclusion> {
+    let agent = user_agent(&place.settings, job.variable("system.orchestrationId"));
+    let http = Arc::new(Http::from_env(&agent)?);
+    let caller = Arc::new(Caller::new(http.clone(), &job.connection.token));
+    let dialect = match job.is_on("system.github.results_upload_with_sdk") {
+        true => Dialect::Sdk,
+        false => Dialect::Raw(caller.session().to_owned()),
+    };
+    let results = job.results_url.as_ref().map(|base| {
+        let blobs = Blobs::new(http.clone(), dialect);
+        Arc::new(Results::new(caller.clone(), blobs, base, &job.plan_id, &job.job_id))
+    });
+    let blocks = place.root.join("_diag/blocks");
+    fs::create_dir_all(&blocks).with_context(|| format!("cannot make {}", blocks.display()))?;
+    let uploads = Uploads::start(results.clone(), place.diagnostics.clone());
+    let progress = Progress::new(uploads, place.diagnostics.clone(), job.masks.clone(), &blocks)
+        .with(job.is_on("DistributedTask.EnhancedAnnotations"), job.is_on("ACTIONS_STEP_DEBUG"));
+    let mut completion = Completion {
+        plan_id: job.plan_id.clone(),
+        job_id: job.job_id.clone(),
+        conclusion: Conclusion::Succeeded,
+        outputs: Map::new(),
+        step_results: Vec::new(),
+        annotations: Vec::new(),
+        billing_owner_id: job.billing_owner_id.clone(),
+    };
+    let run_service = job.connection.url.clone();
+    let own_annotations = job.is_on("actions_send_job_level_annotations");
 
-    let conclusion = runner.so_far;
-    let annotations = runner.problems.iter().map(|it| json!({ "level": "failure", "message": it }));
-    let mut report =
-        json!({ "conclusion": conclusion.word(), "annotations": annotations.collect::<Value>() });
-    if !runner.outputs.is_empty() {
-        report["outputs"] = runner.outputs.into();
+    let pod = place.pod.clone();
+    let mut runner = Runner::new(job, place, progress, stop);
+    // A job that reports nothing has no ledger either.
+    let begun = async || match &results {
+        Some(results) => results.begin(&Uuid::new_v4().to_string(), &pod).await,
+        None => Ok(()),
+    };
+    runner.run(begun()).await;
+    completion.conclusion = runner.so_far;
+    completion.outputs = runner.outputs;
+    let annotations;
+    (completion.step_results, annotations) = runner.progress.finish().await;
+    if own_annotations {
+        completion.annotations = annotations;
     }
-    if let Some(owner) = billing_owner_id {
-        report["billingOwnerId"] = owner.into();
-    }
-    report["stepResults"] = runner.progress.finish().await;
-    if let Err(error) = service.complete(report).await {
-        eprintln!("cannot report the result: {error:#}");
-        return Ok(Conclusion::Failed); // as the real runner ends
-    }
-    Ok(conclusion)
+    caller.complete(&run_service, &completion).await?;
+    Ok(completion.conclusion)
 }
 
 struct Runner {
     job: Job,
+    place: Place,
     workspace: PathBuf,
     temp: PathBuf,
-    environment: BTreeMap<String, String>,
+    /// What every step learns of its run and its runner.
+    surroundings: BTreeMap<String, String>,
+    /// Variables of the job, and those that its steps have set.
+    variables: BTreeMap<String, String>,
+    /// Folders that steps have put before `PATH`, the last first.
+    path: Vec<String>,
+    /// The `run` part of `defaults`.
+    defaults: BTreeMap<String, String>,
     /// The `steps` context.
     past: Map<String, Value>,
     outputs: Map<String, Value>,
     progress: Progress,
-    stop: watch::Receiver<bool>,
+    stop: watch::Receiver<Stop>,
+    /// The shutdown stands in the job's log.
+    shutdown_said: bool,
     so_far: Conclusion,
-    /// What the page of the run shows beside the result.
-    problems: Vec<String>,
+    tracking: String,
 }
 
 impl Runner {
-    fn new(job: Job, work: &Path, progress: Progress, stop: watch::Receiver<bool>) -> Runner {
+    fn new(job: Job, place: Place, progress: Progress, stop: watch::Receiver<Stop>) -> Runner {
         let repository = job.contexts.evaluate("github.repository").unwrap_or_default();
         // A name from the network becomes a folder: its last part, and nothing that climbs.
         let folder = Path::new(&repository).file_name().unwrap_or("job".as_ref());
+        let work = place.settings.work(&place.root);
         Runner {
-            workspace: work.join(folder),
+            workspace: work.join(folder).join(folder),
             temp: work.join("_temp"),
             job,
-            environment: BTreeMap::new(),
+            place,
+            surroundings: BTreeMap::new(),
+            variables: BTreeMap::new(),
+            path: Vec::new(),
+            defaults: BTreeMap::new(),
             past: Map::new(),
             outputs: Map::new(),
             progress,
             stop,
+            shutdown_said: false,
             so_far: Conclusion::Succeeded,
-            problems: Vec::new(),
+            tracking: format!("github_{}", Uuid::new_v4()),
         }
     }
 
-    /// A job whose beginning is not in the ledger runs no step: what the ledger does not know must not have happened.
-    async fn run(&mut self, begun: anyhow::Result<()>) {
-        self.progress.begin(&Uuid::new_v4().to_string(), "Set up job").await;
-        self.progress.line(&format!("Job {} in {}", self.job.display_name, self.workspace.display())).await;
-        let prepared = begun.and_then(|()| self.prepare());
-        let steps = self.settle(prepared).await.unwrap_or_default();
-        self.progress.end(self.so_far).await;
-        for step in steps {
-            self.turn(step).await;
+    /// A job whose setting up fails or is broken off runs no step, and is not cleaned up after.
+    async fn run(&mut self, begun: impl Future<Output = anyhow::Result<()>>) {
+        let Some(steps) = self.set_up(begun).await else { return };
+        let steps: Vec<(StepAt, Step)> =
+            steps.into_iter().map(|it| (self.progress.announce(&it.id, &it.name), it)).collect();
+        for (at, step) in steps {
+            self.turn(at, &step).await;
         }
-        let outputs = self.evaluate_outputs().map_err(Into::into);
-        self.outputs = self.settle(outputs).await.unwrap_or_default();
-    }
-
-    /// A problem is shown where one looks for it, and fails the job.
-    async fn settle<T>(&mut self, result: anyhow::Result<T>) -> Option<T> {
-        match result {
-            Ok(value) => Some(value),
-            Err(error) => {
-                let text = format!("{error:#}");
-                self.progress.line(&format!("##[error]{text}")).await;
-                self.problems.push(text);
-                if self.so_far == Conclusion::Succeeded {
-                    self.so_far = Conclusion::Failed;
-                }
-                None
-            }
-        }
-    }
-
-    fn prepare(&mut self) -> anyhow::Result<Vec<Step>> {
-        if !self.job.unsupported.is_empty() {
-            return Err(Refusal(format!("{} cannot be honoured", self.job.unsupported.join(", "))).into());
-        }
-        for dir in [&self.workspace, &self.temp] {
-            fs::create_dir_all(dir).with_context(|| format!("cannot make {}", dir.display()))?;
-        }
-        self.environment = self.job_environment()?;
-        let steps = self.job.steps.iter().map(|it| Step::parse(it, &self.job.contexts));
-        Ok(steps.collect::<Result<_, Refusal>>()?)
-    }
-
-    fn job_environment(&mut self) -> Result<BTreeMap<String, String>, Refusal> {
-        let contexts = &self.job.contexts;
-        let text = |it: &str| it.to_owned();
-        let mut environment = BTreeMap::from([
-            (text("CI"), text("true")),
-            (text("GITHUB_ACTIONS"), text("true")),
-            (text("GITHUB_WORKSPACE"), self.workspace.display().to_string()),
-            (text("RUNNER_OS"), text("Linux")),
-            (text("RUNNER_TEMP"), self.temp.display().to_string()),
-        ]);
-        for name in GITHUB {
-            let value = contexts.evaluate(&format!("github.{name}"))?;
-            environment.insert(format!("GITHUB_{}", name.to_ascii_uppercase()), value);
-        }
-        let mut own = BTreeMap::new();
-        for token in &self.job.environment {
-            for (name, value) in token::mapping(token, contexts)? {
-                own.insert(name, token::text(value, contexts)?);
-            }
-        }
-        self.extend_environment(&mut environment, own);
-        Ok(environment)
-    }
-
-    /// Variables of the job, which expressions see as `env`.
-    fn extend_environment(
-        &mut self,
-        environment: &mut BTreeMap<String, String>,
-        own: BTreeMap<String, String>,
-    ) {
-        environment.extend(own);
-        let visible: Map<String, Value> =
-            environment.iter().map(|(name, it)| (name.clone(), it.as_str().into())).collect();
-        self.job.contexts.set("env", visible.into());
+        self.clean_up();
     }
 
     /// A step's turn: it runs, or is skipped.
-    async fn turn(&mut self, step: Step) {
-        if *self.stop.borrow() {
-            self.so_far = Conclusion::Canceled;
-        }
-        if !step.condition.holds(self.so_far) {
-            self.progress.skip(&step.id, &step.name).await;
-            self.remember(&step, Conclusion::Skipped, Conclusion::Skipped, Vec::new());
+    async fn turn(&mut self, at: StepAt, step: &Step) {
+        self.progress.begin(at);
+        let stop = self.look();
+        self.progress.debug(at, &format!("Evaluating condition for step: '{}'", step.name));
+        if stop.shutdown.is_some() || !step.condition.holds(self.so_far) {
+            self.remember(step, Conclusion::Skipped, Conclusion::Skipped, Vec::new());
+            self.progress.end(at, Conclusion::Skipped);
             return;
         }
-        self.progress.begin(&step.id, &step.name).await;
-        let before = self.so_far;
-        let ended = self.execute(&step).await;
-        let (outcome, outputs) = self.settle(ended).await.unwrap_or((Conclusion::Failed, Vec::new()));
+        let mut outputs = Vec::new();
+        let outcome = match self.execute(at, step, &mut outputs).await {
+            Ok(outcome) => outcome,
+            Err(error) => {
+                self.progress.error(at, &format!("{error:#}"));
+                Conclusion::Failed
+            }
+        };
         let forgiven = outcome == Conclusion::Failed && step.continue_on_error;
         let conclusion = if forgiven { Conclusion::Succeeded } else { outcome };
-        self.so_far = if before == Conclusion::Succeeded { conclusion } else { before };
-        self.remember(&step, outcome, conclusion, outputs);
-        self.progress.end(conclusion).await;
+        if conclusion == Conclusion::Failed {
+            self.fail();
+        }
+        self.progress.debug(at, &format!("Finishing: {}", step.name));
+        self.remember(step, outcome, conclusion, outputs);
+        self.progress.end(at, conclusion);
+    }
+
+    /// Takes notice of what stops the job: it decides the result, and a shutdown is said once.
+    fn look(&mut self) -> Stop {
+        let stop = *self.stop.borrow_and_update();
+        match stop.first {
+            Some(Reason::Cancel) => self.so_far = Conclusion::Canceled,
+            Some(Reason::Shutdown) => self.so_far = Conclusion::Failed,
+            None => {}
+        }
+        if let Some(shutdown) = stop.shutdown.filter(|_| !self.shutdown_said) {
+            self.shutdown_said = true;
+            self.progress.job_error(&shutdown.message());
+        }
+        stop
+    }
+
+    fn fail(&mut self) {
+        if self.so_far == Conclusion::Succeeded {
+            self.so_far = Conclusion::Failed;
+        }
     }
 
     fn remember(
@@ -225,96 +217,50 @@ impl Runner {
         self.job.contexts.set("steps", self.past.clone().into());
     }
 
-    async fn execute(&mut self, step: &Step) -> anyhow::Result<(Conclusion, Vec<(String, String)>)> {
-        let unique = Uuid::new_v4();
-        let [script, env_file, output_file] =
-            ["sh", "env", "output"].map(|it| self.temp.join(format!("{unique}.{it}")));
-        fs::write(&script, token::text(&step.script, &self.job.contexts)?)
-            .context("cannot write the script")?;
-        for file in [&env_file, &output_file] {
-            fs::write(file, "").context("cannot make the files of the step")?;
+    /// The last step: outputs, the diagnostic log of a job that is debugged, and processes that were left behind.
+    fn clean_up(&mut self) {
+        let at = self.progress.announce(&Uuid::new_v4().to_string(), "Complete job");
+        self.progress.begin(at);
+        self.progress.describe(at, "Complete job", "runner", "complete_job");
+        self.progress.debug(at, "Starting: Complete job");
+        let mut conclusion = Conclusion::Succeeded;
+        if token::is_set(&self.job.outputs) {
+            self.progress.line(at, "Evaluate and set job outputs");
+            if let Err(error) = self.evaluate_outputs(at) {
+                self.progress.error(at, "Fail to evaluate job outputs");
+                self.progress.error(at, &error.to_string());
+                conclusion = Conclusion::Failed;
+                self.fail();
+            }
         }
-        let mut environment = self.environment.clone();
-        environment.insert("GITHUB_ENV".into(), env_file.display().to_string());
-        environment.insert("GITHUB_OUTPUT".into(), output_file.display().to_string());
-        for (name, value) in token::mapping(&step.environment, &self.job.contexts)? {
-            environment.insert(name, token::text(value, &self.job.contexts)?);
+        if self.job.is_on("ACTIONS_RUNNER_DEBUG") {
+            self.progress.line(at, "Uploading runner diagnostic logs");
+            self.progress.diagnose();
+            self.progress.line(at, "Completed runner diagnostic log upload");
         }
-        let dir = self.workspace.join(token::text(&step.working_directory, &self.job.contexts)?);
-
-        let shell = Shell::start(&script, &dir, &environment).context("cannot start /bin/sh")?;
-        let conclusion = self.watch(shell, step.timeout).await?;
-
-        let set = files::pairs(&fs::read_to_string(env_file).context("cannot read GITHUB_ENV")?)?;
-        let mut environment = std::mem::take(&mut self.environment);
-        self.extend_environment(&mut environment, set.into_iter().collect());
-        self.environment = environment;
-        let outputs = files::pairs(&fs::read_to_string(output_file).context("cannot read GITHUB_OUTPUT")?)?;
-        Ok((conclusion, outputs))
+        self.progress.line(at, "Cleaning up orphan processes");
+        for (process, name) in end_orphans(TRACKING, &self.tracking) {
+            self.progress.line(at, &format!("Terminate orphan process: pid ({process}) ({name})"));
+        }
+        self.progress.debug(at, "Finishing: Complete job");
+        self.progress.end(at, conclusion);
+        self.look();
     }
 
-    /// Stays with a script until it has ended. Only a cancellation that comes while it runs stops it: what runs after
-    /// one runs because it asked to.
-    async fn watch(&mut self, mut shell: Shell, limit: Option<Duration>) -> anyhow::Result<Conclusion> {
-        let timeout = limit.and_then(|it| Instant::now().checked_add(it));
-        let mut cancellable = !*self.stop.borrow();
-        let mut stopped_as = None;
-        let mut kill_at = None;
-        let code = loop {
-            let stopping = tokio::select! {
-                event = shell.next() => match event? {
-                    Event::Line(line) => {
-                        self.progress.line(&line).await;
-                        continue;
-                    }
-                    Event::Ended(code) => break code,
-                },
-                () = at(kill_at) => {
-                    kill_at = None;
-                    shell.kill();
-                    continue;
-                }
-                () = stopped(&mut self.stop), if cancellable => (Conclusion::Canceled, "The operation was canceled."),
-                () = at(timeout), if stopped_as.is_none() => (Conclusion::Failed, "The step has timed out."),
-            };
-            cancellable = false;
-            stopped_as.get_or_insert(stopping.0);
-            kill_at = Some(Instant::now() + STEP_GRACE);
-            self.progress.line(&format!("##[error]{}", stopping.1)).await;
-            shell.terminate();
-        };
-        for line in shell.last_words().await {
-            self.progress.line(&line).await;
-        }
-        if let Some(conclusion) = stopped_as {
-            return Ok(conclusion);
-        }
-        if code == 0 {
-            return Ok(Conclusion::Succeeded);
-        }
-        self.progress.line(&format!("##[error]Process completed with exit code {code}.")).await;
-        Ok(Conclusion::Failed)
-    }
-
-    fn evaluate_outputs(&self) -> Result<Map<String, Value>, Refusal> {
-        let mut outputs = Map::new();
+    /// Outputs that are empty, or hold a secret, are left out.
+    fn evaluate_outputs(&mut self, at: StepAt) -> Result<(), Refusal> {
         for (name, value) in token::mapping(&self.job.outputs, &self.job.contexts)? {
-            outputs.insert(name, json!({ "value": token::text(value, &self.job.contexts)? }));
+            let value = token::text(value, &self.job.contexts)?;
+            if value.is_empty() {
+                self.progress.debug(at, &format!("Skip output '{name}' since it's empty"));
+            } else if self.progress.is_secret(&value) {
+                self.progress.warn(at, &format!("Skip output '{name}' since it may contain secret."));
+            } else {
+                self.progress.line(at, &format!("Set output '{name}'"));
+                self.outputs.insert(name, json!({ "value": value }));
+            }
         }
-        Ok(outputs)
-    }
-}
-
-async fn at(time: Option<Instant>) {
-    match time {
-        Some(time) => sleep_until(time).await,
-        None => std::future::pending().await,
-    }
-}
-
-async fn stopped(stop: &mut watch::Receiver<bool>) {
-    if stop.wait_for(|it| *it).await.is_err() {
-        std::future::pending::<()>().await; // nobody is left who could stop us
+        Ok(())
     }
 }
 

@@ -1,105 +1,120 @@
-//! One script in a shell, in a process group of its own, with its output line by line.
+//! Which program runs a script, and how it is called.
 
-use std::collections::BTreeMap;
-use std::io::{self, BufRead, BufReader, PipeReader};
-use std::os::unix::process::CommandExt;
-use std::path::Path;
-use std::process::{Child, Command, Stdio};
-use std::thread;
-use std::time::Duration;
+use std::path::{Path, PathBuf};
 
-use rustix::process::{Pid, Signal};
-use tokio::sync::mpsc;
-use tokio::time::timeout;
+use rustix::fs::{Access, access};
 
-/// Lines that may wait for the reader; a script that talks faster waits itself.
-const LINE_QUEUE: usize = 256;
+/// The shells that need no template, and how each is called.
+const BUILT_IN: [(&str, &str); 4] = [
+    ("bash", "--noprofile --norc -e -o pipefail {0}"),
+    ("sh", "-e {0}"),
+    ("python", "{0}"),
+    ("pwsh", "-command \". '{0}'\""),
+];
 
-/// A process that outlives its script may hold the output open: what comes later than this is not waited for.
-const LAST_WORDS: Duration = Duration::from_secs(1);
+/// What stands for the script in a template.
+const SCRIPT: &str = "{0}";
 
-/// A running script.
-pub struct Shell {
-    group: Pid,
-    lines: mpsc::Receiver<String>,
-    ended: mpsc::Receiver<io::Result<i32>>,
+/// Why a step has no shell.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Error {
+    /// No such program.
+    #[error("{0}: command not found")]
+    NotFound(String),
+    /// Neither known nor a template.
+    #[error(
+        "Invalid shell option. Shell must be a valid built-in (bash, sh, cmd, powershell, pwsh) or a format string \
+         containing '{{0}}'"
+    )]
+    Invalid,
 }
 
-/// What a running script does.
-#[derive(Debug)]
-pub enum Event {
-    /// It wrote a line, on either output.
-    Line(String),
-    /// It ended with this code; 128 + n for signal n.
-    Ended(i32),
+/// A shell for a step.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Shell {
+    /// What the result calls it.
+    pub name: String,
+    /// The program.
+    pub program: PathBuf,
+    format: String,
 }
 
 impl Shell {
-    /// Starts `sh -e` on a script.
-    pub fn start(script: &Path, dir: &Path, environment: &BTreeMap<String, String>) -> io::Result<Shell> {
-        let (output, ours) = io::pipe()?;
-        let child = Command::new("/bin/sh")
-            .arg("-e")
-            .arg(script)
-            .current_dir(dir)
-            .envs(environment)
-            .stdin(Stdio::null())
-            .stdout(ours.try_clone()?)
-            .stderr(ours)
-            .process_group(0)
-            .spawn()?;
-        let group = Pid::from_child(&child);
-        let (line, lines) = mpsc::channel(LINE_QUEUE);
-        let (end, ended) = mpsc::channel(1);
-        thread::Builder::new().name("output".into()).spawn(move || read_lines(output, &line))?;
-        thread::Builder::new().name("wait".into()).spawn(move || end.blocking_send(wait(child)))?;
-        Ok(Shell { group, lines, ended })
-    }
-
-    /// The next thing it does. After the end come the lines still in the pipe, then `None`.
-    pub async fn next(&mut self) -> io::Result<Event> {
-        tokio::select! {
-            biased;
-            Some(line) = self.lines.recv() => Ok(Event::Line(line)),
-            Some(code) = self.ended.recv() => code.map(Event::Ended),
-            else => Err(io::ErrorKind::UnexpectedEof.into()),
+    /// The shell that a step asks for, looked for along this `PATH`. Without a wish: `bash`, else `sh`, both as `-e`.
+    pub fn find(wish: &str, path: &str) -> Result<Shell, Error> {
+        let (name, arguments) = wish.trim().split_once(' ').unwrap_or((wish.trim(), ""));
+        if name.is_empty() {
+            let program = which("bash", path).or_else(|| which("sh", path));
+            let program = program.ok_or_else(|| Error::NotFound("sh".into()))?;
+            return Ok(Shell {
+                name: "sh".into(),
+                program,
+                format: built_in("sh").unwrap_or_default().into(),
+            });
         }
+        let format = match arguments.trim() {
+            "" => built_in(name).ok_or(Error::Invalid)?,
+            template if template.contains(SCRIPT) => template,
+            _ => return Err(Error::Invalid),
+        };
+        let found =
+            which(name, path).or_else(|| if name == "python" { which("python3", path) } else { None });
+        let program = found.ok_or_else(|| Error::NotFound(name.into()))?;
+        Ok(Shell { name: name.into(), program, format: format.into() })
     }
 
-    /// The lines that were still on their way when the script ended.
-    pub async fn last_words(mut self) -> Vec<String> {
-        let mut lines = Vec::new();
-        while let Ok(Some(line)) = timeout(LAST_WORDS, self.lines.recv()).await {
-            lines.push(line);
+    /// How the log shows it.
+    pub fn shown(&self) -> String {
+        format!("{} {}", self.program.display(), self.format)
+    }
+
+    /// The arguments for a script.
+    pub fn arguments(&self, script: &Path) -> Vec<String> {
+        split(&self.format.replace(SCRIPT, &script.display().to_string()))
+    }
+
+    /// What the name of a script ends with.
+    pub fn extension(&self) -> &'static str {
+        match self.name.as_str() {
+            "bash" | "sh" => ".sh",
+            "python" => ".py",
+            "pwsh" => ".ps1",
+            _ => "",
         }
-        lines
-    }
-
-    /// Asks the whole group to stop.
-    pub fn terminate(&self) {
-        let _ = rustix::process::kill_process_group(self.group, Signal::TERM); // gone is fine
-    }
-
-    /// Stops the whole group.
-    pub fn kill(&self) {
-        let _ = rustix::process::kill_process_group(self.group, Signal::KILL);
     }
 }
 
-fn wait(mut child: Child) -> io::Result<i32> {
-    use std::os::unix::process::ExitStatusExt;
-    let status = child.wait()?;
-    Ok(status.code().unwrap_or_else(|| 128 + status.signal().unwrap_or_default()))
+fn built_in(name: &str) -> Option<&'static str> {
+    BUILT_IN.iter().find(|(known, _)| *known == name).map(|(_, format)| *format)
 }
 
-fn read_lines(output: PipeReader, lines: &mpsc::Sender<String>) {
-    let mut output = BufReader::new(output);
-    let mut line = Vec::new();
-    while output.read_until(b'\n', &mut line).is_ok_and(|read| read > 0) {
-        let text = String::from_utf8_lossy(&line).trim_end_matches(['\n', '\r']).to_owned();
-        if lines.blocking_send(text).is_err() {
-            return;
-        }
-        line.clear();
-    }
+/// A program along `PATH`, or at its own path.
+fn which(name: &str, path: &str) -> Option<PathBuf> {
+    let candidates: Vec<PathBuf> = match name.contains('/') {
+        true => vec![name.into()],
+        false => std::env::split_paths(path).map(|it| it.join(name)).collect(),
+    };
+    candidates.into_iter().find(|it| it.is_file() && access(it, Access::EXEC_OK).is_ok())
 }
+
+/// Arguments are words; quotes hold a word together.
+fn split(arguments: &str) -> Vec<String> {
+    let mut words = Vec::new();
+    let mut word: Option<String> = None;
+    let mut quoted = false;
+    for character in arguments.chars() {
+        match character {
+            '"' => {
+                quoted = !quoted;
+                word.get_or_insert_default();
+            }
+            ' ' if !quoted => words.extend(word.take()),
+            other => word.get_or_insert_default().push(other),
+        }
+    }
+    words.extend(word);
+    words
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,9 +1,7 @@
 //! The steps of a job: what each of them asks for, and which of them run.
 
-use std::time::Duration;
-
-use serde::Deserialize;
 use serde::de::IgnoredAny;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::refusal::Refusal;
@@ -16,16 +14,20 @@ pub struct Step {
     pub id: String,
     /// Its key in the `steps` context.
     pub context_name: String,
-    /// Its name on the page.
+    /// Its name on the page, as far as it is known before its turn.
     pub name: String,
+    /// Token of that name.
+    pub display_name: Value,
     /// When it runs.
     pub condition: Condition,
     /// A failure of it fails nothing else.
     pub continue_on_error: bool,
     /// The script.
     pub script: Value,
-    /// How long it may run.
-    pub timeout: Option<Duration>,
+    /// How many minutes it may run.
+    pub timeout: Option<f64>,
+    /// Token of the shell.
+    pub shell: Value,
     /// Below the workspace.
     pub working_directory: Value,
     /// Mapping token of its environment.
@@ -46,7 +48,8 @@ pub enum Condition {
 }
 
 /// How a job or step ended, in GitHub's words (protocol §5.4).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Conclusion {
     /// Exit code 0.
     Succeeded,
@@ -59,12 +62,12 @@ pub enum Conclusion {
 }
 
 impl Conclusion {
-    /// The word on the wire of the run service.
+    /// The word that expressions see.
     pub fn word(self) -> &'static str {
         match self {
-            Conclusion::Succeeded => "succeeded",
-            Conclusion::Failed => "failed",
-            Conclusion::Canceled => "canceled",
+            Conclusion::Succeeded => "success",
+            Conclusion::Failed => "failure",
+            Conclusion::Canceled => "cancelled",
             Conclusion::Skipped => "skipped",
         }
     }
@@ -156,24 +159,26 @@ impl Step {
         if wire.reference.r#type != "script" {
             return Err(Refusal(format!("a step that uses a {} is not supported", wire.reference.r#type)));
         }
-        let (mut script, mut working_directory) = (None, Value::Null);
+        let (mut script, mut working_directory, mut shell) = (None, Value::Null, Value::Null);
         for (name, value) in token::mapping(&wire.inputs, contexts)? {
             match name.as_str() {
                 "script" => script = Some(value.clone()),
                 "workingDirectory" => working_directory = value.clone(),
-                "shell" if token::text(value, contexts)? == "sh" => {}
+                "shell" => shell = value.clone(),
                 other => return Err(Refusal(format!("the step input `{other}` is not supported"))),
             }
         }
         let script = script.ok_or_else(|| Refusal("a step without a script is not supported".into()))?;
-        let named = match &wire.display_name_token {
-            Value::Null => wire.display_name.unwrap_or_default(),
-            token => token::text(token, contexts)?,
+        let display_name = match wire.display_name_token {
+            Value::Null => wire.display_name.unwrap_or_else(|| wire.name.clone()).into(),
+            token => token,
         };
         Ok(Step {
             id: wire.id,
             context_name: if wire.context_name.is_empty() { wire.name.clone() } else { wire.context_name },
-            name: if named.is_empty() { wire.name } else { named },
+            name: token::text(&display_name, contexts)?,
+            display_name,
+            shell,
             condition: Condition::parse(wire.condition.as_deref().unwrap_or_default())?,
             continue_on_error: token::flag(wire.continue_on_error.as_ref(), contexts)?,
             timeout: timeout(&wire.timeout_in_minutes, contexts)?,
@@ -184,15 +189,13 @@ impl Step {
     }
 }
 
-fn timeout(token: &Value, contexts: &Contexts) -> Result<Option<Duration>, Refusal> {
+fn timeout(token: &Value, contexts: &Contexts) -> Result<Option<f64>, Refusal> {
     let text = token::text(token, contexts)?;
-    if text.is_empty() {
-        return Ok(None);
-    }
-    let minutes: f64 = text.parse().map_err(|_| Refusal(format!("`{text}` is no number of minutes")))?;
-    Duration::try_from_secs_f64(minutes * 60.0)
-        .map(Some)
-        .map_err(|_| Refusal(format!("`{text}` minutes are no time")))
+    let minutes = match text.as_str() {
+        "" => return Ok(None),
+        text => text.parse().ok().filter(|it: &f64| it.is_finite() && *it >= 0.0),
+    };
+    minutes.map(Some).ok_or_else(|| Refusal(format!("`{text}` is no number of minutes")))
 }
 
 #[cfg(test)]

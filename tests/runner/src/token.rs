@@ -20,6 +20,13 @@ impl Contexts {
         self.0.insert(name.to_ascii_lowercase(), value);
     }
 
+    /// The value at a path, if there is one.
+    pub fn value(&self, path: &str) -> Option<&Value> {
+        let (root, rest) = path.split_once('.').unwrap_or((path, ""));
+        let root = self.0.get(&root.to_ascii_lowercase());
+        rest.split('.').filter(|key| !key.is_empty()).fold(root, |value, key| entry(value?, key))
+    }
+
     /// The value of an expression. We know paths (`steps.build.outputs.digest`), and the calls of `format` that text
     /// with expressions in it becomes.
     pub fn evaluate(&self, expression: &str) -> Result<String, Refusal> {
@@ -34,15 +41,11 @@ impl Contexts {
         let is_path = path.split('.').all(|key| {
             !key.is_empty() && key.chars().all(|it| it.is_ascii_alphanumeric() || it == '_' || it == '-')
         });
-        let (root, rest) = path.split_once('.').unwrap_or((path, ""));
+        let (root, _) = path.split_once('.').unwrap_or((path, ""));
         if !is_path || !KNOWN.contains(&root.to_ascii_lowercase().as_str()) {
             return Err(unknown(path));
         }
-        let mut value = self.0.get(&root.to_ascii_lowercase());
-        for key in rest.split('.').filter(|key| !key.is_empty()) {
-            value = value.and_then(|it| entry(it, key));
-        }
-        match value {
+        match self.value(path) {
             None => Ok(String::new()), // as GitHub does
             Some(value) => scalar(value).ok_or_else(|| unknown(path)),
         }
@@ -162,6 +165,16 @@ pub fn flag(token: Option<&Value>, contexts: &Contexts) -> Result<bool, Refusal>
         "" | "false" => Ok(false),
         "true" => Ok(true),
         other => Err(Refusal(format!("`{other}` is neither true nor false"))),
+    }
+}
+
+/// Whether a token holds anything.
+pub fn is_set(token: &Value) -> bool {
+    let empty = |key| token.get(key).and_then(Value::as_array).is_none_or(Vec::is_empty);
+    match token.get("type").and_then(Value::as_i64) {
+        Some(7) => false,
+        Some(2) => !empty("map"),
+        _ => !token.is_null(),
     }
 }
 

@@ -37,7 +37,7 @@ impl Home {
 }
 
 fn assert_refused(output: &Output, expected: &str) {
-    let text = String::from_utf8_lossy(&output.stderr);
+    let text = String::from_utf8_lossy(&output.stdout);
     assert!(text.contains(expected), "{text}");
     assert_eq!(output.status.code(), Some(1));
 }

@@ -32,3 +32,10 @@ fn what_is_no_expression_is_taken_literally() {
 fn empty_secrets_mask_nothing() {
     assert_eq!(masks(&["", " ", "x*"], &["", "\n"]).apply("text"), "text");
 }
+
+#[test]
+fn a_value_that_is_added_is_masked_from_then_on() {
+    let mut masks = masks(&[], &["abc"]);
+    masks.add("de\nfg");
+    assert_eq!(masks.apply("abc de fg"), "*** *** ***");
+}

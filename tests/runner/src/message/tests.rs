@@ -41,6 +41,31 @@ fn expressions_secret_variables_and_the_job_token_are_masked() {
 }
 
 #[test]
+fn of_the_mask_types_regex_alone_masks_as_word_and_as_number() {
+    let mut message = example();
+    message["mask"] = json!([
+        { "type": "Regex", "value": "w[o]rd" }, { "type": 2, "value": "num[b]er" },
+        { "type": "variable", "value": "some" }, { "type": 1, "value": "other" },
+    ]);
+    let job = Job::parse(&message.to_string()).unwrap();
+    assert_eq!(job.masks.apply("word number some other"), "*** *** some other");
+}
+
+#[test]
+fn switches_of_debugging_are_no_secrets() {
+    let mut message = example();
+    message["variables"]["ACTIONS_STEP_DEBUG"] = json!({ "value": "true", "isSecret": true });
+    let job = Job::parse(&message.to_string()).unwrap();
+    assert!(job.is_on("actions_step_debug") && !job.is_on("actions_runner_debug"));
+    assert_eq!(job.masks.apply("it is true"), "it is true");
+}
+
+#[test]
+fn a_message_with_a_byte_order_mark_is_garbage() {
+    assert!(Job::parse(&format!("\u{feff}{}", example())).is_err());
+}
+
+#[test]
 fn a_message_that_nobody_could_be_told_about_is_an_error() {
     for (pointer, value) in [
         ("/messageType", json!("PipelineAgentJobRequest")),

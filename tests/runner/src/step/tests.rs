@@ -28,7 +28,7 @@ fn what_only_the_real_runner_knows_is_refused_by_name() {
         ("/type", json!("container"), "container"),
         ("/reference/type", json!("repository"), "repository"),
         ("/condition", json!("github.ref == 'refs/heads/main'"), "github.ref"),
-        ("/inputs/map/0/Key", json!("shell"), "shell"),
+        ("/inputs/map/0/Key", json!("stdin"), "stdin"),
         ("/timeoutInMinutes", json!("soon"), "soon"),
         ("/background", json!(true), "background"),
         ("/continueOnError", json!("maybe"), "maybe"),
@@ -47,7 +47,7 @@ fn a_timeout_is_a_number_of_minutes() {
     let mut step = example();
     assert_eq!(parse(&step).unwrap().timeout, None);
     step["timeoutInMinutes"] = json!({ "type": 6, "num": 1.5 });
-    assert_eq!(parse(&step).unwrap().timeout, Some(Duration::from_secs(90)));
+    assert_eq!(parse(&step).unwrap().timeout, Some(1.5));
 }
 
 #[test]
