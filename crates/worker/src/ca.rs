@@ -1,7 +1,7 @@
 //! The CA bundle of the runner: the system's roots and those of the proxy and of GitHub in one file.
 //!
-//! .NET and OpenSSL read `SSL_CERT_FILE`, Node, git and curl have variables of their own; all replace the system's
-//! file or add to it, so one file that holds everything suits each of them.
+//! .NET and OpenSSL read `SSL_CERT_FILE`; Node, git, curl and Python's requests have variables of their own; all replace
+//! the system's file or add to it, so one file that holds everything suits each of them.
 
 use std::fs::{self, OpenOptions, Permissions};
 use std::io::{self, Read, Write};
@@ -20,7 +20,11 @@ pub const SYSTEM_BUNDLES: [&str; 4] = [
 pub const BUNDLE: &str = "ca-bundle.crt";
 
 /// The variables that point at the joined file in the runner's environment.
-pub const VARIABLES: [&str; 4] = ["SSL_CERT_FILE", "NODE_EXTRA_CA_CERTS", "GIT_SSL_CAINFO", "CURL_CA_BUNDLE"];
+pub const VARIABLES: [&str; 5] =
+    ["SSL_CERT_FILE", "NODE_EXTRA_CA_CERTS", "GIT_SSL_CAINFO", "CURL_CA_BUNDLE", "REQUESTS_CA_BUNDLE"];
+
+/// The one that git reads for the certificate of a proxy, and only for that (protocol §6.9).
+pub const GIT_PROXY: &str = "GIT_PROXY_SSL_CAINFO";
 
 /// System bundles are about 220 KiB; a file above this is no bundle.
 const MAX_FILE: u64 = 8 << 20;

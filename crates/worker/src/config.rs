@@ -1,16 +1,17 @@
 //! What the wrapper was told by its environment.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use handoff::worker::{
-    ENV_GITHUB_CA, ENV_LOG_LEVEL, ENV_PAYLOAD_DIR, ENV_PROXY_CA, ENV_RUN_DIR, ENV_RUNNER_HOME,
-    ENV_SHUTDOWN_GRACE, ENV_TERMINATION_PATH, PAYLOAD_DIR, RUN_DIR,
+    ENV_GITHUB_CA, ENV_LOG_LEVEL, ENV_PAYLOAD_DIR, ENV_POD_GRACE, ENV_PROXY_CA, ENV_RUN_DIR, ENV_RUNNER_HOME,
+    ENV_SHUTDOWN_GRACE, ENV_STOP_FILE, ENV_TERMINATION_PATH, PAYLOAD_DIR, RUN_DIR, STOP_DIR, STOP_FILE,
 };
 use jiff::SignedDuration;
 
 use crate::ca;
 use crate::log::Level;
+use crate::stop::Limits;
 
 /// Home of the stock runner image.
 const RUNNER_HOME: &str = "/home/runner";
@@ -18,8 +19,8 @@ const RUNNER_HOME: &str = "/home/runner";
 /// Where the kubelet looks unless the container says otherwise.
 const TERMINATION_PATH: &str = "/dev/termination-log";
 
-/// Five seconds less than the pod's own grace, so that the report is written before the kubelet loses patience.
-const SHUTDOWN_GRACE: Duration = Duration::from_secs(25);
+/// The grace of a pod that names none, in Kubernetes.
+const POD_GRACE: Duration = Duration::from_secs(30);
 
 /// Everything that `run` and `install` may want to know.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,14 +31,40 @@ pub struct Config {
     pub payload_dir: PathBuf,
     /// Root of the runner, parent of `bin`.
     pub home: PathBuf,
-    /// CA files to add to the system's.
-    pub extra_cas: Vec<PathBuf>,
+    /// CA file of the egress proxy, to add to the system's.
+    pub proxy_ca: Option<PathBuf>,
+    /// CA file of GitHub, to add to the system's.
+    pub github_ca: Option<PathBuf>,
     /// The system's bundle is the first of these that is there.
     pub system_cas: Vec<PathBuf>,
-    /// Between asking the runner to stop and killing it.
-    pub grace: Duration,
+    /// Shows the request to stop, when there is one.
+    pub stop_file: PathBuf,
+    /// What a SIGTERM leaves.
+    pub limits: Limits,
     /// Lines below this are not written.
     pub log_level: Level,
+    /// What is not taken as it stands, and fails no job.
+    pub doubts: Vec<Doubt>,
+}
+
+/// A value that another one stands in for.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Doubt {
+    /// The word is none of ours.
+    #[error("{ENV_LOG_LEVEL}: {0:?} is not debug, info, warn or error; info is used")]
+    LogLevel(String),
+    /// The kubelet would kill the pod before that.
+    #[error(
+        "{ENV_SHUTDOWN_GRACE} of {wanted:?} is capped at {room:?}, 5 s less than {ENV_POD_GRACE} of {pod:?}"
+    )]
+    Grace {
+        /// The value.
+        wanted: Duration,
+        /// What is used.
+        room: Duration,
+        /// The pod's grace.
+        pod: Duration,
+    },
 }
 
 /// A variable that says something we cannot use.
@@ -59,21 +86,42 @@ impl Config {
     pub fn from_env(env: impl Fn(&str) -> Option<String>) -> Result<Config, Error> {
         let path = |name, default: &str| PathBuf::from(set(&env, name).unwrap_or_else(|| default.into()));
         let system_cas = set(&env, ca::VARIABLES[0]).into_iter().chain(ca::SYSTEM_BUNDLES.map(str::to_owned));
+        let mut doubts = Vec::new();
         Ok(Config {
             run_dir: path(ENV_RUN_DIR, RUN_DIR),
             payload_dir: path(ENV_PAYLOAD_DIR, PAYLOAD_DIR),
             home: path(ENV_RUNNER_HOME, RUNNER_HOME),
-            extra_cas: [ENV_PROXY_CA, ENV_GITHUB_CA]
-                .iter()
-                .filter_map(|it| set(&env, it))
-                .map(Into::into)
-                .collect(),
+            proxy_ca: set(&env, ENV_PROXY_CA).map(Into::into),
+            github_ca: set(&env, ENV_GITHUB_CA).map(Into::into),
             system_cas: system_cas.map(Into::into).collect(),
-            grace: parsed(&env, ENV_SHUTDOWN_GRACE, "a duration, as in 25s", duration)?
-                .unwrap_or(SHUTDOWN_GRACE),
-            log_level: parsed(&env, ENV_LOG_LEVEL, "debug, info, warn or error", |it| it.parse().ok())?
-                .unwrap_or_default(),
+            stop_file: set(&env, ENV_STOP_FILE)
+                .map_or_else(|| Path::new(STOP_DIR).join(STOP_FILE), Into::into),
+            limits: limits(&env, &mut doubts)?,
+            log_level: log_level(&env, &mut doubts),
+            doubts,
         })
+    }
+}
+
+fn limits(env: impl Fn(&str) -> Option<String>, doubts: &mut Vec<Doubt>) -> Result<Limits, Error> {
+    let whole = |it: &str| it.parse().ok().map(Duration::from_secs);
+    let pod = parsed(&env, ENV_POD_GRACE, "a whole number of seconds", whole)?.unwrap_or(POD_GRACE);
+    let wanted = parsed(&env, ENV_SHUTDOWN_GRACE, "a duration, as in 25s", duration)?;
+    let room = Limits::room(pod);
+    doubts.extend(wanted.filter(|it| *it > room).map(|wanted| Doubt::Grace { wanted, room, pod }));
+    Ok(Limits::new(pod, wanted))
+}
+
+/// The variable's name is a common one, and an image's own word for it no reason to fail a job.
+fn log_level(env: impl Fn(&str) -> Option<String>, doubts: &mut Vec<Doubt>) -> Level {
+    let word = set(env, ENV_LOG_LEVEL);
+    match word.as_deref().map(str::parse) {
+        None => Level::default(),
+        Some(Ok(level)) => level,
+        Some(Err(_)) => {
+            doubts.extend(word.map(Doubt::LogLevel));
+            Level::default()
+        }
     }
 }
 

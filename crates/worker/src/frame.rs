@@ -2,6 +2,8 @@
 //!
 //! A frame is a type (`i32`), a body length in bytes (`i32`), both little endian, and a UTF-16LE body.
 
+use handoff::worker::StopFrame;
+
 /// The longest body that `Runner.Worker` reads, in bytes of UTF-16.
 pub const MAX_BODY: usize = 50_000_000;
 
@@ -10,8 +12,10 @@ pub const MAX_BODY: usize = 50_000_000;
 pub enum Kind {
     /// The job message: the first frame, due within 30 s of the runner's start.
     NewJobRequest = 1,
-    /// Cancel the job: the second and last frame, with an empty body.
+    /// A person cancelled the job: the second and last frame, with an empty body.
     CancelRequest = 2,
+    /// The runner is being stopped: the second and last frame too.
+    RunnerShutdown = 3,
 }
 
 /// The body would be refused by the runner.
@@ -33,8 +37,14 @@ pub fn encode(kind: Kind, body: &str) -> Result<Vec<u8>, TooLong> {
     Ok(frame)
 }
 
-/// The frame that cancels the job.
-pub const CANCEL: [u8; 8] = [Kind::CancelRequest as u8, 0, 0, 0, 0, 0, 0, 0];
+/// The frame that stops the job.
+pub fn stop(frame: StopFrame) -> [u8; 8] {
+    let kind = match frame {
+        StopFrame::Cancel => Kind::CancelRequest,
+        StopFrame::Shutdown => Kind::RunnerShutdown,
+    };
+    [kind as u8, 0, 0, 0, 0, 0, 0, 0]
+}
 
 #[cfg(test)]
 mod tests;

@@ -1,7 +1,8 @@
-//! The JIT configuration (protocol §2.5): three files that the runner expects in its root.
+//! The JIT configuration (protocol §2.5): the files that the runner expects in its root.
 //!
 //! The blob is base64 of a JSON object of file name → base64 of the file's bytes. The stock runner writes whatever
-//! names it finds there; we write the three that we know, so that no answer of a server chooses a path here.
+//! names it finds there; we write the two that `Runner.Worker` needs, so that no answer of a server chooses a path here,
+//! and no step finds the key with which it could speak to GitHub as this runner (protocol §6.1).
 
 use std::collections::BTreeMap;
 use std::fs::{self, OpenOptions};
@@ -15,22 +16,31 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 /// The settings file without which `Runner.Worker` refuses every job.
 pub const SETTINGS: &str = ".runner";
 
-/// The file names that a JIT configuration may bring.
-pub const KNOWN: [&str; 3] = [SETTINGS, ".credentials", ".credentials_rsaparams"];
+/// The files that are written.
+pub const KNOWN: [&str; 2] = [SETTINGS, ".credentials"];
 
-/// A decoded JIT configuration. Its files hold the runner's private key.
+/// The runner's private key, which the worker never opens: a controller that does not take it out is an older one.
+pub const PRIVATE_KEY: &str = ".credentials_rsaparams";
+
+/// A decoded JIT configuration.
 #[derive(Default, PartialEq, Eq)]
 pub struct JitConfig {
     /// Known files and their content.
     pub files: BTreeMap<&'static str, Vec<u8>>,
     /// Names that were refused.
     pub refused: Vec<String>,
+    /// Whether the private key was there, and was dropped unread.
+    pub key_dropped: bool,
 }
 
 impl std::fmt::Debug for JitConfig {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let names: Vec<_> = self.files.keys().collect();
-        f.debug_struct("JitConfig").field("files", &names).field("refused", &self.refused).finish()
+        f.debug_struct("JitConfig")
+            .field("files", &names)
+            .field("refused", &self.refused)
+            .field("key_dropped", &self.key_dropped)
+            .finish()
     }
 }
 
@@ -89,6 +99,7 @@ pub fn decode(blob: &str) -> Result<JitConfig, Error> {
                 let bytes = BASE64.decode(content).map_err(|source| Error::File { name, source })?;
                 config.files.insert(name, bytes);
             }
+            None if name == PRIVATE_KEY => config.key_dropped = true,
             None => config.refused.push(name),
         }
     }

@@ -6,36 +6,44 @@
 
 pub mod ca;
 pub mod config;
+pub mod docker;
+pub mod dotenv;
+pub mod environment;
 pub mod exec;
 pub mod frame;
 pub mod install;
 pub mod jit;
 pub mod log;
+pub mod milestone;
 pub mod payload;
 pub mod plan;
 pub mod report;
 mod run;
+pub mod stop;
 pub mod usage;
+pub mod watch;
 
 use std::path::Path;
 
 use handoff::worker::TerminationReport;
 
 use crate::config::Config;
+use crate::environment::Environment;
 use crate::log::Log;
 
 /// Bad arguments, as `sh` and `getopt` users know it.
 const USAGE: u8 = 2;
 
-/// The program: `worker [run]` or `worker install <dir>`, with its arguments and a look into its environment.
+/// The program: `worker [run]` or `worker install <dir>`, with its arguments and its environment.
 /// Gives the exit code.
-pub fn main(arguments: impl Iterator<Item = String>, env: impl Fn(&str) -> Option<String>) -> u8 {
+pub fn main(arguments: impl Iterator<Item = String>, environment: Environment) -> u8 {
+    let env = |name: &str| environment::text(&environment, name);
     let arguments: Vec<String> = arguments.collect();
-    let report_path = config::report_path(&env);
+    let report_path = config::report_path(env);
     match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         [] | ["run"] => {
             report_panics(&report_path);
-            finish(&report_path, |report| run::run(&Config::from_env(env)?, report))
+            finish(&report_path, |report| run::run(&Config::from_env(env)?, &environment, report))
         }
         ["install", dir] => finish(&report_path, |_| install(&Config::from_env(env)?, Path::new(dir))),
         _ => {

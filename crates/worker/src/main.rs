@@ -3,5 +3,5 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    ExitCode::from(worker::main(std::env::args().skip(1), |name| std::env::var(name).ok()))
+    ExitCode::from(worker::main(std::env::args().skip(1), std::env::vars_os().collect()))
 }

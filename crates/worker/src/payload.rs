@@ -15,11 +15,14 @@ pub const FILES: [&str; 4] = [PAYLOAD, PAYLOAD_GZ, JIT_CONFIG, RUN_INFO];
 /// Above what `Runner.Worker` reads (50 MB of UTF-16), so nothing valid is cut off, and far below what would hurt.
 pub const MAX_PAYLOAD: u64 = 64 << 20;
 
+/// Byte order mark.
+const BOM: char = '\u{feff}';
+
 /// A claimed job.
 pub struct Claim {
-    /// The job message, as GitHub sent it. Holds tokens and secrets.
+    /// The job message as GitHub sent it, but for a byte order mark. Holds tokens and secrets.
     pub job: String,
-    /// The JIT configuration blob; blank where there is none. Holds the runner's private key.
+    /// The JIT configuration blob; blank where there is none. From an older controller it holds the runner's private key.
     pub jit: String,
     /// Ids for the log. They are a convenience: broken ones fail no job.
     pub run: Result<RunInfo, serde_json::Error>,
@@ -87,7 +90,7 @@ pub fn take(dir: &Path) -> Result<Claim, Error> {
         (None, None) => return Err(Error::Missing { dir: dir.to_path_buf() }),
     };
     Ok(Claim {
-        job: json(text(PAYLOAD, job)?)?,
+        job: json(without_bom(text(PAYLOAD, job)?))?,
         jit: text(JIT_CONFIG, jit?.unwrap_or_default())?,
         run: serde_json::from_slice(&run?.unwrap_or_default()),
     })
@@ -121,6 +124,14 @@ fn unlink(path: PathBuf) -> Result<(), Error> {
 
 fn text(file: &'static str, bytes: Vec<u8>) -> Result<String, Error> {
     String::from_utf8(bytes).map_err(|_| Error::NotText { file })
+}
+
+/// `Runner.Worker` takes a byte order mark for garbage and ends with 1 (protocol §6.2).
+fn without_bom(mut text: String) -> String {
+    if text.starts_with(BOM) {
+        text.drain(..BOM.len_utf8());
+    }
+    text
 }
 
 /// Only checked, never taken apart: a partial model would drop keys (protocol §6.2).

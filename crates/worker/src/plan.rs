@@ -2,13 +2,16 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::exec::End;
+use crate::watch::End;
 
 /// The stock runner's program that runs one job.
 pub const RUNNER_WORKER: &str = "Runner.Worker";
 
 /// The exit code of a wrapper that could not do its part.
 pub const WRAPPER_FAILED: u8 = 1;
+
+/// The exit code of a wrapper that was told to stop before it had started the runner: as of one that SIGTERM ended.
+pub const NEVER_STARTED: u8 = 143;
 
 /// The wrapper's exit code: a job that succeeded, with issues or without, is a 0 for Kubernetes; every other code stays
 /// what it was; a signal becomes 128 + its number, as in a shell. A runner that ends with 0 has finished no job, and must

@@ -3,35 +3,74 @@
 use std::ffi::OsString;
 use std::path::Path;
 
-use handoff::worker::{CLAIM_DIR, RunInfo, TaskResult, TerminationReport};
+use handoff::worker::{CLAIM_DIR, RunInfo, TerminationReport};
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 
 use crate::config::Config;
-use crate::exec::{End, Milestone, Runner};
+use crate::environment::Environment;
+use crate::exec::Runner;
 use crate::frame::{Kind, encode};
 use crate::log::{Level, Log};
-use crate::{Outcome, ca, exec, jit, payload, plan, report, usage};
+use crate::milestone::{Milestone, record};
+use crate::watch::Watch;
+use crate::{Outcome, ca, docker, dotenv, environment, exec, jit, payload, plan, report, usage};
 
 /// Runs the claimed job and gives the exit code for the container.
-pub(crate) fn run(config: &Config, report: &mut TerminationReport) -> Outcome {
+pub(crate) fn run(config: &Config, container: &Environment, report: &mut TerminationReport) -> Outcome {
     report.phases.wrapper = Some(Timestamp::now());
+    let mut watch = Watch::begin(config.stop_file.clone())?; // before anything that takes time: no signal is missed
     let used_before = usage::read(Path::new(usage::CGROUP));
     report.runner_version = report::runner_version(&config.home);
-    let events = exec::listen()?; // before anything that takes time: a signal is never missed
     let claim = payload::take(&config.run_dir.join(CLAIM_DIR))?;
     let log = announce(Log::new(config.log_level), &claim.run, report.runner_version.as_deref());
+    for doubt in &config.doubts {
+        log.warn("a variable is not taken as it stands", &[("error", doubt.to_string().into())]);
+    }
 
     unpack_jit(&claim.jit, &config.home, &log)?;
-    let environment = trust(config, &log)?;
+    let environment = environment::build(
+        container.clone(),
+        claim.run.as_ref().unwrap_or(&RunInfo::default()),
+        trust(config, &log)?,
+        &dotenv::read(&config.home)?.unwrap_or_default(),
+    );
     let (program, dir) = plan::command(&config.home, Path::is_file);
     let runner = Runner { program, dir, environment };
     let job = encode(Kind::NewJobRequest, &claim.job)?;
     drop(claim);
 
-    let end = exec::supervise(events, &runner, job, config.grace, |it| record(it, report, &log))?;
+    let mut observe = |it| record(it, report, &log);
+    if !wait_for_docker(&mut watch, &runner.environment, &log, &mut observe)?
+        || watch.told_to_stop(watch.now(), &mut observe)
+    {
+        observe(Milestone::NeverStarted);
+        return Ok(plan::NEVER_STARTED);
+    }
+    let end = exec::supervise(&mut watch, &runner, job, config.limits, &mut observe)?;
     report.usage = usage::between(used_before, usage::read(Path::new(usage::CGROUP)));
     Ok(plan::exit_code(end))
+}
+
+/// Waits as long as the image or the template wants. False: we were told to stop meanwhile.
+fn wait_for_docker(
+    watch: &mut Watch,
+    environment: &Environment,
+    log: &Log,
+    observe: &mut impl FnMut(Milestone),
+) -> Result<bool, crate::watch::Error> {
+    let seconds = docker::seconds(environment).unwrap_or_else(|error| {
+        log.warn("docker is not waited for", &[("error", error.to_string().into())]);
+        0
+    });
+    if seconds == 0 {
+        return Ok(true);
+    }
+    observe(Milestone::DockerAwaited { seconds });
+    let outcome = docker::wait(watch, environment, seconds, observe)?;
+    let goes_on = !matches!(outcome, docker::Outcome::Stopped);
+    observe(Milestone::Docker(outcome));
+    Ok(goes_on)
 }
 
 /// The header line of the container's log, and the ids that every later line carries.
@@ -76,61 +115,31 @@ fn unpack_jit(blob: &str, home: &Path, log: &Log) -> Result<(), jit::Error> {
     for name in &config.refused {
         log.warn("a file of the JIT configuration is refused", &[("file", name.as_str().into())]);
     }
+    if config.key_dropped {
+        log.write(Level::Debug, "the runner's private key is dropped: the worker does not need it", &[]);
+    }
     jit::write(&config, home)
 }
 
 /// The variables that make the runner trust the extra CAs. Without one there is nothing to change.
 fn trust(config: &Config, log: &Log) -> Result<Vec<(&'static str, OsString)>, ca::Error> {
-    let mut extra = Vec::new();
-    for path in &config.extra_cas {
-        match ca::read_extra(path)? {
-            Some(pem) => extra.push(pem),
-            None => {
-                log.warn("a CA file holds no certificate", &[("path", path.display().to_string().into())])
-            }
-        }
-    }
-    if extra.is_empty() {
+    let proxy = extra_ca(config.proxy_ca.as_deref(), log)?;
+    let github = extra_ca(config.github_ca.as_deref(), log)?;
+    if proxy.is_none() && github.is_none() {
         return Ok(Vec::new());
     }
     let system = ca::read_first(&config.system_cas)?;
-    let bundle = ca::join(system.iter().chain(&extra).map(String::as_str));
+    let bundle = ca::join(system.iter().chain(&proxy).chain(&github).map(String::as_str));
     let path = ca::write(&bundle, &[&config.home, &config.run_dir])?;
-    Ok(ca::VARIABLES.into_iter().map(|name| (name, path.clone().into())).collect())
+    let for_proxies = proxy.map(|_| ca::GIT_PROXY);
+    Ok(ca::VARIABLES.into_iter().chain(for_proxies).map(|name| (name, path.clone().into())).collect())
 }
 
-/// One place where what happens becomes report and log line.
-fn record(milestone: Milestone, report: &mut TerminationReport, log: &Log) {
-    let now = Timestamp::now();
-    match milestone {
-        Milestone::Started { pid } => {
-            report.phases.runner = Some(now);
-            log.info("runner started", &[("pid", pid.into())]);
-        }
-        Milestone::HandedOver => {
-            report.phases.handed_over = Some(now);
-            log.write(Level::Debug, "job handed over", &[]);
-        }
-        Milestone::PipeBroke(error) => {
-            log.warn("the runner closed its pipe", &[("error", error.to_string().into())]);
-        }
-        Milestone::Cancelling { signal } => {
-            report.stopped = true;
-            log.info("told to stop: cancelling the job", &[("signal", signal.into())]);
-        }
-        Milestone::Killed => log.warn("the runner did not stop in time and is killed", &[]),
-        Milestone::Ended(end) => {
-            report.phases.ended = Some(now);
-            let exit = match end {
-                End::Code(code) => code,
-                End::Signal(signal) => 128 + signal,
-            };
-            report.exit = Some(exit);
-            report.result = TaskResult::of_exit(exit);
-            log.info(
-                "runner ended",
-                &[("exit", exit.into()), ("result", serde_json::to_value(report.result).unwrap_or_default())],
-            );
-        }
+fn extra_ca(path: Option<&Path>, log: &Log) -> Result<Option<String>, ca::Error> {
+    let Some(path) = path else { return Ok(None) };
+    let pem = ca::read_extra(path)?;
+    if pem.is_none() {
+        log.warn("a CA file holds no certificate", &[("path", path.display().to_string().into())]);
     }
+    Ok(pem)
 }

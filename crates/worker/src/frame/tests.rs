@@ -15,9 +15,11 @@ fn a_job_message_is_framed_byte_for_byte_as_the_vector() {
 
 /// Protocol, Appendix B.
 #[test]
-fn a_cancellation_is_eight_bytes() {
-    assert_eq!(CANCEL, [2, 0, 0, 0, 0, 0, 0, 0]);
-    assert_eq!(encode(Kind::CancelRequest, "").unwrap(), CANCEL);
+fn a_frame_that_stops_is_eight_bytes() {
+    assert_eq!(stop(StopFrame::Cancel), [2, 0, 0, 0, 0, 0, 0, 0]);
+    assert_eq!(stop(StopFrame::Shutdown), [3, 0, 0, 0, 0, 0, 0, 0]);
+    assert_eq!(encode(Kind::CancelRequest, "").unwrap(), stop(StopFrame::Cancel));
+    assert_eq!(encode(Kind::RunnerShutdown, "").unwrap(), stop(StopFrame::Shutdown));
 }
 
 #[test]

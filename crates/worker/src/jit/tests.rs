@@ -12,15 +12,36 @@ fn mode(path: &Path) -> u32 {
 }
 
 #[test]
-fn the_three_known_files_are_written_for_their_owner_only() {
+fn the_two_known_files_are_written_for_their_owner_only() {
     let home = tempfile::tempdir().unwrap();
-    let files = [(".runner", "{}"), (".credentials", "c"), (".credentials_rsaparams", "r")];
-    write(&decode(&blob(&files)).unwrap(), home.path()).unwrap();
+    let files = [(".runner", "{}"), (".credentials", "c")];
+    let config = decode(&blob(&files)).unwrap();
+    assert!(!config.key_dropped && config.refused.is_empty());
+    write(&config, home.path()).unwrap();
     for (name, content) in files {
         let path = home.path().join(name);
         assert_eq!(fs::read_to_string(&path).unwrap(), content);
         assert_eq!(mode(&path), 0o600);
     }
+}
+
+#[test]
+fn the_private_key_of_an_older_controllers_blob_is_dropped_unread() {
+    let home = tempfile::tempdir().unwrap();
+    let map = BTreeMap::from([(".runner", BASE64.encode("{}")), (PRIVATE_KEY, "not base64".to_owned())]);
+    let config = decode(&BASE64.encode(serde_json::to_vec(&map).unwrap())).unwrap();
+    assert!(config.key_dropped && config.refused.is_empty());
+    write(&config, home.path()).unwrap();
+    assert_eq!(fs::read_dir(home.path()).unwrap().count(), 1);
+}
+
+/// During an upgrade a pod may have the wrapper of the last release: it wants no file but `.runner`.
+#[test]
+fn the_settings_alone_are_a_whole_configuration() {
+    let home = tempfile::tempdir().unwrap();
+    let config = decode(&blob(&[(".runner", "{}")])).unwrap();
+    write(&config, home.path()).unwrap();
+    assert_eq!(fs::read_to_string(home.path().join(".runner")).unwrap(), "{}");
 }
 
 #[test]
@@ -80,7 +101,7 @@ fn broken_blobs_are_refused_without_quoting_them() {
 
 #[test]
 fn debug_output_holds_names_only() {
-    let config = decode(&blob(&[(".credentials_rsaparams", "private")])).unwrap();
+    let config = decode(&blob(&[(".credentials", "private")])).unwrap();
     let text = format!("{config:?}");
-    assert!(text.contains(".credentials_rsaparams") && !text.contains("112"), "{text}");
+    assert!(text.contains(".credentials") && !text.contains("112"), "{text}");
 }

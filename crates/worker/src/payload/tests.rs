@@ -47,6 +47,21 @@ fn a_compressed_payload_is_unpacked() {
 }
 
 #[test]
+fn a_byte_order_mark_is_taken_off_the_job() {
+    let marked = format!("\u{feff}{JOB}");
+    for (file, content) in [("payload", marked.clone().into_bytes()), ("payload.gz", gzip(marked.as_bytes()))]
+    {
+        let dir = dir_with(&[(file, &content)]);
+        assert_eq!(take(dir.path()).unwrap().job, JOB, "{file}");
+    }
+    let twice = dir_with(&[("payload", format!("\u{feff}{marked}").as_bytes())]);
+    assert!(
+        matches!(take(twice.path()).err().unwrap(), Error::NotJson { .. }),
+        "no message that GitHub sends"
+    );
+}
+
+#[test]
 fn a_broken_claim_is_an_error_and_leaves_nothing_behind() {
     type Expected = fn(&Error) -> bool;
     let bomb = gzip(&vec![b' '; 1 + MAX_PAYLOAD as usize]);
