@@ -1,0 +1,135 @@
+//! What the broker says, and what it is told.
+
+use std::time::Duration;
+
+use github_proto::broker::Architecture;
+use github_proto::message::MessageError;
+use github_proto::{RequestId, SessionId};
+use serde_json::{Value, json};
+
+use super::{ACKNOWLEDGE, POLL, TOKEN, job, message, next, said, server, start, start_with};
+use crate::Timers;
+use crate::scripted::{Answer, Scripted, answer, client, runner, timers};
+use crate::session::{Acknowledgement, Event, acknowledge};
+
+#[tokio::test]
+async fn an_offer_is_handed_on_with_its_session_and_not_acknowledged() {
+    let server = server([(POLL, vec![job("a1"), job("a1"), Answer::Hang])]).await;
+    let mut session = start(&server);
+    assert!(matches!(next(&mut session).await, Event::Listening));
+    for _ in 0..2 {
+        let Event::JobOffered { offer, session: at } = next(&mut session).await else { panic!() };
+        assert_eq!((offer.request_id.as_str(), offer.should_acknowledge), ("a1", true));
+        assert_eq!(at.as_str(), "5e551011-0000-4000-8000-00000000fa4e");
+    }
+    server.until(POLL, 3).await;
+    assert_eq!(server.count(ACKNOWLEDGE), 0, "nobody has taken it yet");
+}
+
+#[tokio::test]
+async fn messages_of_no_use_are_dropped() {
+    let answers = vec![
+        message("Surprise", &json!({})),
+        message("AgentRefresh", &json!({"agentId": 1})),
+        message("RunnerJobRequest", &json!({"id": "no request id"})),
+        message("ForceTokenRefresh", &Value::Null),
+        job("a1"),
+        Answer::Hang,
+    ];
+    let server = server([(POLL, answers)]).await;
+    let mut session = start(&server);
+    assert!(matches!(next(&mut session).await, Event::Listening));
+    assert!(matches!(next(&mut session).await, Event::BadMessage(_)));
+    assert!(matches!(next(&mut session).await, Event::JobOffered { .. }));
+    assert_eq!(server.count(TOKEN), 2, "a token refresh that is forced takes place");
+}
+
+#[tokio::test]
+async fn a_message_of_no_use_that_comes_again_and_again_slows_the_polls_down() {
+    let bad = || message("RunnerJobRequest", &json!({"id": "no request id"}));
+    let server = server([(POLL, vec![bad()])]).await;
+    let mut session = start_with(&server, |it| {
+        it.timers.poll_floor = Duration::ZERO;
+        it.timers.bad_message = (Duration::from_millis(20), Duration::from_secs(600));
+    });
+    let begin = tokio::time::Instant::now();
+    let mut dropped = 0;
+    while dropped < 5 {
+        if let Event::BadMessage(_) = next(&mut session).await {
+            dropped += 1;
+        }
+    }
+    // The first costs nothing, the others 20, 40 and 80 ms before the fifth is asked for.
+    assert!(begin.elapsed() >= Duration::from_millis(140), "{:?}", begin.elapsed());
+
+    let mixed = vec![bad(), job("a1"), bad(), answer(202, ""), bad(), job("a2"), Answer::Hang];
+    let server = self::server([(POLL, mixed)]).await;
+    let mut session = start_with(&server, |it| {
+        it.timers.bad_message = (Duration::from_secs(600), Duration::from_secs(600));
+        it.timers.hollow_within = Duration::ZERO;
+    });
+    let mut offers = 0;
+    while offers < 2 {
+        offers += usize::from(matches!(next(&mut session).await, Event::JobOffered { .. }));
+    }
+}
+
+#[tokio::test]
+async fn an_offer_of_the_legacy_service_is_told_and_slows_nothing() {
+    let legacy = || message("RunnerJobRequest", &json!({"runner_request_id": "a1", "run_service_url": ""}));
+    let server =
+        server([(POLL, vec![legacy(), legacy(), legacy(), legacy(), job("a2"), Answer::Hang])]).await;
+    let mut session = start_with(&server, |it| {
+        it.timers.bad_message = (Duration::from_secs(600), Duration::from_secs(600));
+    });
+    let mut dropped = Vec::new();
+    loop {
+        match next(&mut session).await {
+            Event::BadMessage(error) => dropped.push(error),
+            Event::JobOffered { .. } => break,
+            _ => {}
+        }
+    }
+    assert_eq!(dropped, vec![MessageError::Unsupported; 4]);
+    assert!(dropped[0].to_string().contains("not supported"));
+}
+
+async fn acknowledged(answers: Vec<Answer>, timers: Timers) -> (Acknowledgement, Scripted) {
+    let server = server([(ACKNOWLEDGE, answers)]).await;
+    let auth = runner(&server, |_| {});
+    let session = SessionId::parse("5e55").unwrap();
+    let request = RequestId::parse("a1").unwrap();
+    let said =
+        acknowledge(&client(), &auth, &session, "2.337.0", Architecture::Arm64, &request, &timers).await;
+    (said, server)
+}
+
+#[tokio::test]
+async fn taking_an_offer_is_told_once() {
+    let (said, server) = acknowledged(vec![answer(200, "")], timers()).await;
+    assert_eq!(said, Acknowledgement::Accepted);
+    let seen = server.seen().into_iter().find(|it| it.call == ACKNOWLEDGE).unwrap();
+    assert_eq!(seen.body, r#"{"runnerRequestId":"a1"}"#);
+    let query = "sessionId=5e55&status=Online&runnerVersion=2.337.0&os=Linux&architecture=ARM64";
+    assert_eq!(seen.query, query);
+    assert_eq!(seen.headers["authorization"], "Bearer FAKE.RUNNER.TOKEN");
+}
+
+#[tokio::test]
+async fn only_one_answer_to_an_acknowledgement_says_that_the_job_is_gone() {
+    let (gone, _) = acknowledged(vec![said(404, "AcknowledgeJobNotFound")], timers()).await;
+    assert_eq!(gone, Acknowledgement::JobGone);
+    for other in
+        [answer(404, ""), said(404, "RunnerNotFound"), answer(403, ""), answer(401, ""), answer(503, "")]
+    {
+        let (said, server) = acknowledged(vec![other], timers()).await;
+        assert_eq!((said, server.count(ACKNOWLEDGE)), (Acknowledgement::Unanswered, 1));
+    }
+}
+
+#[tokio::test]
+async fn an_acknowledgement_does_not_hold_up_the_claim() {
+    let short = Timers { acknowledge: Duration::from_millis(100), ..timers() };
+    let (said, _) = acknowledged(vec![Answer::Hang], short).await;
+    assert_eq!(said, Acknowledgement::Unanswered);
+}
