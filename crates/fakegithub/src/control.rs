@@ -1,8 +1,10 @@
 //! The control API: what a test, a demo or a person does with the server. The HTTP face is in `http`.
 
 pub(crate) mod http;
+mod offers;
 mod views;
 
+pub use offers::{Decliner, OfferView, OffersView};
 pub use views::{AgentView, AppCreated, AttemptView, JobView, RunView, SessionView, StateView, StepView};
 
 use std::collections::BTreeMap;
@@ -213,6 +215,11 @@ impl Control {
         self.shared.with(|state, _| state.ledger(run))
     }
 
+    /// Every offer of jobs of one account or all, of one run or all.
+    pub fn offers(&self, account: Option<&str>, run: Option<u64>) -> OffersView {
+        self.shared.with(|state, _| OffersView::new(state, account, run))
+    }
+
     /// Every secret of an account that the server made or was given: canaries, to be looked for where none may be.
     pub fn secrets(&self, account: &str) -> Vec<Secret> {
         self.shared.with(|state, _| state.secrets(account))
@@ -250,6 +257,10 @@ impl Control {
 
     /// Turns a lever.
     pub fn pull(&self, lever: Lever) -> Result<(), Error> {
+        if let Some(naming) = lever.takes_back() {
+            self.shared.faults(|faults| faults.take_back(&naming));
+            return Ok(());
+        }
         let now = self.shared.with(|_, now| now);
         match lever.fault(now.as_second()) {
             Some(fault) => {

@@ -19,6 +19,29 @@ pub enum Effect {
     Withhold,
     /// The headers of the real answer, and half of its body.
     Truncate,
+    /// The real answer, with a byte order mark before its JSON.
+    ByteOrderMark,
+}
+
+/// Which waiting faults are meant: those that name exactly this, where something is named.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Naming {
+    pub(crate) endpoint: Option<String>,
+    pub(crate) account: Option<String>,
+    pub(crate) agent: Option<String>,
+}
+
+impl Naming {
+    fn names(&self, fault: &Fault) -> bool {
+        let is = |wanted: &Option<String>, named: Option<&str>| {
+            wanted
+                .as_deref()
+                .is_none_or(|wanted| named.is_some_and(|named| wanted.eq_ignore_ascii_case(named)))
+        };
+        is(&self.endpoint, Some(&fault.endpoint))
+            && is(&self.account, fault.account.as_deref())
+            && is(&self.agent, fault.agent.as_deref())
+    }
 }
 
 /// Something that goes wrong with the next requests to an endpoint.
@@ -152,6 +175,11 @@ impl Faults {
 
     pub(crate) fn list(&self) -> Vec<Fault> {
         self.0.iter().cloned().collect()
+    }
+
+    /// Takes the named faults back.
+    pub(crate) fn take_back(&mut self, naming: &Naming) {
+        self.0.retain(|fault| !naming.names(fault));
     }
 
     pub(crate) fn clear(&mut self) {

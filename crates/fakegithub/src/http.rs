@@ -82,6 +82,9 @@ pub(crate) async fn serve(
 fn open(shared: &Shared, call: &Call, route: Option<&Route>) -> (u64, Caller) {
     let (token, caller, time) = shared.with(|state, now| {
         let (kind, caller) = auth::caller(state, call, route, now);
+        if let Some(Route::Acquire(_)) = route {
+            run_service::note_claim(state, call, now);
+        }
         (kind, caller, now)
     });
     let request = Request {
@@ -167,7 +170,8 @@ async fn struck(
     seq: u64,
     fault: Fault,
 ) -> Result<(Answer, bool), Reset> {
-    let real = match fault.after_commit || fault.effect == Effect::Truncate {
+    let of_real = matches!(fault.effect, Effect::Truncate | Effect::ByteOrderMark);
+    let real = match fault.after_commit || of_real {
         true => Some(answer(shared, call, route.clone(), seq).await),
         false => None,
     };
@@ -182,7 +186,11 @@ async fn struck(
             Err(Reset)
         }
         (Effect::Truncate, Some(real)) => Ok((real, true)),
-        (Effect::Answer | Effect::Truncate, real) => match Answer::of_fault(&fault) {
+        (Effect::ByteOrderMark, Some(mut real)) => {
+            real.mark_byte_order();
+            Ok((real, false))
+        }
+        (Effect::Answer | Effect::Truncate | Effect::ByteOrderMark, real) => match Answer::of_fault(&fault) {
             Some(replaced) => Ok((replaced, false)),
             None => match real {
                 Some(real) => Ok((real, false)),

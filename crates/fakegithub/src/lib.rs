@@ -35,8 +35,9 @@ mod workflow;
 
 pub use config::Config;
 pub use control::{
-    AgentView, Annotation, AppCreated, AppRequest, AttemptView, Control, Error as ControlError, JobView,
-    LedgerEntry, RunView, Secret, SessionView, StateView, StepView, StoredLog,
+    AgentView, Annotation, AppCreated, AppRequest, AttemptView, Control, Decliner, Error as ControlError,
+    JobView, LedgerEntry, OfferView, OffersView, RunView, Secret, SessionView, StateView, StepView,
+    StoredLog,
 };
 pub use envelope::Encryption;
 pub use fault::{Effect, Fault};
@@ -45,6 +46,9 @@ pub use keys::Keys;
 pub use lever::{Error as LeverError, Lever, RateForm};
 pub use pki::Error as PkiError;
 pub use server::{Error, Handle, Server};
-pub use settings::{CancellationTo, JitDialect, Repeat, UnstartedCompletion};
+pub use settings::{
+    AcknowledgedEffect, CancellationTo, DeclinedTo, JitDialect, Repeat, ShouldAcknowledge,
+    UnstartedCompletion,
+};
 pub use state::grants::TokenKind;
 pub use workflow::Error as WorkflowError;

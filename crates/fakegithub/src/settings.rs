@@ -3,8 +3,10 @@
 mod choices;
 mod scoped;
 
-pub(crate) use choices::{Cancellation, Choices};
-pub use choices::{CancellationTo, JitDialect, UnstartedCompletion};
+pub use choices::{
+    AcknowledgedEffect, CancellationTo, DeclinedTo, JitDialect, ShouldAcknowledge, UnstartedCompletion,
+};
+pub(crate) use choices::{Cancellation, Choices, Declined};
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -22,6 +24,7 @@ pub(crate) struct Timers {
     /// Every timer below is divided by this.
     pub(crate) factor: f64,
     pub(crate) poll_hold: SignedDuration,
+    /// How long until an offer that nobody claimed is delivered again (protocol §4.4).
     pub(crate) redelivery: SignedDuration,
 }
 
@@ -33,11 +36,6 @@ impl Timers {
     /// How long a poll waits for a message.
     pub(crate) fn hold(&self) -> SignedDuration {
         self.scaled(self.poll_hold)
-    }
-
-    /// How long until an offer that nobody claimed is delivered again (protocol §4.4).
-    pub(crate) fn redelivery(&self) -> SignedDuration {
-        self.scaled(self.redelivery)
     }
 
     /// How long an offer can be claimed after it was last delivered.

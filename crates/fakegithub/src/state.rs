@@ -6,11 +6,13 @@ pub(crate) mod apps;
 pub(crate) mod blobs;
 mod cancel;
 pub(crate) mod claims;
+mod delivery;
 pub(crate) mod grants;
 pub(crate) mod ids;
 pub(crate) mod ledger;
 pub(crate) mod life;
 pub(crate) mod message;
+pub(crate) mod offers;
 pub(crate) mod rates;
 pub(crate) mod results;
 pub(crate) mod runs;
@@ -107,7 +109,11 @@ impl State {
     fn tick_jobs(&mut self, now: Timestamp) {
         let open: Vec<u64> = self.open.iter().copied().collect();
         for id in open {
+            let policy = self.offer_policy(id);
             let Some(job) = self.jobs.get_mut(&id) else { continue };
+            if job.life.judge(&policy, now) {
+                self.changed = true;
+            }
             if job.life.tick(&self.settings.timers, job.queued, now) {
                 self.after_change(id, now);
             }

@@ -30,6 +30,7 @@ pub(crate) fn router(control: Control) -> Router {
         .route("/control/runs/{id}/jobs/{job}/logs", get(logs))
         .route("/control/state", get(state))
         .route("/control/ledger", get(ledger))
+        .route("/control/offers", get(offers))
         .route("/control/secrets", get(secrets))
         .route("/control/requests", get(requests))
         .route("/control/violations", get(violations).delete(clear_violations))
@@ -147,6 +148,17 @@ struct OfRun {
 
 async fn ledger(State(control): State<Control>, Query(query): Query<OfRun>) -> Response {
     Json(json!({"entries": control.ledger(query.run_id)})).into_response()
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+struct OfOffers {
+    account: Option<String>,
+    run_id: Option<u64>,
+}
+
+async fn offers(State(control): State<Control>, Query(query): Query<OfOffers>) -> Response {
+    Json(control.offers(query.account.as_deref(), query.run_id)).into_response()
 }
 
 #[derive(Debug, Deserialize)]

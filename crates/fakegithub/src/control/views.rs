@@ -254,6 +254,8 @@ pub struct SessionView {
     /// Polls that are held right now.
     pub parked: u32,
     pub last_poll: Timestamp,
+    /// What that poll said: `Online` or `Busy`; none before the first.
+    pub status: Option<&'static str>,
 }
 
 impl SessionView {
@@ -264,6 +266,7 @@ impl SessionView {
             owner: session.owner.clone(),
             parked: session.parked,
             last_poll: session.last_poll,
+            status: session.last_status.map(|status| status.as_str()),
         }
     }
 }

@@ -90,7 +90,7 @@ impl Answer {
     pub(crate) fn mark_byte_order(&mut self) {
         let json =
             self.headers.get(CONTENT_TYPE).is_some_and(|it| it.as_bytes().starts_with(b"application/json"));
-        if json && !self.body.is_empty() {
+        if json && !self.body.is_empty() && !self.body.starts_with(b"\xef\xbb\xbf") {
             self.body = [b"\xef\xbb\xbf", self.body.as_ref()].concat().into();
         }
     }

@@ -125,14 +125,14 @@ impl Query {
     }
 }
 
-/// B3: a courtesy that changes nothing.
+/// B3: noted on the offer; what it changes is a lever.
 pub(crate) fn acknowledge(shared: &Shared, call: &Call) -> Result<Answer, Refusal> {
     let agent = auth::runner(shared, call, BROKER)?;
     Query::read(shared, call, false)?;
     let body = call.object(BROKER, &["runnerRequestId"])?;
     let request = required_text(&body, "runnerRequestId")?;
     let request = Uuid::parse_str(request).map_err(|_| BROKER.invalid("runnerRequestId must be a GUID"))?;
-    match shared.with(|state, _| state.acknowledges(agent, request)) {
+    match shared.with(|state, now| state.acknowledge(agent, request, now)) {
         true => Ok(Answer::empty(StatusCode::OK)),
         false => Err(Dialect::broker(StatusCode::NOT_FOUND, "AcknowledgeJobNotFound", "no such job request")),
     }

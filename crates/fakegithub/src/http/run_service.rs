@@ -1,15 +1,18 @@
 //! The run service: acquire, renew, complete (protocol §5.1 to §5.4).
 
 use http::StatusCode;
+use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 use super::answer::{Answer, Refusal};
 use super::auth;
-use super::call::Call;
+use super::call::{Call, Credential};
 use super::route::Dialect;
 use crate::shared::Shared;
+use crate::state::State;
 use crate::state::claims::{Completion, LockError};
+use crate::state::grants::Subject;
 use crate::state::life::{AcquireError, Conclusion};
 use crate::state::message::BILLING_OWNER;
 use crate::state::runs::Annotation;
@@ -84,6 +87,19 @@ pub(crate) fn acquire(shared: &Shared, call: &Call, service: u64) -> Result<Answ
             Err(RUN.refuse(StatusCode::NOT_FOUND, "the job is unknown, finished, or no longer on offer"))
         }
         Err(AcquireError::Taken) => Err(RUN.refuse(StatusCode::CONFLICT, "the job was already acquired")),
+    }
+}
+
+/// Notes on the offer that its runner tries to claim it, also when a fault keeps the claim from the state.
+pub(crate) fn note_claim(state: &mut State, call: &Call, now: Timestamp) {
+    let Credential::Bearer(token) = call.credential() else { return };
+    let Some(Subject::Runner { agent }) = state.grant(token, now).map(|grant| grant.subject.clone()) else {
+        return;
+    };
+    let body: Option<Value> = serde_json::from_slice(&call.body).ok();
+    let request = body.as_ref().and_then(|body| body.get("jobMessageId")?.as_str()?.parse().ok());
+    if let Some(request) = request {
+        state.note_claim(agent, request, now);
     }
 }
 

@@ -1,5 +1,7 @@
 //! What the protocol leaves open, or what GitHub was seen to change: each can be turned for one account.
 
+use std::collections::BTreeMap;
+
 use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 
@@ -24,6 +26,55 @@ pub enum JitDialect {
     ByteOrderMark,
     /// No configuration at all.
     Garbage,
+}
+
+/// What becomes of an offer that is acknowledged and then not claimed (protocol §4.5).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum AcknowledgedEffect {
+    /// The same as of one that was not acknowledged.
+    #[default]
+    Again,
+    /// It is for other sessions only.
+    NotToSession,
+    /// It is for nobody until the delivery window is over.
+    NotAtAll,
+}
+
+/// To whom a declined offer goes next (protocol §11.2).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum DeclinedTo {
+    /// To the same session, until the delivery window is over.
+    #[default]
+    Same,
+    /// To another one.
+    Next,
+    /// To nobody any more.
+    Never,
+}
+
+/// How a declined offer comes again.
+#[derive(Debug, Clone, PartialEq, Default, Serialize)]
+pub(crate) struct Declined {
+    /// After how long; the redelivery of the timers when none.
+    pub(crate) after: Option<SignedDuration>,
+    /// How often at most.
+    pub(crate) times: Option<u32>,
+    pub(crate) to: DeclinedTo,
+}
+
+/// What a notification says of `should_acknowledge` (protocol §4.4).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ShouldAcknowledge {
+    /// That it should be acknowledged.
+    #[default]
+    True,
+    /// That it need not.
+    False,
+    /// Nothing.
+    Absent,
 }
 
 /// Who is told of a cancellation (protocol §5.6).
@@ -80,4 +131,13 @@ pub(crate) struct Choices {
     pub(crate) session_refuses_versions: Scoped<bool>,
     pub(crate) job_cancellation: Scoped<Cancellation>,
     pub(crate) unstarted_completion: Scoped<UnstartedCompletion>,
+    pub(crate) acknowledged: Scoped<AcknowledgedEffect>,
+    pub(crate) declined: Scoped<Declined>,
+    /// Whether busy sessions are shown jobs.
+    pub(crate) busy_offers: Scoped<bool>,
+    pub(crate) should_acknowledge: Scoped<ShouldAcknowledge>,
+    /// Whether notifications name no run service.
+    pub(crate) empty_run_service: Scoped<bool>,
+    /// Variables of job messages: other values, and by none those that are left out.
+    pub(crate) message_variables: Scoped<BTreeMap<String, Option<String>>>,
 }

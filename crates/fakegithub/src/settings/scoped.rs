@@ -28,4 +28,19 @@ impl<T> Scoped<T> {
             None => self.everywhere = value,
         }
     }
+
+    /// Every value that counts for an account: everybody's, then its own.
+    pub(crate) fn layers(&self, account: &str) -> impl Iterator<Item = &T> {
+        std::iter::once(&self.everywhere).chain(self.by_account.get(&account.to_lowercase()))
+    }
+}
+
+impl<T: Default> Scoped<T> {
+    /// An account's value, or everybody's, to be changed.
+    pub(crate) fn edit(&mut self, account: Option<String>) -> &mut T {
+        match account {
+            Some(account) => self.by_account.entry(account.to_lowercase()).or_default(),
+            None => &mut self.everywhere,
+        }
+    }
 }

@@ -13,6 +13,7 @@ use std::collections::BTreeMap;
 use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
 
+use super::offers::{Offer, Policy};
 use crate::settings::Timers;
 
 /// How a job, or a run, ended. Ordered from best to worst: the conclusion of a run is its worst job's.
@@ -83,16 +84,6 @@ impl Lock {
     }
 }
 
-/// A job shown to one session.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Offer {
-    pub(crate) request: Uuid,
-    pub(crate) agent: u64,
-    pub(crate) delivered: Timestamp,
-    /// A closed offer only remembers its request id, which is stable for a job and session.
-    pub(crate) open: bool,
-}
-
 /// A successful acquire.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Claim {
@@ -151,7 +142,7 @@ impl Life {
 
     /// How many sessions are shown the job.
     pub(crate) fn open_offers(&self) -> usize {
-        self.offers.values().filter(|offer| offer.open).count()
+        self.offers.values().filter(|offer| offer.is_open()).count()
     }
 
     /// The jobs it waited for are done.
@@ -163,18 +154,30 @@ impl Life {
 
     /// Shows the job to a session, for the first time or again. `fresh` is the request id of a new offer.
     pub(crate) fn deliver(&mut self, session: Uuid, agent: u64, fresh: Uuid, now: Timestamp) -> Uuid {
-        let offer =
-            self.offers.entry(session).or_insert(Offer { request: fresh, agent, delivered: now, open: true });
-        offer.delivered = now;
-        offer.open = !matches!(self.phase, Phase::Done(_));
+        let over = self.is_done();
+        let offer = self.offers.entry(session).or_insert_with(|| Offer::new(fresh, agent, now));
+        if !over {
+            offer.deliver(now);
+        }
         offer.request
     }
 
     /// Takes back what was shown to a session.
     pub(crate) fn withdraw(&mut self, session: Uuid) {
         if let Some(offer) = self.offers.get_mut(&session) {
-            offer.open = false;
+            offer.close();
         }
+    }
+
+    /// Lets time act on the offers. Says whether others may look at the job now.
+    pub(crate) fn judge(&mut self, policy: &Policy, now: Timestamp) -> bool {
+        let freed = self.offers.values_mut().filter_map(|offer| offer.judge(policy, now).then_some(()));
+        freed.count() > 0
+    }
+
+    /// The offer of a request to an agent.
+    pub(crate) fn offer_mut(&mut self, request: Uuid, agent: u64) -> Option<&mut Offer> {
+        self.offers.values_mut().find(|offer| offer.request == request && offer.agent == agent)
     }
 
     /// `agent` claims what it was offered as `request`.
@@ -192,10 +195,12 @@ impl Life {
         if let Some(claim) = self.claims.iter().find(|claim| claim.request == request) {
             return if claim.agent == agent { Ok(Acquired::Again) } else { Err(AcquireError::Taken) };
         }
-        let offer = self.offers.values_mut().find(|offer| offer.request == request && offer.agent == agent);
-        let Some(offer) = offer.filter(|offer| offer.open && offer.delivered + timers.window() > now) else {
+        let offers = self.offers.values_mut();
+        let mut own = offers.filter(|offer| offer.request == request && offer.agent == agent);
+        let Some(offer) = own.next().filter(|offer| offer.can_be_claimed(timers.window(), now)) else {
             return Err(AcquireError::Unknown);
         };
+        let sibling = offer.is_open() && siblings_claim;
         match &self.phase {
             Phase::Queued => {
                 self.phase = Phase::Claimed(Lock {
@@ -206,10 +211,15 @@ impl Life {
                     stuck: false,
                 });
             }
-            Phase::Claimed(_) if siblings_claim => {}
+            Phase::Claimed(_) if sibling => {}
             _ => return Err(AcquireError::Taken),
         }
-        offer.open = false;
+        let lapsed = !offer.is_open();
+        offer.claim(now);
+        if lapsed {
+            // The job went to others meanwhile: they are no siblings of a fan-out.
+            self.offers.values_mut().for_each(Offer::lapse);
+        }
         self.claims.push(Claim { request, agent });
         Ok(Acquired::New)
     }
@@ -288,13 +298,6 @@ impl Life {
 
     /// Lets time act. Says whether anything changed that somebody may wait for.
     pub(crate) fn tick(&mut self, timers: &Timers, queued: Timestamp, now: Timestamp) -> bool {
-        let mut lapsed = false;
-        for offer in self.offers.values_mut() {
-            if offer.open && offer.delivered + timers.window() <= now {
-                offer.open = false;
-                lapsed = true;
-            }
-        }
         let end = match &self.phase {
             Phase::Claimed(lock) => lock.end(now),
             Phase::Queued if queued + timers.day() <= now => Some(Conclusion::Failure),
@@ -303,13 +306,13 @@ impl Life {
         if let Some(conclusion) = end {
             self.end(conclusion);
         }
-        lapsed || end.is_some()
+        end.is_some()
     }
 
     fn end(&mut self, conclusion: Conclusion) {
         self.phase = Phase::Done(conclusion);
         for offer in self.offers.values_mut() {
-            offer.open = false;
+            offer.close();
         }
     }
 }

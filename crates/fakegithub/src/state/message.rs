@@ -84,6 +84,12 @@ impl State {
         if run.workflow.payload_padding > 0 {
             put("fakegithub.padding", plain(&padding(run.workflow.payload_padding)));
         }
+        for (name, value) in self.settings.choices.message_variables.layers(run.owner()).flatten() {
+            match value {
+                Some(value) => variables.insert(name.clone(), plain(value)),
+                None => variables.remove(name),
+            };
+        }
         Value::Object(variables)
     }
 

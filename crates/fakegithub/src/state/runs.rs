@@ -202,6 +202,11 @@ impl State {
         self.jobs.get(&id)
     }
 
+    /// All jobs.
+    pub(crate) fn jobs(&self) -> impl Iterator<Item = &Job> {
+        self.jobs.values()
+    }
+
     /// The jobs that are not over.
     pub(crate) fn open_jobs(&self) -> impl Iterator<Item = &Job> {
         self.open.iter().filter_map(|id| self.jobs.get(id))

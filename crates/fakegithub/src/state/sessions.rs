@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
-use serde_json::{Value, json};
+use serde_json::Value;
 use uuid::Uuid;
 
 use super::State;
@@ -21,6 +21,15 @@ pub(crate) enum Status {
 }
 
 impl Status {
+    /// The word of the query parameter.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Online => "Online",
+            Self::Busy => "Busy",
+            Self::Offline => "Offline",
+        }
+    }
+
     /// Reads the query parameter, in any case.
     pub(crate) fn from_query(text: &str) -> Option<Self> {
         [("online", Self::Online), ("busy", Self::Busy), ("offline", Self::Offline)]
@@ -37,23 +46,25 @@ pub(crate) struct Session {
     pub(crate) agent: u64,
     pub(crate) owner: String,
     pub(crate) last_poll: Timestamp,
+    /// What that poll said.
+    pub(crate) last_status: Option<Status>,
     /// Counts polls: only the latest one is answered with a message.
     turn: u64,
     pub(crate) parked: u32,
     inbox: VecDeque<Note>,
     key: Option<[u8; 32]>,
-    /// The job that it is shown, unless that offer is closed by now. One at a time: others would keep jobs from
-    /// sessions that could take them.
-    offered: Option<u64>,
+    /// The job that it was shown last. It is shown another one only when that one does not come again: others would
+    /// keep jobs from sessions that could take them.
+    pub(super) offered: Option<u64>,
 }
 
 /// A message that waits for its session.
 #[derive(Debug, Clone)]
 pub(super) struct Note {
-    kind: String,
-    body: String,
+    pub(super) kind: String,
+    pub(super) body: String,
     /// Cancellations reach a busy runner; nothing else does.
-    urgent: bool,
+    pub(super) urgent: bool,
 }
 
 /// A message on the wire.
@@ -116,6 +127,7 @@ impl State {
             agent: agent_id,
             owner: owner.to_owned(),
             last_poll: now,
+            last_status: None,
             turn: 0,
             parked: 0,
             inbox,
@@ -205,68 +217,17 @@ impl State {
         if session.turn != turn {
             return Ok(Poll::Superseded);
         }
+        session.last_status = Some(status);
         let due = session.inbox.iter().position(|note| note.urgent || status == Status::Online);
         if let Some(note) = due.and_then(|index| session.inbox.remove(index)) {
             return Ok(Poll::Message(self.envelop(session_id, note)));
         }
-        if status != Status::Online || agent.job.is_some() {
+        let busy_offers = *self.settings.choices.busy_offers.of(agent.scope.owner());
+        let takes = status == Status::Online || (status == Status::Busy && busy_offers);
+        if !takes || agent.job.is_some() {
             return Ok(Poll::Wait(None));
         }
         Ok(self.offer(agent_id, session_id, now))
-    }
-
-    /// The job that a session is shown, if there is one.
-    fn offer(&mut self, agent_id: u64, session_id: Uuid, now: Timestamp) -> Poll {
-        let redelivery = self.settings.timers.redelivery();
-        let offered = self.sessions.get(&session_id).and_then(|session| session.offered);
-        let offer =
-            offered.and_then(|id| self.jobs.get(&id)?.life.offers.get(&session_id).map(|offer| (id, offer)));
-        if let Some((id, offer)) = offer.filter(|(_, offer)| offer.open) {
-            let again = offer.delivered + redelivery;
-            return match again <= now {
-                true => self.deliver(id, agent_id, session_id, now),
-                false => Poll::Wait(Some(again)),
-            };
-        }
-        match self.next_job(agent_id) {
-            Some(id) => self.deliver(id, agent_id, session_id, now),
-            None => Poll::Wait(None),
-        }
-    }
-
-    /// The oldest queued job that the agent fits and that few enough sessions are shown.
-    fn next_job(&self, agent_id: u64) -> Option<u64> {
-        let agent = self.agents.get(&agent_id)?;
-        self.waiting.iter().copied().find(|id| {
-            self.jobs.get(id).zip(self.run_of_job(*id)).is_some_and(|(job, run)| {
-                job.life.open_offers() < self.settings.fan_out
-                    && agent.fits(&run.repository, &job.plan.labels)
-            })
-        })
-    }
-
-    fn deliver(&mut self, job_id: u64, agent_id: u64, session_id: Uuid, now: Timestamp) -> Poll {
-        let fresh = self.ids.guid();
-        let equal = self.settings.equal_request_ids;
-        let base = self.run_service_url(job_id);
-        let Some(job) = self.jobs.get_mut(&job_id) else { return Poll::Wait(None) };
-        let shared = job.life.offers.values().next().map(|offer| offer.request).filter(|_| equal);
-        let request = job.life.deliver(session_id, agent_id, shared.unwrap_or(fresh), now);
-        if let Some(session) = self.sessions.get_mut(&session_id) {
-            session.offered = Some(job_id);
-        }
-        let id = self.ids.message();
-        let body = json!({
-            "id": id.to_string(),
-            "runner_request_id": request,
-            "should_acknowledge": true,
-            "run_service_url": base,
-            "billing_owner_id": super::message::BILLING_OWNER,
-        });
-        let note = Note { kind: "RunnerJobRequest".into(), body: body.to_string(), urgent: false };
-        // Others that were offered the job at the same time may look for another one.
-        self.touch();
-        Poll::Message(self.envelop_as(id, session_id, note))
     }
 
     fn envelop(&mut self, session: Uuid, note: Note) -> Message {
@@ -274,7 +235,7 @@ impl State {
         self.envelop_as(id, session, note)
     }
 
-    fn envelop_as(&mut self, id: i64, session: Uuid, note: Note) -> Message {
+    pub(super) fn envelop_as(&mut self, id: i64, session: Uuid, note: Note) -> Message {
         let iv: [u8; 16] = self.ids.bytes();
         let key = self.sessions.get(&session).and_then(|session| session.key);
         let encrypted = key.and_then(|key| envelope::encrypt(&key, &iv, &note.body).ok());
@@ -301,29 +262,6 @@ impl State {
         }
         if let Some(agent) = self.agents.get_mut(&agent) {
             agent.kept.push_back(Note { kind: kind.to_owned(), body: body.to_string(), urgent: true });
-        }
-    }
-
-    /// Whether a request id was ever shown to an agent; that is all that an acknowledgement is checked for.
-    pub(crate) fn acknowledges(&self, agent: u64, request: Uuid) -> bool {
-        self.job_of_request(agent, request).is_some()
-    }
-
-    pub(super) fn job_of_request(&self, agent: u64, request: Uuid) -> Option<u64> {
-        self.jobs
-            .values()
-            .rev()
-            .find(|job| {
-                job.life.offers.values().any(|offer| offer.request == request && offer.agent == agent)
-            })
-            .map(|job| job.id)
-    }
-
-    /// Takes back what a session is shown.
-    pub(super) fn withdraw_offer(&mut self, session_id: Uuid) {
-        let offered = self.sessions.get_mut(&session_id).and_then(|session| session.offered.take());
-        if let Some(job) = offered.and_then(|id| self.jobs.get_mut(&id)) {
-            job.life.withdraw(session_id);
         }
     }
 

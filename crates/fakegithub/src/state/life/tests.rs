@@ -1,11 +1,22 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::settings::{AcknowledgedEffect, DeclinedTo};
 
 const EPOCH: Timestamp = Timestamp::UNIX_EPOCH;
 
 fn timers() -> Timers {
     Timers { factor: 1.0, poll_hold: SignedDuration::from_secs(50), redelivery: SignedDuration::from_secs(1) }
+}
+
+fn policy() -> Policy {
+    Policy {
+        window: timers().window(),
+        patience: timers().redelivery,
+        times: None,
+        to: DeclinedTo::Same,
+        acknowledged: AcknowledgedEffect::Again,
+    }
 }
 
 fn at(seconds: i64) -> Timestamp {
@@ -180,6 +191,7 @@ fn play(life: &mut Life, step: &Step, siblings: bool, now: Timestamp) -> Option<
         }
         Step::Force => life.force(Conclusion::Cancelled),
         Step::Tick => {
+            life.judge(&policy(), now);
             let _ = life.tick(&timers, EPOCH, now);
         }
         Step::Unblock => life.unblock(),
