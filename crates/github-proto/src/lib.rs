@@ -13,7 +13,7 @@
 //! | [`jit`] | what is inside a JIT configuration |
 //! | [`oauth`] | the runner's own token |
 //! | [`broker`], [`message`] | the session that offers jobs, and what it says |
-//! | [`run_service`], [`job_message`] | the claim, its renewal, and the claimed job |
+//! | [`run_service`], [`job_message`] | the claim, its renewal, its end, and the claimed job |
 //!
 //! Every decoder bounds what it reads ([`limits`]), ignores what it does not know, and never panics.
 

@@ -7,7 +7,7 @@
 //! | [`app`] | REST calls with that token: runners, runs, `/meta` |
 //! | [`auth`] | one runner's token |
 //! | [`session`] | one runner's life at the broker, as a task |
-//! | [`run_service`] | claiming a job and renewing its lock |
+//! | [`run_service`] | claiming a job, renewing its lock, reporting its end |
 //! | [`pace`] | how long to wait after which failure; pure |
 //! | [`timers`] | every wait of this crate, as a value |
 //!
