@@ -30,7 +30,8 @@ pub struct GitHub {
 pub struct Claimed {
     pub message: Vec<u8>,
     pub jit: String,
-    pub session: Session,
+    /// Ends when it is dropped.
+    _session: Session,
 }
 
 impl GitHub {
@@ -67,7 +68,7 @@ impl GitHub {
     /// Starts a run and claims its only job.
     pub async fn claim(&self, workflow: &str) -> (RunView, Claimed) {
         let run = self.server.control().start_run(workflow).unwrap();
-        let labels = ["linux".to_owned()];
+        let labels = ["self-hosted", "linux"].map(str::to_owned);
         let wanted =
             JitRequest { name: "runner-0", runner_group_id: 1, labels: &labels, work_folder: "_work" };
         let Registration::Registered(runner) = self.app.register(&wanted).await.unwrap() else {
@@ -80,7 +81,7 @@ impl GitHub {
             client: self.client.clone(),
             auth: auth.clone(),
             owner: "chain-test".into(),
-            version: "2.335.1".into(),
+            version: "2.337.0".into(),
             architecture: Architecture::X64,
             fresh: true,
             status: RunnerStatus::Online,
@@ -96,18 +97,7 @@ impl GitHub {
         let claim = run_service::acquire(&self.client, &auth, &offer, &ambient, &timers).await;
         let message = claim.unwrap().message.to_vec();
         session.tell(Command::Busy).await;
-        (run, Claimed { message, jit, session })
-    }
-
-    /// Waits until GitHub's log of the run's job holds this text.
-    pub async fn log_says(&self, run: &RunView, text: &str) {
-        let (control, job) = (self.server.control(), run.jobs[0].id);
-        let said = async {
-            while !control.job_log(run.run_id, job).unwrap().contains(text) {
-                tokio::time::sleep(Duration::from_millis(20)).await; // logs come in no event
-            }
-        };
-        tokio::time::timeout(PATIENCE, said).await.unwrap();
+        (run, Claimed { message, jit, _session: session })
     }
 
     /// The run once it is over, and its job's log.
@@ -120,7 +110,7 @@ impl GitHub {
 }
 
 /// The first event of a session that is looked for.
-pub async fn wait_for<T>(session: &mut Session, wanted: impl Fn(Event) -> Option<T>) -> T {
+async fn wait_for<T>(session: &mut Session, wanted: impl Fn(Event) -> Option<T>) -> T {
     let search = async {
         loop {
             let event = session.next().await.unwrap();

@@ -6,14 +6,21 @@
 mod github;
 mod pod;
 mod proxy;
+mod recorded;
+mod recorder;
+mod transcript;
+mod tree;
+mod worker;
 
-use ::github::session::Event;
-use fakegithub::Fault;
-use handoff::worker::TaskResult;
+use std::fs;
+use std::process::Child;
+
+use fakegithub::{Fault, RunView};
+use handoff::worker::{StopFrame, StopRequest, TaskResult};
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::task::spawn_blocking;
 
-use crate::github::{Claimed, GitHub, wait_for};
+use crate::github::{Claimed, GitHub};
 use crate::pod::{Ended, Pod};
 use crate::proxy::Proxy;
 
@@ -45,7 +52,7 @@ impl Chain {
 #[ignore = "started by the pods of the other tests"]
 fn wrapper_process() {
     if std::env::var_os("RUNNER_HOME_DIR").is_some() {
-        let code = worker::main(std::iter::empty(), |name| std::env::var(name).ok());
+        let code = ::worker::main(std::iter::empty(), std::env::vars_os().collect());
         std::process::exit(code.into());
     }
 }
@@ -106,10 +113,10 @@ async fn a_step_that_fails_fails_the_job_but_not_the_steps_that_ask_for_it() {
     assert_eq!((ended.code, ended.report.result), (Some(102), Some(TaskResult::Failed)), "{}", ended.log);
     assert_eq!(run.conclusion, Some("failure"));
     assert!(log.contains("still here") && log.contains("cleaning up"), "{log}");
-    assert!(!log.contains("after") && !log.contains("skipped-one"), "{log}");
+    assert!(!log.contains("Z after") && !log.contains("skipped-one"), "{log}");
     assert!(log.contains("Process completed with exit code 3"), "{log}");
     let conclusions: Vec<_> = run.jobs[0].steps.iter().map(|it| it.conclusion.unwrap()).collect();
-    assert_eq!(conclusions, ["success", "success", "success", "failure", "skipped", "success"]);
+    assert_eq!(conclusions, ["success", "success", "success", "failure", "skipped", "success", "success"]);
     chain.assert_strict();
 }
 
@@ -132,45 +139,79 @@ async fn a_secret_is_masked_in_every_log() {
     chain.assert_strict();
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_cancelled_job_stops_reports_and_says_so() {
-    let chain = Chain::new().await;
-    let workflow = workflow(
-        "steps:
-      - {run: 'echo working; sleep 600'}
+const STOPPED: &str = "steps:
+      - {run: 'echo working; while :; do sleep 0.1; done'}
       - {run: echo next}
-      - {run: echo tidy, if: cancelled()}",
-    );
-    let (run, mut claimed) = chain.github.claim(&workflow).await;
-    let pod = Pod::new(&chain.github, &claimed);
-    let control = chain.github.server.control().clone();
-    let (started, working) = tokio::sync::oneshot::channel();
-    let (stop, stopped) = std::sync::mpsc::channel::<()>();
-    let pod = spawn_blocking(move || {
-        let mut started = Some(started);
-        pod.run(|line, wrapper| {
-            if line == "working" {
-                started.take().unwrap().send(()).unwrap();
-                stopped.recv().unwrap();
-                kill_process(Pid::from_child(wrapper), Signal::TERM).unwrap();
-            }
-        })
-    });
-    working.await.unwrap();
-    chain.github.log_says(&run, "working").await; // while the step still runs
-    control.cancel_run(run.run_id).unwrap();
-    let cancelled = |event| if let Event::Cancelled(it) = event { Some(it) } else { None };
-    wait_for(&mut claimed.session, cancelled).await;
-    stop.send(()).unwrap();
+      - {run: echo tidy, if: cancelled()}";
 
-    let ended = pod.await.unwrap();
-    let (run, log) = chain.github.result(run.run_id).await;
+impl Chain {
+    /// A job of [`STOPPED`], and what `stop` does when its first step works.
+    async fn stop(&self, stop: impl FnMut(&Pod, &Child) + Send + 'static) -> (Ended, RunView, String) {
+        let (run, claimed) = self.github.claim(&workflow(STOPPED)).await;
+        let pod = Pod::new(&self.github, &claimed);
+        let mut stop = Some(stop);
+        let ended = spawn_blocking(move || {
+            pod.run(|line, wrapper| {
+                if line.ends_with("] working") {
+                    stop.take().unwrap()(&pod, wrapper);
+                }
+            })
+        });
+        let ended = ended.await.unwrap();
+        let (run, log) = self.github.result(run.run_id).await;
+        (ended, run, log)
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cancelled_job_cleans_up_reports_and_says_so() {
+    let chain = Chain::new().await;
+    let request = StopRequest { frame: StopFrame::Cancel, seconds: 60 };
+    let (ended, run, log) =
+        chain.stop(move |pod, _| fs::write(pod.stop_file(), request.to_string()).unwrap()).await;
     assert_eq!((ended.code, ended.report.result), (Some(103), Some(TaskResult::Canceled)), "{}", ended.log);
-    assert!(ended.report.stopped);
     assert_eq!(run.conclusion, Some("cancelled"));
     assert!(log.contains("The operation was canceled.") && log.contains("tidy"), "{log}");
     assert!(!log.contains("next"), "{log}");
     chain.assert_strict();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_job_whose_pod_is_stopped_fails_and_cleans_nothing_up() {
+    let chain = Chain::new().await;
+    let (ended, run, log) =
+        chain.stop(|_, wrapper| kill_process(Pid::from_child(wrapper), Signal::TERM).unwrap()).await;
+    assert_eq!((ended.code, ended.report.result), (Some(102), Some(TaskResult::Failed)), "{}", ended.log);
+    assert!(ended.report.stopped);
+    assert_eq!(run.conclusion, Some("failure"));
+    assert!(log.contains("The runner has received a shutdown signal."), "{log}");
+    assert!(!log.contains("next") && !log.contains("tidy"), "{log}");
+    chain.assert_strict();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_job_whose_report_is_refused_ends_with_an_error_though_its_steps_ran() {
+    let chain = Chain::new().await;
+    let (_, claimed) = chain.github.claim(&workflow("steps: [{run: echo ran}]")).await;
+    chain.github.server.control().fail(Fault::new("X3").times(2).answering(401));
+    let ended = chain.run(&claimed).await;
+    assert_eq!((ended.code, ended.report.exit), (Some(1), Some(1)), "{}", ended.log);
+    assert!(
+        ended.log.contains("] ran") && ended.log.contains("completejob is answered with 401"),
+        "{}",
+        ended.log
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_runner_that_crashes_leaves_its_words_and_reports_nothing() {
+    let chain = Chain::new().await;
+    let (run, claimed) =
+        chain.github.claim(&workflow("steps: [{run: 'echo ::stand-in-crash::out of luck'}]")).await;
+    let ended = chain.run(&claimed).await;
+    assert_eq!((ended.code, ended.report.exit), (Some(139), Some(139)), "{}", ended.log);
+    let run = chain.github.server.control().run(run.run_id).unwrap();
+    assert_eq!(run.status, "in_progress");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -190,7 +231,7 @@ async fn what_the_stand_in_does_not_know_fails_the_job_with_its_name() {
 async fn a_result_that_is_not_taken_at_first_is_told_again() {
     let chain = Chain::new().await;
     let (run, claimed) = chain.github.claim(&workflow("steps: [{run: 'true'}]")).await;
-    chain.github.server.control().fail(Fault::new("X3").times(2).answering(503));
+    chain.github.server.control().fail(Fault::new("X3").answering(503));
     let ended = chain.run(&claimed).await;
     let (run, _) = chain.github.result(run.run_id).await;
     assert_eq!((ended.code, run.conclusion), (Some(0), Some("success")), "{}", ended.log);

@@ -5,7 +5,7 @@ use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
-use handoff::worker::TerminationReport;
+use handoff::worker::{ENV_STOP_FILE, TerminationReport};
 
 use crate::github::{Claimed, GitHub};
 use crate::proxy::Proxy;
@@ -46,6 +46,11 @@ impl Pod {
         self
     }
 
+    /// Where the wrapper looks for a request to stop.
+    pub fn stop_file(&self) -> PathBuf {
+        self.path("stop")
+    }
+
     fn path(&self, name: &str) -> PathBuf {
         self.root.path().join(name)
     }
@@ -60,6 +65,8 @@ impl Pod {
             .env("RUNNER_HOME_DIR", self.path("home"))
             .env("GITHUB_CA_CERT_PATH", self.path("github-ca.crt"))
             .env("TERMINATION_MESSAGE_PATH", self.path("termination-log"))
+            .env(ENV_STOP_FILE, self.stop_file())
+            .env("ACTIONS_RUNNER_PRINT_LOG_TO_STDOUT", "1")
             .stdin(Stdio::null())
             .stdout(Stdio::piped());
         if let Some(proxy) = &self.proxy {
