@@ -1,12 +1,14 @@
 //! Workflows as their authors write them: parsed strictly, matrices expanded.
 
 mod expand;
+mod known;
 mod ordered;
 
 pub(crate) use expand::{JobPlan, expand};
 pub(crate) use ordered::Ordered;
 
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 /// A run to start: a workflow file plus what GitHub knows about the event.
@@ -54,6 +56,9 @@ pub(crate) struct JobSpec {
     /// After so many minutes a running job is cancelled.
     #[serde(rename = "timeout-minutes")]
     pub(crate) timeout_minutes: Option<u32>,
+    /// What dependants read as `needs.….outputs`; the worker evaluates them.
+    #[serde(default)]
+    pub(crate) outputs: Ordered<Value>,
     #[serde(default)]
     pub(crate) steps: Vec<StepSpec>,
 }
@@ -139,13 +144,19 @@ pub enum Error {
 
 /// Reads a workflow from YAML or JSON.
 pub(crate) fn parse(text: &str) -> Result<Workflow, Error> {
-    let workflow: Workflow = match text.trim_start().starts_with('{') {
-        true => serde_json::from_str(text).map_err(|error| Error::Syntax(error.to_string()))?,
-        false => serde_saphyr::from_str(text).map_err(|error| Error::Syntax(error.to_string()))?,
-    };
+    // Twice: the typed reading keeps the order of jobs and axes, and tells no paths.
+    known::check(&read::<Value>(text)?)?;
+    let workflow: Workflow = read(text)?;
     match workflow.repository.split_once('/') {
         Some((owner, name)) if !owner.is_empty() && !name.is_empty() && !name.contains('/') => Ok(workflow),
         _ => Err(Error::Repository(workflow.repository)),
+    }
+}
+
+fn read<T: DeserializeOwned>(text: &str) -> Result<T, Error> {
+    match text.trim_start().starts_with('{') {
+        true => serde_json::from_str(text).map_err(|error| Error::Syntax(error.to_string())),
+        false => serde_saphyr::from_str(text).map_err(|error| Error::Syntax(error.to_string())),
     }
 }
 

@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 
 use super::{AppRequest, Control, Error, RunView};
 use crate::lever::Lever;
+use crate::workflow::Error as WorkflowError;
 
 /// Workflows and lever lists are small; padding is asked for by number.
 const BODY_LIMIT: usize = 4 << 20;
@@ -42,6 +43,7 @@ pub(crate) fn router(control: Control) -> Router {
 impl IntoResponse for Error {
     fn into_response(self) -> Response {
         let status = match &self {
+            Error::Workflow(WorkflowError::Unsupported(_)) => StatusCode::UNPROCESSABLE_ENTITY,
             Error::Workflow(_) | Error::Lever(_) => StatusCode::BAD_REQUEST,
             Error::NotFound(_) => StatusCode::NOT_FOUND,
             Error::Completed => StatusCode::CONFLICT,

@@ -21,7 +21,7 @@ impl State {
         let Some((job, run)) = self.job(id).zip(self.run_of_job(id)) else { return Value::Null };
         let plan = self.plan_of(id);
         let spec = &job.plan.spec;
-        json!({
+        let mut message = json!({
             "messageType": "RunnerJobRequest",
             "plan": {"planType": "actions", "version": 0, "planId": plan, "artifactUri": "", "artifactLocation": ""},
             "timeline": {"id": plan, "changeId": 0, "location": null},
@@ -41,7 +41,11 @@ impl State {
             "defaults": [],
             "workspace": {},
             "billingOwnerId": BILLING_OWNER,
-        })
+        });
+        if !spec.outputs.is_empty() {
+            message["jobOutputs"] = mapping(spec.outputs.iter());
+        }
+        message
     }
 
     fn endpoints(&self, id: u64, token: &str) -> Value {

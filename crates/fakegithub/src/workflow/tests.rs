@@ -30,10 +30,35 @@ fn json_is_read_as_well_as_yaml() {
 }
 
 #[test]
-fn an_unknown_key_is_refused() {
-    let error =
-        parse("repository: acme/demo\njobs:\n  b:\n    runs-on: x\n    container: alpine\n").unwrap_err();
-    assert!(error.to_string().contains("container"), "{error}");
+fn what_is_not_played_is_refused_by_its_path() {
+    let cases = [
+        ("on: push\njobs: {b: {runs-on: x}}", "on"),
+        ("defaults: {run: {shell: sh}}\njobs: {b: {runs-on: x}}", "defaults"),
+        ("jobs: {b: {runs-on: x, container: alpine}}", "jobs.b.container"),
+        ("jobs: {b: {runs-on: x, services: {db: {image: postgres}}}}", "jobs.b.services"),
+        ("jobs: {b: {uses: ./.github/workflows/x.yml}}", "jobs.b.uses"),
+        ("jobs: {b: {runs-on: x, strategy: {max-parallel: 1}}}", "jobs.b.strategy.max-parallel"),
+        (
+            "jobs: {b: {runs-on: x, strategy: {matrix: {include: [{a: 1}]}}}}",
+            "jobs.b.strategy.matrix.include",
+        ),
+        ("jobs: {b: {runs-on: x, steps: [{run: a}, {uses: actions/checkout@v4}]}}", "jobs.b.steps[1].uses"),
+        ("jobs: {b: {runs-on: x, steps: [{run: a, shell: pwsh}]}}", "jobs.b.steps[0].shell: pwsh"),
+    ];
+    for (rest, path) in cases {
+        let error = parse(&format!("repository: acme/demo\n{rest}\n")).unwrap_err();
+        assert_eq!(error, Error::Unsupported(path.into()), "{rest}");
+    }
+}
+
+#[test]
+fn shells_are_those_of_the_stand_in_or_a_template() {
+    for shell in ["bash", "sh", "python", "perl {0}"] {
+        let text = format!(
+            "repository: acme/demo\njobs: {{b: {{runs-on: x, steps: [{{run: a, shell: '{shell}'}}]}}}}\n"
+        );
+        parse(&text).unwrap();
+    }
 }
 
 #[test]

@@ -58,6 +58,7 @@ async fn an_app_a_run_and_its_end_over_http() {
     assert_eq!(json_of(&call(address, "GET", "/control/runs", "").await.1)["runs"][0]["runId"], run["runId"]);
     let log = format!("{path}/jobs/{}/log", run["jobs"][0]["id"]);
     assert_eq!(call(address, "GET", &log, "").await, (200, String::new()));
+    assert_eq!(call(address, "GET", &format!("{log}s"), "").await, (200, r#"{"logs":[]}"#.to_owned()));
     assert_eq!(call(address, "GET", "/control/runs/1", "").await.0, 404);
 }
 
@@ -119,8 +120,16 @@ async fn what_was_asked_and_what_was_wrong_can_be_read() {
     assert_eq!(call(address, "DELETE", "/control/violations", "").await.0, 204);
     github.assert_no_violation();
     github.runner("one").await;
+    let (_, offers) = call(address, "GET", "/control/offers?account=acme&runId=1", "").await;
+    assert_eq!(json_of(&offers), json!({"offers": [], "unclaimed": 0, "decliners": []}));
     let (_, state) = call(address, "GET", "/control/state", "").await;
     assert_eq!(json_of(&state)["agents"][0]["name"], "one");
     let (status, error) = call(address, "POST", "/control/runs", "repository: x\njobs: {}\n").await;
     assert!(status == 400 && json_of(&error)["error"].as_str().unwrap().contains("owner/name"), "{error}");
+    let contained = "repository: acme/demo\njobs: {b: {runs-on: x, container: alpine}}\n";
+    let (status, error) = call(address, "POST", "/control/runs", contained).await;
+    assert!(
+        status == 422 && json_of(&error)["error"].as_str().unwrap().contains("'jobs.b.container'"),
+        "{error}"
+    );
 }

@@ -269,3 +269,38 @@ async fn a_job_that_never_starts_is_cancelled_though_it_is_renewed() {
     assert_eq!(github.control().run(run.run_id).unwrap().conclusion, Some("cancelled"));
     github.assert_no_violation();
 }
+
+#[tokio::test]
+async fn outputs_of_a_job_go_to_its_worker_and_come_back_to_its_dependants() {
+    let github = Github::start().await;
+    let workflow = r#"
+repository: acme/demo
+jobs:
+  a:
+    runs-on: [self-hosted, linux]
+    outputs: {version: "${{ steps.x.outputs.v }}", fixed: "1"}
+    steps: [{id: x, run: make, shell: bash}]
+  b:
+    needs: a
+    runs-on: [self-hosted, linux]
+    steps: [{run: "echo ${{ needs.a.outputs.version }}"}]
+"#;
+    github.run(workflow);
+    let (_, _, first) = github.runner("one").await.claim().await;
+    let map = json!([
+        {"Key": "version", "Value": {"type": 3, "expr": "steps.x.outputs.v"}}, {"Key": "fixed", "Value": "1"},
+    ]);
+    assert_eq!(first.message["jobOutputs"], json!({"type": 2, "map": map}));
+    let mut body = first.ids();
+    body["conclusion"] = json!("succeeded");
+    body["outputs"] = json!({"version": {"value": "v7"}});
+    first.complete(&github, "succeeded").json(&body).expect(204).await;
+    let (_, _, second) = github.runner("two").await.claim().await;
+    assert!(second.message.get("jobOutputs").is_none());
+    let outputs = json!({"t": 2, "d": [{"k": "version", "v": "v7"}]});
+    let needs = json!({"t": 2, "d": [
+        {"k": "a", "v": {"t": 2, "d": [{"k": "result", "v": "success"}, {"k": "outputs", "v": outputs}]}},
+    ]});
+    assert_eq!(second.message["contextData"]["needs"], needs);
+    github.assert_no_violation();
+}
