@@ -83,7 +83,7 @@ async fn work() -> anyhow::Result<u8> {
     let mut job = Box::pin(run::run(job, place, stop));
     tokio::select! {
         result = &mut job => return Ok(result?.exit_code()),
-        frame = frames.second() => stopper.frame(frame?.kind)?,
+        frame = frames.next() => stopper.frame(frame?.kind)?,
     }
     Ok(job.await?.exit_code()) // no third frame is ever read
 }

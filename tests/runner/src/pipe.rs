@@ -47,7 +47,7 @@ pub enum Error {
         #[source]
         source: io::Error,
     },
-    /// The pipe ended or broke inside a frame, or before the first.
+    /// The pipe ended or broke before a whole frame.
     #[error("the pipe ended before a whole frame")]
     Cut(#[source] io::Error),
     /// The length is negative, odd or too long.
@@ -95,13 +95,13 @@ impl Frames {
 
     /// The job message: the first frame.
     pub async fn job(&mut self) -> Result<String, Error> {
-        let first = timeout(FIRST_FRAME, self.0.recv()).await.map_err(|_| Error::Late)?;
-        let frame = first.unwrap_or(Err(Error::Cut(io::ErrorKind::UnexpectedEof.into())))?;
+        let frame = timeout(FIRST_FRAME, self.next()).await.map_err(|_| Error::Late)??;
         if frame.kind == NEW_JOB_REQUEST { Ok(frame.body) } else { Err(Error::NotAJob(frame.kind)) }
     }
 
-    /// The second frame, if one ever comes. The end of the pipe is neither message nor error: the job goes on.
-    pub async fn second(&mut self) -> Result<Frame, Error> {
+    /// The next frame, if one ever comes. The end of the pipe is neither message nor error: the official worker goes
+    /// on looking.
+    pub async fn next(&mut self) -> Result<Frame, Error> {
         match self.0.recv().await {
             Some(Err(Error::Cut(_))) | None => std::future::pending().await,
             Some(frame) => frame,

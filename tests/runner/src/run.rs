@@ -244,7 +244,6 @@ impl Runner {
         }
         self.progress.debug(at, "Finishing: Complete job");
         self.progress.end(at, conclusion);
-        self.look();
     }
 
     /// Outputs that are empty, or hold a secret, are left out.

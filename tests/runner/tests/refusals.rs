@@ -73,8 +73,51 @@ fn a_descriptor_that_is_not_open() {
 #[test]
 fn frames_that_are_no_job() {
     let home = Home::new();
-    assert_refused(&home.read(b""), "ended before a whole frame");
     assert_refused(&home.read(&[2, 0, 0, 0, 0, 0, 0, 0]), "type 2");
     assert_refused(&home.read(&[1, 0, 0, 0, 3, 0, 0, 0, 1, 2, 3]), "3 bytes");
-    assert_refused(&home.read(&[1, 0, 0, 0, 4, 0, 0, 0, b'{', 0, b'}', 0]), "cannot be read");
+    assert_refused(&home.read(&frame(1, "{}")), "cannot be read");
+}
+
+#[test]
+fn a_job_message_with_a_byte_order_mark() {
+    assert_refused(&Home::new().read(&frame(1, &format!("\u{feff}{}", job("true")))), "cannot be read");
+}
+
+#[test]
+fn settings_that_cannot_be_read() {
+    let home = Home::new();
+    fs::write(home.root.path().join(".runner"), r#"{"AgentId":"seven"}"#).unwrap();
+    assert_refused(&home.read(&frame(1, &job("true"))), "AgentId is no number");
+}
+
+#[test]
+fn a_second_frame_of_another_type() {
+    // A step that ends when its worker does.
+    let waiting = job("while kill -0 $PPID; do sleep 0.01; done");
+    let frames = [frame(1, &waiting), frame(7, "")].concat();
+    assert_refused(&Home::new().read(&frames), "Actual value was 7");
+}
+
+#[test]
+fn a_second_frame_that_is_too_long() {
+    let waiting = job("while kill -0 $PPID; do sleep 0.01; done");
+    let frames = [frame(1, &waiting), vec![2, 0, 0, 0, 0, 0, 0, 0x40]].concat();
+    assert_refused(&Home::new().read(&frames), "is not allowed");
+}
+
+fn frame(kind: i32, body: &str) -> Vec<u8> {
+    let text: Vec<u8> = body.encode_utf16().flat_map(u16::to_le_bytes).collect();
+    [&kind.to_le_bytes()[..], &i32::try_from(text.len()).unwrap().to_le_bytes(), &text].concat()
+}
+
+/// A job of one step that reports to nobody.
+fn job(script: &str) -> String {
+    serde_json::json!({
+        "messageType": "RunnerJobRequest", "plan": { "planId": "p" }, "jobId": "j",
+        "resources": { "endpoints": [{ "name": "SystemVssConnection", "url": "https://run.invalid/",
+            "authorization": { "parameters": { "AccessToken": "FAKE.JOB.TOKEN" } } }]},
+        "steps": [{ "type": "action", "id": "5e90", "name": "step", "reference": { "type": "script" },
+            "inputs": { "type": 2, "map": [{ "Key": "script", "Value": script }] } }],
+    })
+    .to_string()
 }

@@ -46,3 +46,13 @@ async fn a_job_that_does_not_come_within_half_a_minute_is_not_waited_for() {
     assert!(matches!(Frames(receiver).job().await, Err(Error::Late)));
     assert_eq!(start.elapsed(), Duration::from_secs(30));
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_pipe_that_has_ended_is_as_one_that_says_nothing() {
+    let (sender, receiver) = mpsc::channel(1);
+    sender.send(Err(Error::Cut(io::ErrorKind::UnexpectedEof.into()))).await.unwrap();
+    drop(sender);
+    let start = tokio::time::Instant::now();
+    assert!(matches!(Frames(receiver).job().await, Err(Error::Late)));
+    assert_eq!(start.elapsed(), Duration::from_secs(30));
+}

@@ -8,6 +8,7 @@ mod pod;
 mod proxy;
 mod recorded;
 mod recorder;
+mod signals;
 mod transcript;
 mod tree;
 mod worker;

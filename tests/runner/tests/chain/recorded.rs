@@ -17,14 +17,14 @@ const TOLERANCE: usize = 200;
 const SDK: &str = "system.github.results_upload_with_sdk";
 
 /// A job that was run, and what the services saw of it.
-struct Played {
-    code: i32,
-    calls: Vec<Call>,
-    message: Value,
+pub struct Played {
+    pub code: i32,
+    pub calls: Vec<Call>,
+    pub message: Value,
 }
 
 /// Runs the first job of a workflow, its message changed, and writes a frame once the log of "Set up job" is uploaded.
-async fn play(workflow: &str, change: impl FnOnce(&mut Value), frame: Option<i32>) -> Played {
+pub async fn play(workflow: &str, change: impl FnOnce(&mut Value), frame: Option<i32>) -> Played {
     let credentials = tempfile::tempdir().unwrap();
     let github = GitHub::start(credentials.path()).await;
     let recorder = Recorder::start().await;
