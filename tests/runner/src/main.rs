@@ -8,6 +8,7 @@ mod annotation;
 mod blobs;
 mod command;
 mod complete;
+mod condition;
 mod diagnostics;
 mod files;
 mod http;

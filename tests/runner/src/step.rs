@@ -4,6 +4,7 @@ use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::condition::Condition;
 use crate::refusal::Refusal;
 use crate::token::{self, Contexts};
 
@@ -32,19 +33,6 @@ pub struct Step {
     pub working_directory: Value,
     /// Mapping token of its environment.
     pub environment: Value,
-}
-
-/// The conditions that we know.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Condition {
-    /// Nothing has failed and nobody has cancelled.
-    Success,
-    /// Whatever happened.
-    Always,
-    /// Something has failed.
-    Failure,
-    /// Somebody has cancelled.
-    Cancelled,
 }
 
 /// How a job or step ended, in GitHub's words (protocol §5.4).
@@ -89,28 +77,6 @@ impl Conclusion {
             Conclusion::Failed => 102,
             Conclusion::Canceled => 103,
             Conclusion::Skipped => 104,
-        }
-    }
-}
-
-impl Condition {
-    fn parse(text: &str) -> Result<Condition, Refusal> {
-        match text.trim() {
-            "" | "success()" => Ok(Condition::Success),
-            "always()" => Ok(Condition::Always),
-            "failure()" => Ok(Condition::Failure),
-            "cancelled()" => Ok(Condition::Cancelled),
-            other => Err(Refusal(format!("the condition `{other}` is not supported"))),
-        }
-    }
-
-    /// Whether it holds, given how the job stands.
-    pub fn holds(self, so_far: Conclusion) -> bool {
-        match self {
-            Condition::Always => true,
-            Condition::Success => so_far == Conclusion::Succeeded,
-            Condition::Failure => so_far == Conclusion::Failed,
-            Condition::Cancelled => so_far == Conclusion::Canceled,
         }
     }
 }

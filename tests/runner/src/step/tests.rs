@@ -49,19 +49,3 @@ fn a_timeout_is_a_number_of_minutes() {
     step["timeoutInMinutes"] = json!({ "type": 6, "num": 1.5 });
     assert_eq!(parse(&step).unwrap().timeout, Some(1.5));
 }
-
-#[test]
-fn conditions_hold_by_how_the_job_stands() {
-    use Conclusion::{Canceled, Failed, Succeeded};
-    let table = [
-        ("", [true, false, false]),
-        ("success()", [true, false, false]),
-        ("always()", [true, true, true]),
-        ("failure()", [false, true, false]),
-        ("cancelled()", [false, false, true]),
-    ];
-    for (text, expected) in table {
-        let condition = Condition::parse(text).unwrap();
-        assert_eq!([Succeeded, Failed, Canceled].map(|it| condition.holds(it)), expected, "{text}");
-    }
-}
