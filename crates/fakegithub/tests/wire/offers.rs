@@ -69,8 +69,10 @@ async fn who_declines_a_job_again_and_again_is_named() {
         assert_eq!(runner.offer(&token, &session).await.request, offer.request);
     }
     let view = offers(&github);
-    assert_eq!((view.offers[0].deliveries, view.offers[0].declined), (4, 3));
-    assert_eq!((view.decliners[0].session_id.as_str(), view.decliners[0].declined), (session.as_str(), 3));
+    // The last delivery may count as declined by now.
+    assert!(view.offers[0].deliveries == 4 && view.offers[0].declined >= 3, "{view:?}");
+    assert_eq!(view.decliners[0].session_id, session);
+    assert_eq!(view.decliners[0].declined, view.offers[0].declined);
     runner.acquire(&token, &offer).expect(200).await;
     assert!(offers(&github).decliners.is_empty());
     github.assert_no_violation();
