@@ -16,7 +16,7 @@ mod worker;
 use std::fs;
 use std::process::Child;
 
-use fakegithub::{Fault, RunView};
+use fakegithub::{Fault, Lever, RunView};
 use handoff::worker::{StopFrame, StopRequest, TaskResult};
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::task::spawn_blocking;
@@ -265,5 +265,37 @@ async fn a_pod_behind_the_egress_proxy_reports_through_it() {
     let tunnels = proxy.tunnels.lock().unwrap().clone();
     let github = chain.github.server.address().to_string();
     assert!(!tunnels.is_empty() && tunnels.iter().all(|it| *it == github), "{tunnels:?}");
+    chain.assert_strict();
+}
+
+/// Six megabytes, as three blocks and a little.
+const LONG: &str = "steps: [{run: 'i=0; while test $i -lt 60000; do i=$((i+1)); echo \"$i 0123456789012345678901234567890123456789012345678901234567890123456789\"; done'}]";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_long_log_is_whole_at_github() {
+    let chain = Chain::new().await;
+    let (run, claimed) = chain.github.claim(&workflow(LONG)).await;
+    let ended = chain.run(&claimed).await;
+    let (run, log) = chain.github.result(run.run_id).await;
+    assert_eq!((ended.code, run.conclusion), (Some(0), Some("success")));
+    assert!(log.contains("Z 60000 0123"), "the last line is missing");
+    let logs = chain.github.server.control().job_logs(run.run_id, run.jobs[0].id).unwrap();
+    assert_eq!(logs.len(), 4, "{logs:?}");
+    assert!(logs.iter().all(|it| it.finished), "{logs:?}");
+    assert_eq!(logs.iter().filter(|it| it.sealed).count(), 2, "{logs:?}");
+    chain.assert_strict();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_long_log_of_a_worker_without_the_sdk_is_lost_and_the_job_is_green() {
+    let chain = Chain::new().await;
+    let variables = [("system.github.results_upload_with_sdk".to_owned(), None)].into();
+    chain.github.server.control().pull(Lever::MessageVariables { variables, account: None }).unwrap();
+    let (run, claimed) = chain.github.claim(&workflow(LONG)).await;
+    let ended = chain.run(&claimed).await;
+    let (run, _) = chain.github.result(run.run_id).await;
+    assert_eq!((ended.code, run.conclusion), (Some(0), Some("success")));
+    let logs = chain.github.server.control().job_logs(run.run_id, run.jobs[0].id).unwrap();
+    assert_eq!(logs.iter().filter(|it| it.finished).count(), 2, "only the worker's own steps: {logs:?}");
     chain.assert_strict();
 }
