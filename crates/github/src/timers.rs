@@ -56,6 +56,8 @@ pub struct Timers {
     pub complete_retry: Range,
     /// How many of them.
     pub complete_attempts: u32,
+    /// From a report of a job that never started to the look at what GitHub made of it.
+    pub completion_check: Duration,
     /// An installation token is renewed this long before it expires (protocol §1.4).
     pub installation_margin: Duration,
     /// And never sooner than this after the last time.
@@ -97,6 +99,7 @@ impl Default for Timers {
             complete: seconds(30),
             complete_retry: (seconds(5), seconds(15)),
             complete_attempts: 5,
+            completion_check: seconds(30),
             installation_margin: seconds(300),
             installation_floor: seconds(30),
             installation_backoff: (seconds(5), seconds(60)),
@@ -138,6 +141,7 @@ impl Timers {
             complete: time(self.complete),
             complete_retry: range(self.complete_retry),
             complete_attempts: self.complete_attempts,
+            completion_check: time(self.completion_check),
             installation_margin: time(self.installation_margin),
             installation_floor: time(self.installation_floor),
             installation_backoff: range(self.installation_backoff),

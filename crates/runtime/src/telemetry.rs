@@ -14,7 +14,7 @@ use std::time::Duration;
 use opentelemetry_sdk::trace::SdkTracerProvider;
 use tracing_subscriber::{Layer, Registry, filter::Targets, layer::SubscriberExt, util::SubscriberInitExt};
 
-pub use ids::{SpanIds, fail_span, root_span};
+pub use ids::{SpanIds, fail_span, is_sampled, root_span};
 pub use lines::{JsonLines, chain};
 pub use options::{Encoder, Level, LogOptions, UnknownWord};
 pub use traces::Traces;

@@ -2,7 +2,7 @@
 
 use std::cell::Cell;
 
-use opentelemetry::trace::{SpanId, TraceId};
+use opentelemetry::trace::{SpanId, TraceContextExt as _, TraceId};
 use opentelemetry_sdk::trace::{IdGenerator, RandomIdGenerator};
 use tracing_opentelemetry::OpenTelemetrySpanExt;
 
@@ -28,6 +28,13 @@ pub fn root_span(ids: SpanIds, make: impl FnOnce() -> tracing::Span) -> tracing:
     CHOSEN_SPAN.set(None);
     CHOSEN_TRACE.set(None);
     span
+}
+
+/// Whether the sampler keeps the trace of this span; `None` with tracing off.
+pub fn is_sampled(span: &tracing::Span) -> Option<bool> {
+    let context = span.context();
+    let context = context.span().span_context().clone();
+    context.is_valid().then(|| context.is_sampled())
 }
 
 /// Marks the span as failed, with the error and its sources as its status.

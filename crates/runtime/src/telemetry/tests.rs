@@ -4,7 +4,7 @@ use std::{
 };
 
 use opentelemetry::trace::TracerProvider as _;
-use opentelemetry_sdk::trace::{InMemorySpanExporter, SdkTracerProvider};
+use opentelemetry_sdk::trace::{InMemorySpanExporter, Sampler, SdkTracerProvider};
 use serde_json::Value;
 use tracing_subscriber::{fmt::MakeWriter, layer::SubscriberExt};
 
@@ -192,6 +192,23 @@ fn chosen_ids_are_those_of_the_span_its_lines_and_its_children() {
     assert_ne!(lines[2]["trace_id"], "ab".repeat(16));
     let child = spans.iter().find(|it| it.name == "createPod").unwrap();
     assert_eq!(child.parent_span_id.to_bytes(), ids.span_id);
+}
+
+#[test]
+fn a_trace_is_sampled_when_the_sampler_keeps_it_and_neither_when_tracing_is_off() {
+    let ids = SpanIds { trace_id: [0xab; 16], span_id: [0xcd; 8] };
+    let asked = |sampler: Sampler| {
+        let provider = SdkTracerProvider::builder()
+            .with_sampler(sampler)
+            .with_id_generator(ids::ChosenIds::default())
+            .build();
+        let spans = tracing_opentelemetry::layer().with_tracer(provider.tracer("test"));
+        tracing::subscriber::with_default(Registry::default().with(spans), || {
+            is_sampled(&root_span(ids, || tracing::info_span!(parent: None, "Provisioner.provision")))
+        })
+    };
+    assert_eq!((asked(Sampler::AlwaysOn), asked(Sampler::AlwaysOff)), (Some(true), Some(false)));
+    assert_eq!(is_sampled(&tracing::Span::none()), None);
 }
 
 #[test]
