@@ -97,7 +97,7 @@ impl Adoption {
             claim.ok().map(Arc::new)
         });
         let found = found(&object, secret.is_some(), pod.as_deref(), now);
-        let offer = Offer { name, group, agent, credentials, request };
+        let offer = Offer { name, group, agent, credentials, request, session: None };
         Some(Adopted { offer, object, claim, pod, found })
     }
 

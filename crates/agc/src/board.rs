@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 
+use crate::versions::VersionFacts;
+
 /// Facts by group. Cheap to clone; clones share the facts.
 #[derive(Debug, Clone)]
 pub struct Board(Arc<watch::Sender<BTreeMap<String, Facts>>>);
@@ -26,6 +28,8 @@ pub struct Facts {
     pub rate_limited: bool,
     /// GitHub's words when it refused our runner version.
     pub version_too_old: Option<String>,
+    /// Which runner version the group reports, and until when GitHub takes it.
+    pub runner_version: Option<VersionFacts>,
     /// Jobs that are claimed and not over.
     pub active_jobs: usize,
     /// Those among them whose pod does not run yet.
@@ -41,6 +45,8 @@ pub enum Trouble {
     RunnerGroupNotFound(String),
     /// There is no installation token.
     TokenUnavailable(String),
+    /// GitHub registers runners, and opens no session for them.
+    SessionRefused(String),
     /// Anything else.
     Other(String),
 }
@@ -53,6 +59,7 @@ impl Trouble {
             Self::LabelsRefused(words)
             | Self::RunnerGroupNotFound(words)
             | Self::TokenUnavailable(words)
+            | Self::SessionRefused(words)
             | Self::Other(words) => words,
         }
     }

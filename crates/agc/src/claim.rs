@@ -69,6 +69,9 @@ impl Claim {
             job_id: job.job_id.to_string(),
             trace_id: hex::encode(ids.trace_id),
             span_id: hex::encode(ids.span_id),
+            // Until the runner's part has a span of its own, steps hang below the job's.
+            run_span_id: hex::encode(ids.span_id),
+            sampled: None,
             namespace: namespace.to_owned(),
             runner_group: group.to_owned(),
         };

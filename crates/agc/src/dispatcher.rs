@@ -16,7 +16,7 @@ use std::time::Duration;
 use api::RunnerJob;
 use github::Ambient;
 use github_proto::JobId;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use job::naming::RunnerJobName;
 use job::{Effect, Event, Fact, Job, NotAcquired, Phase, Recovered};
 use k8s_openapi::api::core::v1::Pod;
@@ -60,8 +60,10 @@ pub enum Message {
     Claimed(RunnerJobName, Arc<Claim>),
     /// W3 is done.
     PodCreated(RunnerJobName, PodFacts),
-    /// GitHub cancels the job with this id.
-    Cancelled(JobId),
+    /// GitHub cancels the job with this id, and gives it so long to end.
+    Cancelled(JobId, SignedDuration),
+    /// What the API server said when it refused the job's pod.
+    ClusterWords(RunnerJobName, String),
     /// The watch shows a worker pod.
     PodSeen(Arc<Pod>),
     /// The watch shows that a worker pod is gone.
@@ -110,6 +112,8 @@ pub struct Dispatcher {
     /// Deleted ones that were let go already.
     released: HashSet<String>,
     groups: HashMap<String, (Arc<Group>, PoolHandle)>,
+    /// Groups whose sessions were told that no job could be taken.
+    held: HashSet<String>,
     ledger: Ledger,
     timers: Timers,
     draining: bool,
@@ -135,6 +139,7 @@ impl Dispatcher {
             known: BTreeSet::new(),
             released: HashSet::new(),
             groups: HashMap::new(),
+            held: HashSet::new(),
             ledger: Ledger::default(),
             timers: Timers::default(),
             draining: false,
@@ -191,19 +196,32 @@ impl Dispatcher {
                 }
                 self.event(&name, Event::PodCreated);
             }
-            Message::Cancelled(job_id) => self.cancelled(&job_id),
+            Message::Cancelled(job_id, timeout) => self.cancelled(&job_id, timeout),
+            Message::ClusterWords(name, words) => {
+                if let Some(record) = self.jobs.get_mut(&name) {
+                    record.cluster_words = Some(words);
+                }
+            }
             Message::PodSeen(pod) => self.pod_seen(&pod),
             Message::PodGone(pod) => self.pod_gone(&pod),
             Message::PodsListed(uids) => self.pods_listed(&uids),
             Message::JobSeen(object) => self.job_seen(&object),
             Message::JobGone(name) => self.job_gone(&name),
             Message::Group(group, pool) => {
-                self.groups.insert(group.name.clone(), (group, pool));
+                let name = group.name.clone();
+                self.groups.insert(name.clone(), (group, pool));
+                self.held.remove(&name); // a new pool knows of nothing
+                self.hold_or_let_listen(&name);
             }
             Message::GroupGone(name) => {
                 self.groups.remove(&name);
+                self.held.remove(&name);
             }
-            Message::Quotas(quotas) => self.ledger.quotas = quotas,
+            Message::Quotas(quotas) => {
+                self.ledger.quotas = quotas;
+                let groups: Vec<String> = self.groups.keys().cloned().collect();
+                groups.iter().for_each(|it| self.hold_or_let_listen(it));
+            }
             Message::Adopt(adopted) => self.adopt(*adopted),
         }
     }
@@ -264,14 +282,14 @@ impl Dispatcher {
         self.event(name, Event::Acquired { locked_until });
     }
 
-    fn cancelled(&mut self, job_id: &JobId) {
+    fn cancelled(&mut self, job_id: &JobId, timeout: SignedDuration) {
         let ours = |it: &Record| {
             it.identity.as_ref().is_some_and(|it| it.job_id.eq_ignore_ascii_case(job_id.as_str()))
         };
         let names: Vec<RunnerJobName> =
             self.jobs.iter().filter(|(_, it)| ours(it)).map(|(name, _)| name.clone()).collect();
         for name in names {
-            self.event(&name, Event::Cancelled);
+            self.event(&name, Event::Cancelled { timeout });
         }
     }
 
@@ -322,10 +340,17 @@ impl Dispatcher {
         let Some(record) = self.jobs.get_mut(name) else { return };
         let group = record.offer.group.clone();
         let mut not_acquired = None;
+        let mut slots_changed = false;
         for effect in effects {
             match effect {
-                Effect::TakeSlot => self.ledger.take(&group.name),
-                Effect::ReleaseSlot => self.ledger.give_back(&group.name),
+                Effect::TakeSlot => {
+                    self.ledger.take(&group.name);
+                    slots_changed = true;
+                }
+                Effect::ReleaseSlot => {
+                    self.ledger.give_back(&group.name);
+                    slots_changed = true;
+                }
                 Effect::Wake(timer, at) => self.timers.set(name.clone(), timer, at, now),
                 Effect::Report(fact) => {
                     if let Fact::NotAcquired(why) = fact {
@@ -350,7 +375,23 @@ impl Dispatcher {
         if over {
             self.jobs.remove(name);
         }
+        if slots_changed {
+            self.hold_or_let_listen(&group.name);
+        }
         self.publish(&group.name);
+    }
+
+    /// While every offer would be left alone, the group's sessions say so to GitHub, which then offers the job to
+    /// somebody else (protocol §4.3).
+    fn hold_or_let_listen(&mut self, name: &str) {
+        let Some((group, _)) = self.groups.get(name) else { return };
+        let verdict = self.ledger.admit(group, self.jobs.values());
+        let held = !matches!(verdict, job::capacity::Verdict::Admit { .. });
+        let changed = if held { self.held.insert(name.to_owned()) } else { self.held.remove(name) };
+        if changed {
+            self.reporter.held(group, &verdict);
+            self.tell_pool(name, agents::Message::Hold(held));
+        }
     }
 
     fn publish(&self, group: &str) {

@@ -5,6 +5,7 @@
 
 mod github_calls;
 mod record;
+mod report;
 pub mod status;
 mod worker;
 mod writes;
@@ -12,10 +13,11 @@ mod writes;
 use std::sync::Arc;
 
 use api::RunnerJob;
+use api::actions_gateway::NeverStarted;
 use api::runner_job::JobIdentity;
 use jiff::Timestamp;
 use job::naming::RunnerJobName;
-use job::{Effect, Event, Outcome, Summary, Times};
+use job::{Effect, Event, Outcome, Step, Summary, Times};
 use k8s_openapi::api::core::v1::{Pod, Secret};
 use kube::{Api, Client};
 use tokio::sync::{Semaphore, mpsc};
@@ -72,6 +74,8 @@ pub struct View {
     pub locked_until: Option<Timestamp>,
     /// Its pod.
     pub pod: Option<PodFacts>,
+    /// What the cluster says of its pod, for people.
+    pub cluster_words: Option<String>,
     /// The group's agents.
     pub pool: Option<PoolHandle>,
     /// The span of the job.
@@ -85,6 +89,7 @@ pub(crate) struct Shared {
     secrets: Api<Secret>,
     github: GitHub,
     platform: Arc<Platform>,
+    never_started: NeverStarted,
     metrics: Metrics,
     dispatcher: mpsc::WeakSender<Message>,
     api_calls: Semaphore,
@@ -126,6 +131,7 @@ impl Executor {
         client: Client,
         github: GitHub,
         platform: Arc<Platform>,
+        never_started: NeverStarted,
         metrics: Metrics,
         dispatcher: mpsc::WeakSender<Message>,
     ) -> Self {
@@ -136,6 +142,7 @@ impl Executor {
             secrets: Api::namespaced(client, &namespace),
             github,
             platform,
+            never_started,
             metrics,
             dispatcher,
             api_calls: Semaphore::new(API_CALLS),
@@ -160,7 +167,9 @@ impl Executor {
             Effect::Acquire => drop(self.tasks.spawn(github_calls::acquire(shared, view))),
             Effect::Renew => drop(self.tasks.spawn(github_calls::renew(shared, view))),
             Effect::CheckAgent => drop(self.tasks.spawn(github_calls::check_agent(shared, view))),
-            Effect::ForceCancel => drop(self.tasks.spawn(github_calls::force_cancel(shared, view))),
+            Effect::Settle(Step::TellGitHub(what)) => {
+                drop(self.tasks.spawn(report::tell(shared, view, what)));
+            }
             effect => {
                 let name = view.offer.name.clone();
                 if writer.0.try_send((effect, view)).is_err() {

@@ -6,6 +6,8 @@ use github_proto::broker::{Architecture, RunnerStatus};
 use github_proto::jit::{JitConfig, JitError};
 use std::sync::Arc;
 
+use crate::versions::Versions;
+
 /// What every call to GitHub takes. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct GitHub {
@@ -19,8 +21,8 @@ pub struct GitHub {
     pub timers: Timers,
     /// Who we are, for people to see at GitHub.
     pub owner: String,
-    /// The runner version that will execute the jobs.
-    pub runner_version: String,
+    /// The runner versions that will execute the jobs.
+    pub versions: Versions,
     /// GitHub's runner group.
     pub runner_group_id: u64,
     /// The processor of the workers.
@@ -37,14 +39,20 @@ impl GitHub {
         Ok(RunnerAuth::new(config, self.client.clone(), self.ambient.clone(), self.timers.clone()))
     }
 
-    /// A session of that runner.
+    /// A session of that runner, which reports this version.
     #[must_use]
-    pub fn session(&self, auth: RunnerAuth, fresh: bool, status: RunnerStatus) -> github::session::Session {
+    pub fn session(
+        &self,
+        auth: RunnerAuth,
+        version: String,
+        fresh: bool,
+        status: RunnerStatus,
+    ) -> github::session::Session {
         github::session::Session::start(github::session::SessionConfig {
             client: self.client.clone(),
             auth,
             owner: self.owner.clone(),
-            version: self.runner_version.clone(),
+            version,
             architecture: self.architecture,
             fresh,
             status,

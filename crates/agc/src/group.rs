@@ -36,6 +36,8 @@ pub struct Group {
     pub policy: job::Policy,
     /// How a worker looks.
     pub template: Template,
+    /// The runner version in its image, where it says so.
+    pub runner_version: Option<String>,
     /// What one more worker takes from a ResourceQuota.
     pub demand: Amounts,
     /// How long a finished worker stays on show.
@@ -49,6 +51,15 @@ impl Group {
     #[must_use]
     pub fn agents(&self) -> AgentSeries {
         AgentSeries::new(&self.name, &self.uid)
+    }
+
+    /// The runner image, where the group names one.
+    #[must_use]
+    pub fn runner_image(&self) -> Option<&str> {
+        let containers = self.template.pod.spec.iter().flat_map(|it| &it.containers);
+        let runner = containers.into_iter().find(|it| it.name == api::names::RUNNER_CONTAINER);
+        let written = runner.and_then(|it| it.image.as_deref()).filter(|it| !it.is_empty());
+        written.or(self.template.worker_image.as_deref())
     }
 
     /// Labels of what belongs to the group and to no job.

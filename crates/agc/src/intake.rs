@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use api::runner_job::AgentRef;
 use github::RunnerAuth;
-use github_proto::JitBlob;
 use github_proto::message::RunnerJobRequest;
+use github_proto::{JitBlob, SessionId};
 use job::naming::RunnerJobName;
 
 use crate::group::Group;
@@ -23,6 +23,17 @@ pub struct Offer {
     pub credentials: Option<Credentials>,
     /// GitHub's words.
     pub request: RunnerJobRequest,
+    /// Where it was offered; `None` for one that a predecessor was offered.
+    pub session: Option<OfferedTo>,
+}
+
+/// The session that a job was offered to, which alone may acknowledge the offer.
+#[derive(Debug, Clone)]
+pub struct OfferedTo {
+    /// Its id at the broker.
+    pub id: SessionId,
+    /// The runner version that it reports.
+    pub version: String,
 }
 
 /// What an agent claims with, and what its worker runs with.
@@ -42,8 +53,9 @@ impl Offer {
         agent: AgentRef,
         credentials: Credentials,
         request: RunnerJobRequest,
+        session: OfferedTo,
     ) -> Self {
         let name = RunnerJobName::of_offer(&group.name, &group.uid, request.request_id.as_str());
-        Self { name, group, agent, credentials: Some(credentials), request }
+        Self { name, group, agent, credentials: Some(credentials), request, session: Some(session) }
     }
 }

@@ -27,6 +27,7 @@ pub mod reaper;
 pub mod report;
 pub mod run;
 pub mod runner_group;
+pub mod versions;
 pub mod watches;
 
 /// The field manager of everything that this program applies.

@@ -11,6 +11,7 @@ use agc::config::Config;
 use agc::github::GitHub;
 use agc::metrics::Metrics;
 use agc::run::{Checks, Parts, run};
+use agc::versions::Versions;
 use anyhow::Context as _;
 use clap::Parser as _;
 use github::token::{CredentialFiles, TokenConfig, TokenFailure};
@@ -93,6 +94,7 @@ async fn serve(args: &Args, config: &Config, shutdown: &Shutdown) -> anyhow::Res
         github,
         tokens: tokens.watch(),
         platform: config.platform.clone(),
+        never_started: config.never_started,
         metrics,
         controller_metrics,
         events,
@@ -163,7 +165,7 @@ fn github(
         ambient,
         timers,
         owner: config.env.pod_name.clone(),
-        runner_version: config.env.runner_version.clone(),
+        versions: Versions::new(&config.env.runner_version, &config.env.worker_image),
         runner_group_id: u64::try_from(config.env.runner_group_id).unwrap_or(1),
         architecture: config.architecture,
     };

@@ -13,11 +13,13 @@ const POD_SECONDS: [f64; 10] = [0.5, 1.0, 2.5, 5.0, 10.0, 15.0, 30.0, 60.0, 120.
 /// Why a message was dropped: no body of its type, or encrypted with another key.
 const BAD_BODY: &str = "body";
 const BAD_CIPHER: &str = "decrypt";
+const UNSUPPORTED: &str = "unsupported";
 
 /// What the controller counts.
 #[derive(Debug, Clone)]
 pub struct Metrics {
     pub(crate) active_sessions: IntGaugeVec,
+    pub(crate) runner_version_days_left: IntGaugeVec,
     pub(crate) busy_sessions: IntGaugeVec,
     pub(crate) jobs_acquired: IntCounterVec,
     pub(crate) acquisition_errors: IntCounterVec,
@@ -37,6 +39,7 @@ pub struct Metrics {
     pub(crate) jobs_finished: IntCounterVec,
     pub(crate) job_failures: IntCounterVec,
     pub(crate) force_cancels: IntCounterVec,
+    pub(crate) job_completions: IntCounterVec,
 }
 
 impl Metrics {
@@ -54,6 +57,10 @@ impl Metrics {
         };
         Ok(Self {
             active_sessions: gauge("active_sessions", "Long-poll sessions that listen for jobs.")?,
+            runner_version_days_left: gauge(
+                "runner_version_days_left",
+                "Whole days until GitHub gives no more jobs to the runner version that is reported; absent while GitHub names no date.",
+            )?,
             busy_sessions: gauge(
                 "busy_sessions",
                 "Long-poll sessions that stay open for the cancellation of a running job.",
@@ -119,7 +126,7 @@ impl Metrics {
             )?,
             bad_messages: counter(
                 "bad_messages_total",
-                "Messages of the broker that were dropped because they could not be read: body, decrypt.",
+                "Messages of the broker that were dropped because they could not be used: body, decrypt, unsupported.",
                 &["namespace", "runner_group", "reason"],
             )?,
             agent_recycles: counter(
@@ -152,6 +159,11 @@ impl Metrics {
                 "Runs ended at GitHub because a job of theirs was claimed and could never start.",
                 &["namespace", "runner_group", "outcome"],
             )?,
+            job_completions: counter(
+                "job_completions_total",
+                "Ends of jobs told to GitHub in the runner's place: accepted, gone, refused, error.",
+                &["namespace", "runner_group", "outcome"],
+            )?,
         })
     }
 
@@ -175,8 +187,17 @@ impl Metrics {
         ] {
             series.with_label_values(&[namespace, group]);
         }
-        for reason in [BAD_BODY, BAD_CIPHER] {
+        for reason in [BAD_BODY, BAD_CIPHER, UNSUPPORTED] {
             self.bad_messages.with_label_values(&[namespace, group, reason]);
+        }
+    }
+
+    /// Shows the days that a group's version has left, if GitHub has named them.
+    pub(crate) fn show_days_left(&self, namespace: &str, group: &str, days: Option<i64>) {
+        match days {
+            Some(days) => self.runner_version_days_left.with_label_values(&[namespace, group]).set(days),
+            // An error says that there was none.
+            None => drop(self.runner_version_days_left.remove_label_values(&[namespace, group])),
         }
     }
 
@@ -185,13 +206,14 @@ impl Metrics {
         let reason = match error {
             MessageError::Body(_) => BAD_BODY,
             MessageError::Decrypt => BAD_CIPHER,
+            MessageError::Unsupported => UNSUPPORTED,
         };
         self.bad_messages.with_label_values(&[namespace, group, reason]).inc();
     }
 
     /// Takes the series of a deleted group away: a gauge at zero would alert for ever.
     pub fn forget(&self, namespace: &str, group: &str) {
-        for series in [&self.active_sessions, &self.busy_sessions] {
+        for series in [&self.active_sessions, &self.busy_sessions, &self.runner_version_days_left] {
             // An error says that there was none.
             let _ = series.remove_label_values(&[namespace, group]);
         }

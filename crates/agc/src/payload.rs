@@ -8,6 +8,7 @@ use flate2::Compression;
 use flate2::read::GzDecoder;
 use flate2::write::GzEncoder;
 use github_proto::JitBlob;
+use github_proto::jit::{self, JitError};
 use github_proto::limits::JOB_MESSAGE;
 use handoff::worker::{JIT_CONFIG, PAYLOAD, PAYLOAD_GZ, RUN_INFO, RunInfo};
 use k8s_openapi::ByteString;
@@ -32,6 +33,9 @@ pub enum Error {
     /// The compressor failed.
     #[error("failed to compress the job message")]
     Compress(#[source] std::io::Error),
+    /// The registration cannot be read.
+    #[error("failed to take the key out of {JIT_CONFIG}")]
+    Jit(#[source] JitError),
     /// The run's description cannot be written.
     #[error("failed to write {RUN_INFO}")]
     RunInfo(#[source] serde_json::Error),
@@ -48,7 +52,9 @@ pub fn secret(metadata: ObjectMeta, message: &Bytes, jit: &JitBlob, run: &RunInf
     } else {
         data.insert(PAYLOAD_GZ.to_owned(), ByteString(compress(message).map_err(Error::Compress)?));
     }
-    data.insert(JIT_CONFIG.to_owned(), ByteString(jit.expose().as_bytes().to_vec()));
+    // The runner's private key stays with us: with it a step could speak to GitHub as this runner (protocol §6.1).
+    let settings = jit::without_key(jit.expose()).map_err(Error::Jit)?;
+    data.insert(JIT_CONFIG.to_owned(), ByteString(settings.into_bytes()));
     data.insert(RUN_INFO.to_owned(), ByteString(serde_json::to_vec(run).map_err(Error::RunInfo)?));
     let size: usize = data.values().map(|it| it.0.len()).sum();
     if size > SECRET_LIMIT {
@@ -101,7 +107,31 @@ mod tests {
     use super::*;
 
     fn stored(message: &Bytes) -> Result<Secret, Error> {
-        secret(ObjectMeta::default(), message, &JitBlob::new("jit"), &RunInfo::default())
+        secret(ObjectMeta::default(), message, &JitBlob::new(registration()), &RunInfo::default())
+    }
+
+    /// A registration with a key in it, as GitHub makes them.
+    fn registration() -> String {
+        use base64::Engine as _;
+        let encoded = |text: &str| base64::engine::general_purpose::STANDARD.encode(text);
+        let files = [
+            (".runner", "{\"AgentId\":\"7\"}"),
+            (".credentials", "{\"scheme\":\"OAuth\"}"),
+            (".credentials_rsaparams", "{\"d\":\"FAKE-PRIVATE-KEY\"}"),
+        ];
+        let map: BTreeMap<&str, String> =
+            files.into_iter().map(|(name, text)| (name, encoded(text))).collect();
+        encoded(&serde_json::to_string(&map).unwrap())
+    }
+
+    #[test]
+    fn the_runners_key_does_not_leave_with_the_payload() {
+        let secret = stored(&Bytes::from_static(b"{}")).unwrap();
+        let kept = std::str::from_utf8(&secret.data.as_ref().unwrap()["jitconfig"].0).unwrap().to_owned();
+        let files = jit::files(&kept).unwrap();
+        assert_eq!(files.keys().collect::<Vec<_>>(), [".credentials", ".runner"]);
+        assert_eq!(files[".runner"], jit::files(&registration()).unwrap()[".runner"], "byte for byte");
+        assert_eq!(read(&secret).unwrap().jit, JitBlob::new(kept), "an older controller reads it, too");
     }
 
     fn keys(secret: &Secret) -> Vec<&str> {
@@ -123,7 +153,7 @@ mod tests {
         let kept = Bytes::from(vec![b'x'; PLAIN_LIMIT]);
         let secret = stored(&kept).unwrap();
         assert_eq!(keys(&secret), ["jitconfig", "payload", "run.json"]);
-        assert_eq!(read(&secret), Some(Payload { message: kept, jit: JitBlob::new("jit") }));
+        assert_eq!(read(&secret).unwrap().message, kept);
         assert_eq!(secret.immutable, Some(true));
     }
 

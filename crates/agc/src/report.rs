@@ -73,17 +73,31 @@ impl Reporter {
     pub fn admission(&self, group: &Group, verdict: &Verdict) {
         let labels = [self.namespace.as_str(), group.name.as_str(), verdict.as_str()];
         self.metrics.admission_decisions.with_label_values(&labels).inc();
+        if !matches!(verdict, Verdict::Admit { .. }) {
+            tracing::debug!(runner_group = group.name, verdict = verdict.as_str(), "a job stays queued");
+        }
+    }
+
+    /// Whether a group's sessions ask for jobs has changed. While they do not, no offer comes that could be declined: the
+    /// change is the decision that counts.
+    pub fn held(&self, group: &Group, verdict: &Verdict) {
+        let labels = [self.namespace.as_str(), group.name.as_str(), verdict.as_str()];
+        if !matches!(verdict, Verdict::Admit { .. }) {
+            self.metrics.admission_decisions.with_label_values(&labels).inc();
+        }
         match verdict {
-            Verdict::Admit { .. } => {}
+            Verdict::Admit { .. } => {
+                tracing::debug!(runner_group = group.name, "there is room: listening for jobs again");
+            }
             Verdict::Ceiling { limit } => {
-                tracing::debug!(runner_group = group.name, limit, "a job stays queued: the group is full");
+                tracing::debug!(runner_group = group.name, limit, "jobs stay queued: the group is full");
             }
             Verdict::Quota { name, resource } => {
                 tracing::info!(
                     runner_group = group.name,
                     quota = name,
                     resource,
-                    "a job stays queued: no quota"
+                    "jobs stay queued: no quota"
                 );
             }
         }
@@ -171,7 +185,7 @@ impl Reporter {
             _ => None,
         };
         if let Some((word, what)) = said {
-            let note = format!("worker pod {pod} of job {} {what}; its job is cancelled", subject.name);
+            let note = format!("worker pod {pod} of job {} {what}; its job is stopped", subject.name);
             self.events.say_about(
                 subject.group.reference.clone(),
                 Severity::Warning,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use api::RunnerGroup;
-use api::actions_gateway::SecurityProfile;
+use api::actions_gateway::{NeverStarted, SecurityProfile};
 use github::token::TokenState;
 use kube::api::ListParams;
 use kube::core::DeserializeGuard;
@@ -35,6 +35,8 @@ use crate::reaper::Reaper;
 use crate::report::Reporter;
 use crate::runner_group::pools::Pools;
 use crate::runner_group::{self, Groups, validate};
+use crate::versions::Versions;
+use crate::versions::watch::Watch;
 use crate::watches::{self, Stores};
 
 /// An API server that does not answer is asked again.
@@ -53,6 +55,8 @@ pub struct Parts {
     pub tokens: watch::Receiver<TokenState>,
     /// What is the same for all workers.
     pub platform: Platform,
+    /// What is done about a claimed job whose worker can never start.
+    pub never_started: NeverStarted,
     /// Our own series.
     pub metrics: Metrics,
     /// The series of every controller.
@@ -124,6 +128,7 @@ async fn work(parts: Parts, stop: CancellationToken) {
         github,
         tokens,
         platform,
+        never_started,
         metrics,
         controller_metrics,
         events,
@@ -140,6 +145,7 @@ async fn work(parts: Parts, stop: CancellationToken) {
         client.clone(),
         github.clone(),
         Arc::new(platform),
+        never_started,
         metrics.clone(),
         sender.downgrade(),
     );
@@ -150,8 +156,11 @@ async fn work(parts: Parts, stop: CancellationToken) {
     let heartbeat = health.heartbeat("dispatcher", dispatcher::HEARTBEAT);
     let dispatching = tokio::spawn(dispatcher.run(heartbeat, jobs_ended.clone()));
 
-    let stores = watches::start(&client, &namespace, &sender);
-    let Some(groups) = first_look(&client, &namespace, profile, &stores, &stop).await else { return };
+    let stores = watches::start(&client, &namespace, &sender, &github.versions);
+    let Some(groups) = first_look(&client, &namespace, profile, &stores, &github.versions, &stop).await
+    else {
+        return;
+    };
     checks.watches.pass();
     let registrar = Registrar::new(client.clone(), github.clone(), &namespace, &gateway);
     let context = Context {
@@ -183,6 +192,19 @@ async fn work(parts: Parts, stop: CancellationToken) {
         github.ambient.clone(),
     );
     tokio::spawn(reaper.run(stop.clone()));
+    let watch = Watch {
+        versions: github.versions.clone(),
+        almanac: github.app.clone(),
+        board: board.clone(),
+        metrics: metrics.clone(),
+        events: events.clone(),
+        ambient: github.ambient.clone(),
+        namespace: namespace.clone(),
+    };
+    tokio::spawn(watch.run(stop.clone()));
+    let told = pools.clone();
+    let (watched, until) = (github.versions.clone(), stop.clone());
+    tokio::spawn(async move { told.watch_versions(watched, until).await });
     let told = pools.clone();
     let (watched, until) = (tokens.clone(), stop.clone());
     tokio::spawn(async move { told.watch(watched, until).await });
@@ -219,11 +241,12 @@ async fn first_look(
     namespace: &str,
     profile: SecurityProfile,
     stores: &Stores,
+    versions: &Versions,
     stop: &CancellationToken,
 ) -> Option<BTreeMap<String, Arc<Group>>> {
     let look = async {
         stores.delivered().await;
-        groups(&Api::namespaced(client.clone(), namespace), profile).await
+        groups(&Api::namespaced(client.clone(), namespace), profile, versions).await
     };
     tokio::select! {
         groups = look => Some(groups),
@@ -234,6 +257,7 @@ async fn first_look(
 async fn groups(
     api: &Api<DeserializeGuard<RunnerGroup>>,
     profile: SecurityProfile,
+    versions: &Versions,
 ) -> BTreeMap<String, Arc<Group>> {
     let listed = loop {
         match api.list(&ListParams::default()).await {
@@ -245,6 +269,9 @@ async fn groups(
         }
     };
     let valid = listed.items.into_iter().filter_map(|it| it.0.ok()).map(|group| {
+        if let Some(written) = group.status.as_ref().and_then(|it| it.runner_version.as_ref()) {
+            versions.recall(&group.name_any(), written);
+        }
         // The jobs of a group whose spec no longer holds are seen to their end all the same.
         let group_or_identity =
             validate::validate(&group, profile).unwrap_or_else(|_| validate::identity(&group));

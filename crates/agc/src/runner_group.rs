@@ -106,7 +106,7 @@ impl Reconciler for Groups {
         if let Ok(validated) = &validated {
             self.pools.ensure(Arc::new(validated.clone())).await;
         }
-        let facts = self.board.facts(&group.name_any());
+        let facts = self.facts(&group.name_any());
         let unschedulable = status::unschedulable(&group.name_any(), &self.stores.pods.state());
         let wanted =
             status::status(&group, validated.as_ref().err(), &facts, unschedulable, self.ambient.now());
@@ -147,6 +147,13 @@ fn next_look(facts: &Facts) -> Action {
 }
 
 impl Groups {
+    /// What the board has, with the version as it is known now: the board hears of that a moment later, and what is not
+    /// in the status is forgotten with this process.
+    fn facts(&self, group: &str) -> Facts {
+        let versions = &self.registrar.github().versions;
+        Facts { runner_version: versions.facts(group, self.ambient.now()), ..self.board.facts(group) }
+    }
+
     /// A8: stop listening, let the jobs end, remove the agents, let go.
     async fn clean_up(&self, group: &RunnerGroup) -> Result<Action, Error> {
         let name = group.name_any();

@@ -5,9 +5,9 @@ use std::fmt::Debug;
 use std::hash::Hash;
 use std::sync::Arc;
 
-use api::{RunnerJob, labels};
+use api::{RunnerJob, labels, names};
 use futures::{Stream, StreamExt as _};
-use k8s_openapi::api::core::v1::{Pod, PodSpec, ResourceQuota};
+use k8s_openapi::api::core::v1::{Pod, PodSpec, ResourceQuota, Volume};
 use kube::core::DeserializeGuard;
 use kube::runtime::watcher::{self, Event};
 use kube::runtime::{WatchStreamExt as _, reflector, watcher as watch};
@@ -17,6 +17,7 @@ use tokio::sync::mpsc;
 
 use crate::dispatcher::Message;
 use crate::quota::QuotaFacts;
+use crate::versions::{self, Versions};
 
 /// What is known of pods and `RunnerJob`s, for those who look at all of them at once.
 #[derive(Clone)]
@@ -48,13 +49,18 @@ fn ours() -> watcher::Config {
 }
 
 /// Starts the watches; their tasks end with the last receiver. The stores are empty until they have delivered.
-pub fn start(client: &Client, namespace: &str, dispatcher: &mpsc::Sender<Message>) -> Stores {
+pub fn start(
+    client: &Client,
+    namespace: &str,
+    dispatcher: &mpsc::Sender<Message>,
+    versions: &Versions,
+) -> Stores {
     let (pods, pods_writer) = reflector::store();
     let (jobs, jobs_writer) = reflector::store();
     let api = Api::<Pod>::namespaced(client.clone(), namespace);
     let workers = ours().labels(&format!("{}=worker", labels::COMPONENT));
     let workers = stream(api, workers).modify(forget_what_we_wrote).reflect(pods_writer);
-    tokio::spawn(forward_pods(workers, dispatcher.clone()));
+    tokio::spawn(forward_pods(workers, dispatcher.clone(), versions.clone()));
     let api = Api::<DeserializeGuard<RunnerJob>>::namespaced(client.clone(), namespace);
     tokio::spawn(forward_jobs(stream(api, ours()).reflect(jobs_writer), dispatcher.clone()));
     let api = Api::<ResourceQuota>::namespaced(client.clone(), namespace);
@@ -70,19 +76,28 @@ where
     watch(api, config).default_backoff().modify(|it| it.managed_fields_mut().clear())
 }
 
-/// Of a pod's spec, which we wrote, only the node is news: the rest would be most of what a running job costs.
+/// Of a pod's spec, which we wrote, only the node is news, and whether its wrapper can be asked: the rest would be most
+/// of what a running job costs.
 fn forget_what_we_wrote(pod: &mut Pod) {
-    let node_name = pod.spec.take().and_then(|it| it.node_name);
-    pod.spec = Some(PodSpec { node_name, ..PodSpec::default() });
+    let PodSpec { node_name, volumes, .. } = pod.spec.take().unwrap_or_default();
+    let heard = volumes.into_iter().flatten().find(|it| it.name == names::STOP_VOLUME);
+    let volumes = heard.map(|it| vec![Volume { name: it.name, ..Volume::default() }]);
+    pod.spec = Some(PodSpec { node_name, volumes, ..PodSpec::default() });
 }
 
 async fn forward_pods(
     stream: impl Stream<Item = watcher::Result<Event<Pod>>>,
     dispatcher: mpsc::Sender<Message>,
+    versions: Versions,
 ) {
     let mut stream = std::pin::pin!(stream);
     let mut listed = HashSet::new();
     while let Some(event) = stream.next().await {
+        if let Ok(Event::InitApply(pod) | Event::Apply(pod) | Event::Delete(pod)) = &event
+            && let Some(worker) = versions::worker(pod)
+        {
+            versions.hear(worker);
+        }
         let message = match event {
             Ok(Event::Init) => {
                 listed.clear();

@@ -16,6 +16,8 @@ pub const INSTALL_CONTAINER: &str = "actions-gateway-install";
 pub const RUN_VOLUME: &str = "actions-gateway-run";
 /// Volume of the payload Secret, mounted by the install container only.
 pub const PAYLOAD_VOLUME: &str = "actions-gateway-payload";
+/// Volume that shows the wrapper what it is asked: the pod's own annotation.
+pub const STOP_VOLUME: &str = "actions-gateway-pod";
 /// Volume of the CA bundle for GitHub Enterprise Server.
 pub const GITHUB_CA_VOLUME: &str = "actions-gateway-github-ca";
 /// Key of a CA bundle in a ConfigMap.

@@ -17,7 +17,7 @@ use crate::actions_gateway::SecurityProfile;
 use crate::{labels, names};
 
 /// Environment variables of a worker that only we set, compared without case.
-const RESERVED_ENV: [&str; 8] = [
+const RESERVED_ENV: [&str; 10] = [
     "http_proxy",
     "https_proxy",
     "no_proxy",
@@ -26,6 +26,8 @@ const RESERVED_ENV: [&str; 8] = [
     "payload_secret_path",
     "worker_mode",
     "termination_message_path",
+    "pod_termination_grace_seconds",
+    "worker_stop_file",
 ];
 
 /// A pod template as the user wrote it.
@@ -186,7 +188,7 @@ fn reserved_spec(spec: &PodSpec, errors: &mut Vec<FieldError>) {
     refuse(spec.host_ipc == Some(true), "hostIPC", host);
     let restart = "a job runs once; remove it or set Never";
     refuse(spec.restart_policy.as_deref().is_some_and(|it| it != "Never"), "restartPolicy", restart);
-    let grace = "the wrapper needs 25 s to end a job; set 30 or more";
+    let grace = "the runner needs 25 s to end a job and report it; set 30 or more";
     refuse(
         spec.termination_grace_period_seconds.is_some_and(|it| it < 30),
         "terminationGracePeriodSeconds",

@@ -27,10 +27,10 @@ pub enum Effect {
     WriteAcquired,
     /// W5: PATCH the status, `Running`.
     WriteRunning,
-    /// Stamp the pod with the reason, then DELETE it with its grace.
-    StopWorker(StopReason),
-    /// J8: end the run at GitHub, where nothing of it will ever start.
-    ForceCancel,
+    /// Stamp the pod with the reason, and ask its wrapper to cancel the job within so many seconds.
+    AskToCancel(StopReason, u32),
+    /// Stamp the pod with the reason, then DELETE it: with this grace in seconds, or its own.
+    StopWorker(StopReason, Option<u32>),
     /// Take one step of the settlement.
     Settle(Step),
     /// DELETE a `RunnerJob` whose offer was not ours.
@@ -46,6 +46,8 @@ pub enum Effect {
 /// What is left to write once a job is over. Each bears repeating.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Step {
+    /// X3: tell GitHub what the runner could not tell, while the lock still holds.
+    TellGitHub(Unreported),
     /// W6: PATCH the status, `Complete`.
     WriteComplete,
     /// W7: DELETE the payload Secret.
@@ -54,6 +56,15 @@ pub enum Step {
     ReplaceAgent,
     /// W9: take our finalizer off the pod.
     ReleasePod,
+}
+
+/// What GitHub has not heard of the end of a job that is still ours there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Unreported {
+    /// The runner began, or may have, and left no result.
+    Died,
+    /// Nothing of the job ever ran.
+    NeverStarted,
 }
 
 /// What a job waits for.
@@ -77,6 +88,8 @@ pub enum Timer {
     StartFailure,
     /// The end of patience with a job that outlives its time.
     Lifetime,
+    /// The end of patience with a worker that was asked to cancel its job.
+    Cancel,
     /// The end of patience with a pod that should be gone.
     Vanish,
 }

@@ -1,9 +1,9 @@
 //! What happens to a job. Events say facts, not steps: one that is repeated or late changes nothing.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::effect::{Step, Timer};
-use crate::outcome::{Disruption, Ending};
+use crate::outcome::{Disruption, Ending, StopReason};
 
 /// Something that happened.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -62,7 +62,10 @@ pub enum Event {
     /// The watch shows that the pod is gone.
     PodGone,
     /// GitHub sent a cancellation.
-    Cancelled,
+    Cancelled {
+        /// How long GitHub gives the job to end.
+        timeout: SignedDuration,
+    },
     /// Somebody deleted the `RunnerJob`.
     DeletionRequested,
     /// A step of the settlement is done.
@@ -131,4 +134,17 @@ pub struct PodView {
     pub disruption: Option<Disruption>,
     /// Whether it carries our finalizer.
     pub held: bool,
+    /// Whether its wrapper would see that it is asked to cancel; one of an older release would not.
+    pub listens: bool,
+    /// What its wrapper was asked, by us or by a predecessor.
+    pub asked: Option<Asked>,
+}
+
+/// A worker was asked to cancel its job.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Asked {
+    /// Why.
+    pub reason: StopReason,
+    /// How long it has, from when it hears of it.
+    pub seconds: u32,
 }

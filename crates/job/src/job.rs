@@ -19,9 +19,11 @@ mod end;
 mod lock;
 mod pod;
 mod recover;
+mod stop;
 
 use lock::Lock;
 pub use recover::Recovered;
+use stop::Stopping;
 
 /// Pause between tries of what stands between the claim and the pod: short, because the job waits.
 const WRITE: Backoff =
@@ -137,15 +139,17 @@ pub struct Job {
     lock: Lock,
     /// The write or question that waits for its next try.
     retry: Option<Timer>,
-    /// Why we end the worker.
-    stopping: Option<StopReason>,
+    /// Why we end the worker, and how far that is.
+    stopping: Option<Stopping>,
     cancelled_by_github: bool,
     deletion_requested: bool,
-    /// The run at GitHub was ended, or must not be: something of it may have run.
-    run_left_alone: bool,
+    /// The pod is gone without a word: something of the job may have run.
+    vanished: bool,
     start_failure: Option<(StartFailure, Timestamp)>,
     gone_by: Option<Timestamp>,
     disruption: Option<Disruption>,
+    /// Whether the pod's wrapper hears what it is asked.
+    listens: bool,
     running_written: bool,
 }
 
@@ -163,10 +167,11 @@ impl Job {
             stopping: None,
             cancelled_by_github: false,
             deletion_requested: false,
-            run_left_alone: false,
+            vanished: false,
             start_failure: None,
             gone_by: None,
             disruption: None,
+            listens: false,
             running_written: false,
         }
     }
@@ -204,13 +209,19 @@ impl Job {
         matches!(self.phase, Phase::Settled(_) | Phase::Dropped)
     }
 
-    /// Whether it is claimed and not over: its lock is ours to renew, its agent is busy.
+    /// Whether it is claimed and not over: its agent is busy.
     #[must_use]
     pub fn is_claimed(&self) -> bool {
         matches!(
             self.phase,
             Phase::Storing { .. } | Phase::Creating { .. } | Phase::Starting | Phase::Running
         )
+    }
+
+    /// Whether its lock is ours to renew: until GitHub has heard how it ended.
+    fn holds_lock(&self) -> bool {
+        let telling = |steps: &[Step]| matches!(steps.first(), Some(Step::TellGitHub(_)));
+        self.is_claimed() || matches!(&self.phase, Phase::Finished(_, steps) if telling(steps))
     }
 
     /// The status's word for where it stands.
@@ -300,16 +311,18 @@ impl Job {
             (Phase::Starting | Phase::Running, Event::PodSeen(view)) => self.look_at_pod(view, now),
             (Phase::Starting | Phase::Running, Event::PodGone) => self.pod_gone(now),
 
-            (_, Event::Cancelled) if self.is_claimed() => {
+            (_, Event::Cancelled { timeout }) if self.is_claimed() => {
                 self.cancelled_by_github = true;
-                self.stop(StopReason::Cancelled, now)
+                self.cancel(StopReason::Cancelled, stop::time_to_cancel(timeout), now)
             }
-            (_, Event::DeletionRequested) if self.is_claimed() => self.stop(StopReason::Cancelled, now),
+            (_, Event::DeletionRequested) if self.is_claimed() => {
+                self.cancel(StopReason::Cancelled, stop::TIME_TO_CANCEL, now)
+            }
             (Phase::Settled(_), Event::DeletionRequested) => vec![Effect::ReleaseRecord],
 
-            (_, Event::Renewed { locked_until }) if self.is_claimed() => self.lock.renewed(locked_until, now),
-            (_, Event::RenewFailed) if self.is_claimed() => self.renew_failed(now),
-            (_, Event::LockGone) if self.is_claimed() => self.lock_lost(now),
+            (_, Event::Renewed { locked_until }) if self.holds_lock() => self.lock.renewed(locked_until, now),
+            (_, Event::RenewFailed) if self.holds_lock() => self.renew_failed(now),
+            (_, Event::LockGone) if self.holds_lock() => self.lock_lost(now),
 
             (Phase::Finished(..), Event::Done(step)) => self.step_done(step),
             (_, Event::Due(timer)) => self.due(timer, now),
@@ -333,7 +346,7 @@ impl Job {
             return retried(timer).into_iter().collect();
         }
         match (&self.phase, timer) {
-            (_, Timer::Renew) if self.is_claimed() => self.lock.due().into_iter().collect(),
+            (_, Timer::Renew) if self.holds_lock() => self.lock.due().into_iter().collect(),
             (Phase::Running, Timer::MarkRunning) if !self.running_written => {
                 self.running_written = true;
                 vec![Effect::WriteRunning]
@@ -355,6 +368,7 @@ fn retried(timer: Timer) -> Option<Effect> {
         | Timer::Pending
         | Timer::StartFailure
         | Timer::Lifetime
+        | Timer::Cancel
         | Timer::Vanish => None,
     }
 }

@@ -23,7 +23,7 @@ pub mod outcome;
 pub mod quantity;
 pub mod trace;
 
-pub use effect::{Effect, Fact, NotAcquired, Step, Timer};
-pub use event::{AgentState, Event, PodRefusal, PodStage, PodView, StartFailure};
+pub use effect::{Effect, Fact, NotAcquired, Step, Timer, Unreported};
+pub use event::{AgentState, Asked, Event, PodRefusal, PodStage, PodView, StartFailure};
 pub use job::{Job, Phase, Policy, Recovered, Summary, Times};
 pub use outcome::{Class, Ending, FailureReason, JobResult, Outcome, StopReason};

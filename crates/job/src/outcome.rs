@@ -235,6 +235,11 @@ pub enum Report {
         /// Processes of the container that the kernel killed for memory.
         oom_kills: u64,
     },
+    /// The runner was told to shut down, and told GitHub that the job failed of it.
+    ShutDown {
+        /// Processes of the container that the kernel killed for memory.
+        oom_kills: u64,
+    },
     /// The runner died or gave no result.
     RunnerDied {
         /// Processes of the container that the kernel killed for memory.
@@ -244,6 +249,16 @@ pub enum Report {
     WrapperFailed,
     /// There is none, or it cannot be read.
     Missing,
+}
+
+impl Report {
+    /// Whether the runner told GitHub how the job ended.
+    pub(crate) fn reached_github(self) -> bool {
+        match self {
+            Self::Concluded { .. } | Self::ShutDown { .. } => true,
+            Self::RunnerDied { .. } | Self::WrapperFailed | Self::Missing => false,
+        }
+    }
 }
 
 /// Why the cluster ends a pod, as its `DisruptionTarget` condition or its status says.
@@ -334,7 +349,9 @@ impl Ending {
             }
             Report::Concluded { result, .. } => (result, None),
             _ if self.oom_killed => failed(FailureReason::OomKilled),
-            Report::RunnerDied { oom_kills: 1.. } => failed(FailureReason::OomSubprocess),
+            Report::RunnerDied { oom_kills: 1.. } | Report::ShutDown { oom_kills: 1.. } => {
+                failed(FailureReason::OomSubprocess)
+            }
             report => self.interruption().unwrap_or_else(|| failed(self.fault(report))),
         }
     }
@@ -356,6 +373,8 @@ impl Ending {
     /// What broke when nothing outside the pod did it.
     fn fault(&self, report: Report) -> FailureReason {
         match report {
+            // Nothing of the pod says why the kubelet stopped it: a node that shuts down.
+            Report::ShutDown { .. } => FailureReason::EvictedOther,
             Report::RunnerDied { .. } => FailureReason::RunnerError,
             _ if self.init_failed || self.exit_code.is_some() => FailureReason::WrapperError,
             Report::WrapperFailed => FailureReason::WrapperError,

@@ -1,7 +1,7 @@
 //! `worker install <dir>`: what the init container does, so that any runner image runs under the wrapper.
 //!
 //! The claim's files become readable and removable by any user there: the image's user is not known to us, and the
-//! volume, which only the init container and the runner mount, is the fence (jobs §6).
+//! volume, which only the init container and the runner mount, is the fence.
 
 use std::fs::{self, Permissions};
 use std::io;

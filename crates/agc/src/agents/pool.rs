@@ -43,8 +43,14 @@ pub enum Message {
     Released(AgentRef),
     /// The job of this agent is over: give its place another agent, then answer.
     Replace(AgentRef, oneshot::Sender<()>),
+    /// Whether no job could be taken now: sessions then listen without asking for one.
+    Hold(bool),
     /// Stop listening for good, then answer.
     Drain(oneshot::Sender<()>),
+    /// The runner version that the group reports has changed, or is to be tried again.
+    VersionChanged,
+    #[doc(hidden)]
+    Reopen(AgentRef),
     #[doc(hidden)]
     Session(u32, u64, session::Event),
     #[doc(hidden)]
@@ -101,8 +107,15 @@ pub struct Pool {
     draining: bool,
     rate_limits: u32,
     patience: Patience,
+    /// With agents that were registered and got no session.
+    refused_sessions: Patience,
     trouble: Option<Trouble>,
+    /// GitHub's words, until a poll is answered again.
     version_too_old: Option<String>,
+    /// Nobody listens until the version is tried again.
+    version_pause: bool,
+    /// No job could be taken now.
+    held: bool,
 }
 
 impl Pool {
@@ -121,8 +134,11 @@ impl Pool {
             draining: false,
             rate_limits: 0,
             patience: Patience::default(),
+            refused_sessions: Patience::default(),
             trouble: None,
             version_too_old: None,
+            version_pause: false,
+            held: false,
         };
         tokio::spawn(pool.run());
         handle
@@ -152,6 +168,7 @@ impl Pool {
             Message::Configure(group) => self.configure(group).await,
             Message::CredentialsBack if matches!(self.trouble, Some(Trouble::TokenUnavailable(_))) => {
                 self.patience = Patience::default();
+                self.refused_sessions = Patience::default();
                 self.repair();
             }
             Message::CredentialsBack => {}
@@ -159,6 +176,9 @@ impl Pool {
             Message::Released(agent) => self.released(&agent),
             Message::Replace(agent, done) => self.replace(&agent, done).await,
             Message::Session(index, epoch, event) => self.session_event(index, epoch, event).await,
+            Message::VersionChanged => self.version_pause = false,
+            Message::Reopen(agent) => self.reopen(&agent),
+            Message::Hold(held) => self.hold(held).await,
             Message::Prepared(index, outcome, generation) => self.prepared(index, *outcome, generation),
             Message::Drain(_) => {} // taken by `run`
         }
@@ -169,7 +189,8 @@ impl Pool {
         let edited = self.group.generation != group.generation;
         self.group = group;
         if edited {
-            self.version_too_old = None;
+            self.version_pause = false;
+            self.refused_sessions = Patience::default();
             self.patience = Patience::default();
             self.relabel().await;
         }
@@ -198,7 +219,8 @@ impl Pool {
         let busy = self.slots.iter().filter(|it| it.is_busy()).count();
         let parked = self.slots.iter().filter(|it| matches!(it, Slot::Parked { .. })).count();
         self.context.board.update(&self.group.name, |facts| {
-            facts.listening = listening;
+            // A session that is opened to see whether the version is served again is none yet.
+            facts.listening = if self.version_too_old.is_some() { 0 } else { listening };
             facts.opening = opening;
             facts.busy = busy;
             facts.parked = parked;

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use github::app::{AppError, Registration};
 use github_proto::RunnerId;
+use github_proto::jit::JitError;
 use github_proto::rest::{Deletion, JitRequest, RestErrorKind};
 use k8s_openapi::api::core::v1::Secret;
 use kube::api::{DeleteParams, Patch, PatchParams};
@@ -32,6 +33,15 @@ pub enum RegisterError {
     /// GitHub did not register it.
     #[error("failed to register a runner")]
     GitHub(#[source] AppError),
+    /// What GitHub registered cannot be used.
+    #[error("GitHub registered runner {name}, and its JIT configuration cannot be read")]
+    Unreadable {
+        /// The runner.
+        name: String,
+        /// Why.
+        #[source]
+        source: JitError,
+    },
     /// Every name that was tried is taken.
     #[error("{NAMES} runner names in a row are taken, the last one {0}")]
     NamesTaken(String),
@@ -147,6 +157,10 @@ impl Registrar {
                 registration = self.attempt(group, &name).await?;
             }
             if let Registration::Registered(runner) = registration {
+                if let Err(source) = runner.config() {
+                    self.leave_no_record(runner.runner.id, &name).await;
+                    return Err(RegisterError::Unreadable { name, source });
+                }
                 let labels = group.labels.clone();
                 return Ok(Agent {
                     index,
@@ -159,6 +173,13 @@ impl Registrar {
             }
         }
         Err(RegisterError::NamesTaken(name))
+    }
+
+    /// A record that nobody can connect with: GitHub would forget it in a day.
+    pub(super) async fn leave_no_record(&self, runner: RunnerId, name: &str) {
+        if let Err(error) = self.deregister(runner).await {
+            tracing::debug!(agent = name, error = %operator::describe(&error), "not deregistered");
+        }
     }
 
     async fn attempt(&self, group: &Group, name: &str) -> Result<Registration, RegisterError> {

@@ -27,7 +27,12 @@ pub(super) enum Slot {
     /// A claim by it was under way when our predecessor ended: it must not listen until that is settled.
     Reserved(Agent),
     /// Its job is claimed, and it has no session.
-    Consumed(Agent),
+    Consumed {
+        /// The agent.
+        agent: Agent,
+        /// How often its session has died since it was claimed: the next one waits the longer.
+        deaths: u32,
+    },
     /// Not registered; the group's next pass tries again from this generation.
     Parked {
         /// The first name to try.
@@ -42,6 +47,8 @@ pub(super) enum Slot {
 pub(super) struct Session {
     pub(super) agent: Agent,
     pub(super) auth: RunnerAuth,
+    /// The runner version that it reports.
+    pub(super) version: String,
     pub(super) commands: mpsc::Sender<Command>,
     pub(super) ended: JoinHandle<()>,
     /// Tells the session's events from those of an earlier one in the same place.
@@ -50,6 +57,8 @@ pub(super) struct Session {
     pub(super) open_since: Option<Instant>,
     /// Empty polls in a row.
     pub(super) empty_polls: u32,
+    /// How often a session of this agent has died since it was claimed.
+    pub(super) deaths: u32,
     pub(super) duty: Duty,
 }
 
@@ -68,7 +77,7 @@ impl Slot {
     /// The agent, if there is one.
     pub(super) fn agent(&self) -> Option<&Agent> {
         match self {
-            Self::Standby { agent, .. } | Self::Reserved(agent) | Self::Consumed(agent) => Some(agent),
+            Self::Standby { agent, .. } | Self::Reserved(agent) | Self::Consumed { agent, .. } => Some(agent),
             Self::Session(session) => Some(&session.agent),
             Self::Unknown | Self::Preparing(_) | Self::Parked { .. } | Self::Foreign => None,
         }

@@ -21,6 +21,8 @@ pub(super) struct Record {
     /// The `RunnerJob`'s uid.
     pub(super) uid: Option<String>,
     pub(super) pod: Option<PodFacts>,
+    /// What the cluster said of its pod last, for people.
+    pub(super) cluster_words: Option<String>,
     pub(super) writer: JobWriter,
     priority_class: Option<String>,
     /// Jobs of the group when this one was admitted.
@@ -43,6 +45,7 @@ impl Record {
             identity: None,
             uid: None,
             pod: None,
+            cluster_words: None,
             writer,
             priority_class,
             active,
@@ -74,6 +77,7 @@ impl Record {
             outcome: self.job.outcome().cloned(),
             locked_until: self.job.locked_until(),
             pod: self.pod.clone(),
+            cluster_words: self.cluster_words.clone(),
             pool,
             span: self.trace.root(),
         }

@@ -12,7 +12,7 @@ use kube::ResourceExt as _;
 use super::Dispatcher;
 use super::record::Record;
 use crate::executor::PodFacts;
-use crate::pod::observe::observe;
+use crate::pod::observe::{observe, words};
 
 impl Dispatcher {
     /// The job that a pod belongs to: named by its label, and its owner.
@@ -27,6 +27,7 @@ impl Dispatcher {
         let view = observe(pod, self.ambient.now());
         let Some((name, record)) = self.job_of(pod) else { return };
         record.pod = Some(PodFacts::of(pod));
+        record.cluster_words = words(pod).or_else(|| record.cluster_words.take());
         self.event(&name, Event::PodSeen(view));
     }
 

@@ -1,19 +1,16 @@
-//! X1, X2, R5 and J8: the calls of a job to GitHub.
+//! B3, X1, X2 and R5: the calls of a job to GitHub while it is being claimed and runs.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use github::run_service::{self, RenewError};
+use github::session::{self, Acknowledgement};
 use github_proto::run_service::RunServiceErrorKind;
 use job::{AgentState, Event};
 use operator::describe;
 
 use super::{Shared, View};
-use crate::claim::{Claim, LOCK, run_of};
+use crate::claim::{Claim, LOCK};
 use crate::dispatcher::Message;
-
-/// How often GitHub is asked to end a run before it is left to its own fifteen minutes.
-const FORCE_CANCEL_ATTEMPTS: u32 = 6;
 
 /// X1.
 pub(super) async fn acquire(shared: Arc<Shared>, view: View) {
@@ -25,6 +22,9 @@ pub(super) async fn acquire(shared: Arc<Shared>, view: View) {
     let Ok(_permit) = shared.github_calls.acquire().await else { return };
     let github = &shared.github;
     let request = &view.offer.request;
+    if acknowledge(&shared, &view).await == Acknowledgement::JobGone {
+        return shared.event(name, Event::AcquireRefused { doubtful: false }).await;
+    }
     let answer =
         run_service::acquire(&github.client, &credentials.auth, request, &github.ambient, &github.timers)
             .await;
@@ -52,6 +52,28 @@ pub(super) async fn acquire(shared: Arc<Shared>, view: View) {
             shared.event(name, Event::AcquireFailed { sent: true }).await;
         }
     }
+}
+
+/// B3, for an offer that is about to be claimed. One that asks for none, or that a predecessor acknowledged, needs none;
+/// and whatever the answer, but that the job has gone, the claim itself decides.
+async fn acknowledge(shared: &Shared, view: &View) -> Acknowledgement {
+    let (request, github) = (&view.offer.request, &shared.github);
+    let (Some(session), Some(credentials)) = (&view.offer.session, &view.offer.credentials) else {
+        return Acknowledgement::Unanswered;
+    };
+    if !request.should_acknowledge {
+        return Acknowledgement::Unanswered;
+    }
+    session::acknowledge(
+        &github.client,
+        &credentials.auth,
+        &session.id,
+        &session.version,
+        github.architecture,
+        &request.request_id,
+        &github.timers,
+    )
+    .await
 }
 
 /// The four words of the counter.
@@ -102,30 +124,4 @@ pub(super) async fn check_agent(shared: Arc<Shared>, view: View) {
         }
     };
     shared.event(&view.offer.name, event).await;
-}
-
-/// J8.
-pub(super) async fn force_cancel(shared: Arc<Shared>, view: View) {
-    let Ok(_permit) = shared.github_calls.acquire().await else { return };
-    let outcome = match view.identity.as_ref().and_then(run_of) {
-        None => "identity_unknown",
-        Some((repository, run)) => {
-            let mut attempt = 1;
-            loop {
-                match shared.github.app.force_cancel(&repository, run).await {
-                    Ok(()) => break "cancelled",
-                    Err(error) if error.is_transient() && attempt < FORCE_CANCEL_ATTEMPTS => {
-                        tokio::time::sleep(Duration::from_secs(1 << attempt)).await;
-                        attempt += 1;
-                    }
-                    Err(error) => {
-                        tracing::warn!(job = %view.offer.name, error = %describe(&error), "a run was not ended");
-                        break "error";
-                    }
-                }
-            }
-        }
-    };
-    let labels = [shared.platform.namespace.as_str(), view.offer.group.name.as_str(), outcome];
-    shared.metrics.force_cancels.with_label_values(&labels).inc();
 }

@@ -98,4 +98,4 @@ fn times(view: &View) -> Times {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

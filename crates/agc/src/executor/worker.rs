@@ -62,7 +62,13 @@ async fn perform(shared: &Shared, record: &mut Record, effect: Effect, view: &Vi
         Effect::WriteAcquired | Effect::WriteRunning => {
             until_done(shared, record, view, Write::Status).await;
         }
-        Effect::StopWorker(reason) => until_done(shared, record, view, Write::StopWorker(reason)).await,
+        Effect::AskToCancel(reason, seconds) => {
+            until_done(shared, record, view, Write::AskToCancel(reason, seconds)).await;
+        }
+        Effect::StopWorker(reason, grace) => {
+            until_done(shared, record, view, Write::StopWorker(reason, grace)).await;
+        }
+        Effect::Settle(Step::TellGitHub(_)) => {} // a call to GitHub, done beside
         Effect::Settle(step) => {
             settle(shared, record, view, step).await;
             shared.event(name, Event::Done(step)).await;
@@ -78,7 +84,6 @@ async fn perform(shared: &Shared, record: &mut Record, effect: Effect, view: &Vi
         | Effect::Acquire
         | Effect::CheckAgent
         | Effect::Renew
-        | Effect::ForceCancel
         | Effect::Wake(..)
         | Effect::Report(_) => {} // the dispatcher's, or done beside
     }
@@ -86,6 +91,7 @@ async fn perform(shared: &Shared, record: &mut Record, effect: Effect, view: &Vi
 
 async fn settle(shared: &Shared, record: &mut Record, view: &View, step: Step) {
     match step {
+        Step::TellGitHub(_) => {}
         Step::WriteComplete => until_done(shared, record, view, Write::Status).await,
         Step::DeletePayload => until_done(shared, record, view, Write::DeletePayload).await,
         Step::ReplaceAgent => replace_agent(view).await,
@@ -110,7 +116,8 @@ async fn replace_agent(view: &View) {
 #[derive(Clone, Copy)]
 enum Write {
     Status,
-    StopWorker(StopReason),
+    AskToCancel(StopReason, u32),
+    StopWorker(StopReason, Option<u32>),
     DeletePayload,
     ReleasePod,
 }
@@ -127,7 +134,8 @@ async fn until_done(shared: &Shared, record: &mut Record, view: &View, write: Wr
 async fn attempt(shared: &Shared, record: &mut Record, view: &View, write: Write) -> Result<(), kube::Error> {
     match write {
         Write::Status => writes::status(shared, record, view).await,
-        Write::StopWorker(reason) => writes::stop_worker(shared, view, reason).await,
+        Write::AskToCancel(reason, seconds) => writes::ask_to_cancel(shared, view, reason, seconds).await,
+        Write::StopWorker(reason, grace) => writes::stop_worker(shared, view, reason, grace).await,
         Write::DeletePayload => writes::delete_payload(shared, view).await,
         Write::ReleasePod => writes::release_pod(shared, view).await,
     }

@@ -1,6 +1,7 @@
 //! W2 to W9: one function each. Every one bears repeating.
 
 use api::{RunnerJob, labels};
+use handoff::worker::{ANNOTATION_STOP, RunInfo, StopFrame, StopRequest};
 use job::outcome::StopReason;
 use job::{Event, PodRefusal, naming};
 use json_patch::{
@@ -12,11 +13,13 @@ use kube::api::{DeleteParams, Patch, PatchParams, PostParams, Preconditions};
 use kube::core::{ObjectMeta, Status};
 use kube::{Resource as _, ResourceExt as _};
 use operator::describe;
-use serde_json::{Value, json};
+use runtime::telemetry::is_sampled;
+use serde_json::{Map, Value, json};
 
 use super::record::Record;
 use super::status::status as computed;
 use super::{PodFacts, Shared, View};
+use crate::dispatcher::Message;
 use crate::payload;
 use crate::pod::build::{self, Work, worker_labels};
 
@@ -57,11 +60,16 @@ pub(super) async fn store_payload(shared: &Shared, record: &Record, view: &View)
         ..ObjectMeta::default()
     };
     let Some(message) = &claim.message else { return Event::PayloadStored };
-    let secret = match payload::secret(metadata, message, &claim.jit, &claim.run) {
+    // Steps that join the trace need not send spans that nobody keeps.
+    let run = RunInfo { sampled: is_sampled(&view.span), ..claim.run.clone() };
+    let secret = match payload::secret(metadata, message, &claim.jit, &run) {
         Ok(secret) => secret,
         Err(error) => {
             tracing::warn!(job = %view.offer.name, error = %describe(&error), "the payload makes no Secret");
-            return Event::PayloadTooLarge;
+            return match error {
+                payload::Error::TooLarge { .. } => Event::PayloadTooLarge,
+                _ => Event::PayloadStoreFailed,
+            };
         }
     };
     let Ok(_permit) = shared.api_calls.acquire().await else { return Event::PayloadStoreFailed };
@@ -107,7 +115,9 @@ pub(super) async fn create_pod(shared: &Shared, record: &Record, view: &View) ->
             }
         }
         Err(error) => {
-            tracing::warn!(job = %view.offer.name, pod = name, error = %describe(&error), "the pod was not created");
+            let words = describe(&error).to_string();
+            tracing::warn!(job = %view.offer.name, pod = name, error = words, "the pod was not created");
+            shared.tell(Message::ClusterWords(view.offer.name.clone(), words)).await;
             Created::Not(refusal(&error))
         }
     }
@@ -158,20 +168,53 @@ async fn write_status(shared: &Shared, current: &RunnerJob, view: &View) -> Resu
     shared.jobs.patch_status(&current.name_any(), &PatchParams::default(), &Patch::Merge(patch)).await
 }
 
-/// Stamps the pod, then deletes it with its grace. A pod that is gone needs neither.
-pub(super) async fn stop_worker(shared: &Shared, view: &View, reason: StopReason) -> Result<(), kube::Error> {
+/// Stamps the pod, and asks its wrapper to cancel the job. The stamp outlives us: it says why the worker ended.
+pub(super) async fn ask_to_cancel(
+    shared: &Shared,
+    view: &View,
+    reason: StopReason,
+    seconds: u32,
+) -> Result<(), kube::Error> {
     let Some(pod) = &view.pod else { return Ok(()) };
     let Ok(_permit) = shared.api_calls.acquire().await else { return Ok(()) };
-    let stamp = json!({
-        "metadata": { "uid": pod.uid, "annotations": { labels::DELETION_REASON: reason.as_str() } }
-    });
-    let stamped = shared.pods.patch(&pod.name, &PatchParams::default(), &Patch::Merge(stamp)).await;
-    if gone(stamped.map(drop))? {
+    let request = StopRequest { frame: StopFrame::Cancel, seconds: seconds.into() };
+    annotate(
+        shared,
+        pod,
+        &[(labels::DELETION_REASON, reason.as_str()), (ANNOTATION_STOP, &request.to_string())],
+    )
+    .await
+    .map(drop)
+}
+
+/// Stamps the pod, then deletes it, with this grace in seconds or its own. A pod that is gone needs neither.
+pub(super) async fn stop_worker(
+    shared: &Shared,
+    view: &View,
+    reason: StopReason,
+    grace: Option<u32>,
+) -> Result<(), kube::Error> {
+    let Some(pod) = &view.pod else { return Ok(()) };
+    let Ok(_permit) = shared.api_calls.acquire().await else { return Ok(()) };
+    if annotate(shared, pod, &[(labels::DELETION_REASON, reason.as_str())]).await? {
         return Ok(());
     }
     let preconditions = Preconditions { uid: Some(pod.uid.clone()), ..Preconditions::default() };
-    let params = DeleteParams { preconditions: Some(preconditions), ..DeleteParams::default() };
+    let params = DeleteParams {
+        preconditions: Some(preconditions),
+        grace_period_seconds: grace,
+        ..DeleteParams::default()
+    };
     gone(shared.pods.delete(&pod.name, &params).await.map(drop)).map(drop)
+}
+
+/// Writes annotations on the pod; true when it is gone.
+async fn annotate(shared: &Shared, pod: &PodFacts, pairs: &[(&str, &str)]) -> Result<bool, kube::Error> {
+    let annotations: Map<String, Value> =
+        pairs.iter().map(|(key, value)| ((*key).to_owned(), Value::from(*value))).collect();
+    let patch = json!({ "metadata": { "uid": pod.uid, "annotations": annotations } });
+    let patched = shared.pods.patch(&pod.name, &PatchParams::default(), &Patch::Merge(patch)).await;
+    gone(patched.map(drop))
 }
 
 /// W7.

@@ -23,8 +23,10 @@ abandoned_run_force_cancels_total COUNTER namespace,runner_group,outcome
 admission_decisions_total COUNTER namespace,runner_group,verdict
 bad_messages_total COUNTER namespace,runner_group,reason
 busy_sessions GAUGE namespace,runner_group
+job_completions_total COUNTER namespace,runner_group,outcome
 job_failures_total COUNTER namespace,runner_group,reason,class
 jobs_finished_total COUNTER namespace,runner_group,result
+runner_version_days_left GAUGE namespace,runner_group
 ";
 
 fn described(series: &impl prometheus::core::Collector, kind: &str) -> String {
@@ -36,6 +38,7 @@ fn described(series: &impl prometheus::core::Collector, kind: &str) -> String {
 fn all(metrics: &Metrics) -> Vec<String> {
     let Metrics {
         active_sessions,
+        runner_version_days_left,
         busy_sessions,
         jobs_acquired,
         acquisition_errors,
@@ -55,8 +58,9 @@ fn all(metrics: &Metrics) -> Vec<String> {
         jobs_finished,
         job_failures,
         force_cancels,
+        job_completions,
     } = metrics;
-    let gauges = [active_sessions, busy_sessions].map(|it| described(it, "GAUGE"));
+    let gauges = [active_sessions, busy_sessions, runner_version_days_left].map(|it| described(it, "GAUGE"));
     let histograms = [job_duration, pod_creation_latency].map(|it| described(it, "HISTOGRAM"));
     let counters = [
         jobs_acquired,
@@ -75,6 +79,7 @@ fn all(metrics: &Metrics) -> Vec<String> {
         jobs_finished,
         job_failures,
         force_cancels,
+        job_completions,
     ]
     .map(|it| described(it, "COUNTER"));
     let mut all: Vec<String> = gauges.into_iter().chain(histograms).chain(counters).collect();
@@ -97,6 +102,10 @@ fn a_group_without_a_job_has_series_and_a_deleted_one_has_no_session_gauge() {
     let gauge = "actions_gateway_active_sessions{namespace=\"a\",runner_group=\"blue\"} 0";
     metrics.introduce("a", "blue");
     assert!(runtime::metrics::render(&registry).unwrap().contains(gauge));
+    metrics.show_days_left("a", "blue", Some(-1));
+    let days = "actions_gateway_runner_version_days_left{namespace=\"a\",runner_group=\"blue\"} -1";
+    assert!(runtime::metrics::render(&registry).unwrap().contains(days));
     metrics.forget("a", "blue");
+    assert!(!runtime::metrics::render(&registry).unwrap().contains("runner_version_days_left{"));
     assert!(!runtime::metrics::render(&registry).unwrap().contains(gauge));
 }

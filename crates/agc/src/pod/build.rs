@@ -10,16 +10,16 @@ use std::collections::BTreeMap;
 
 use api::actions_gateway::SecurityProfile;
 use api::{labels, names};
-use handoff::worker::{RUN_DIR, RunInfo};
+use handoff::worker::{ANNOTATION_STOP, RUN_DIR, RunInfo, STOP_FILE};
 use k8s_openapi::api::core::v1::{
-    ConfigMapVolumeSource, EmptyDirVolumeSource, KeyToPath, Pod, PodSpec, PodTemplateSpec,
-    SecretVolumeSource, Volume,
+    ConfigMapVolumeSource, DownwardAPIVolumeFile, DownwardAPIVolumeSource, EmptyDirVolumeSource, KeyToPath,
+    ObjectFieldSelector, Pod, PodSpec, PodTemplateSpec, SecretVolumeSource, Volume,
 };
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use kube::core::ObjectMeta;
 
-/// The wrapper needs 25 s to end a job; the kubelet's own kill must come later.
+/// The runner needs 20 s to end a job and report it; the kubelet's own kill must come later.
 const MIN_GRACE_SECONDS: i64 = 30;
 
 /// What tells the autoscalers and the descheduler in use to leave a busy worker alone.
@@ -84,7 +84,9 @@ pub struct Work<'a> {
 #[must_use]
 pub fn build(platform: &Platform, template: &Template, work: &Work<'_>) -> Pod {
     let mut spec = template.pod.spec.clone().unwrap_or_default();
-    containers::runner(&mut spec, platform, template);
+    let grace = spec.termination_grace_period_seconds.unwrap_or(MIN_GRACE_SECONDS).max(MIN_GRACE_SECONDS);
+    spec.termination_grace_period_seconds = Some(grace);
+    containers::runner(&mut spec, platform, template, grace);
     containers::install(&mut spec, platform);
     add_volumes(&mut spec, platform, work.payload_secret);
     if let Some(class) = work.priority_class {
@@ -158,11 +160,27 @@ fn add_volumes(spec: &mut PodSpec, platform: &Platform, payload_secret: &str) {
         }),
         ..Volume::default()
     });
+    volumes.push(stop_volume());
     let cas =
         [(containers::PROXY_CA_VOLUME, &platform.proxy_ca), (names::GITHUB_CA_VOLUME, &platform.github_ca)];
     volumes
         .extend(cas.into_iter().filter_map(|(name, config_map)| Some(ca_volume(name, config_map.as_ref()?))));
     spec.volumes = Some(volumes);
+}
+
+/// The pod's own annotation as a file: a worker has no other way to hear from its controller.
+fn stop_volume() -> Volume {
+    let field_path = format!("metadata.annotations['{ANNOTATION_STOP}']");
+    let file = DownwardAPIVolumeFile {
+        path: STOP_FILE.to_owned(),
+        field_ref: Some(ObjectFieldSelector { api_version: Some("v1".to_owned()), field_path }),
+        ..DownwardAPIVolumeFile::default()
+    };
+    Volume {
+        name: names::STOP_VOLUME.to_owned(),
+        downward_api: Some(DownwardAPIVolumeSource { items: Some(vec![file]), default_mode: None }),
+        ..Volume::default()
+    }
 }
 
 fn ca_volume(name: &str, config_map: &str) -> Volume {
@@ -191,8 +209,6 @@ fn reserve(spec: &mut PodSpec, platform: &Platform) {
     spec.host_pid = None;
     spec.host_ipc = None;
     spec.priority = None;
-    let grace = spec.termination_grace_period_seconds.unwrap_or(MIN_GRACE_SECONDS);
-    spec.termination_grace_period_seconds = Some(grace.max(MIN_GRACE_SECONDS));
 }
 
 /// The wrapper's path in both containers.

@@ -1,10 +1,10 @@
 //! Reads a worker pod: the whole of what the job needs to know, each time. Pure.
 
 use api::{labels, names};
-use handoff::worker::{TaskResult, TerminationReport};
+use handoff::worker::{ANNOTATION_STOP, StopFrame, StopRequest, TaskResult, TerminationReport};
 use jiff::{SignedDuration, Timestamp};
 use job::outcome::{Disruption, Report};
-use job::{Ending, JobResult, PodStage, PodView, StartFailure, StopReason};
+use job::{Asked, Ending, JobResult, PodStage, PodView, StartFailure, StopReason};
 use k8s_openapi::api::core::v1::{ContainerStateTerminated, ContainerStatus, Pod, PodCondition, PodStatus};
 
 /// What the job needs to know of its pod. `now` is when the pod was seen, for ends that carry no time.
@@ -21,7 +21,60 @@ pub fn observe(pod: &Pod, now: Timestamp) -> PodView {
         gone_by: pod.metadata.deletion_timestamp.as_ref().map(|it| it.0),
         disruption: disruption(status),
         held: pod.metadata.finalizers.iter().flatten().any(|it| it == labels::FINALIZER_JOB),
+        listens: has_stop_volume(pod),
+        asked: asked(pod),
     }
+}
+
+/// What the cluster says of the pod's end, or of why it does not start: for people, in its own words.
+#[must_use]
+pub fn words(pod: &Pod) -> Option<String> {
+    let status = pod.status.as_ref()?;
+    let containers = || {
+        let inits = status.init_container_statuses.iter().flatten();
+        inits.chain(status.container_statuses.iter().flatten())
+    };
+    let of_pod = words_of(status.reason.as_deref(), status.message.as_deref());
+    let disrupted = || {
+        let target = condition(status, "DisruptionTarget")?;
+        words_of(target.reason.as_deref(), target.message.as_deref())
+    };
+    let waiting = || {
+        let mut waiting = containers().filter_map(|it| it.state.as_ref()?.waiting.as_ref());
+        waiting.find_map(|it| words_of(it.reason.as_deref(), it.message.as_deref()))
+    };
+    let unplaced = || {
+        let placed = status.conditions.iter().flatten().find(|it| it.type_ == "PodScheduled")?;
+        words_of(placed.reason.as_deref(), placed.message.as_deref()).filter(|_| placed.status == "False")
+    };
+    let ended = || {
+        let (name, it) = containers().find_map(|it| {
+            let terminated = it.state.as_ref()?.terminated.as_ref()?;
+            (terminated.exit_code != 0).then_some((&it.name, terminated))
+        })?;
+        let reason = it.reason.as_deref().unwrap_or("Error");
+        Some(format!("container {name}: {reason}, exit code {}", it.exit_code))
+    };
+    of_pod.or_else(disrupted).or_else(waiting).or_else(unplaced).or_else(ended)
+}
+
+fn words_of(reason: Option<&str>, message: Option<&str>) -> Option<String> {
+    match (reason.filter(|it| !it.is_empty()), message.filter(|it| !it.is_empty())) {
+        (Some(reason), Some(message)) => Some(format!("{reason}: {message}")),
+        (only, None) | (None, only) => only.map(str::to_owned),
+    }
+}
+
+/// A pod of an older release has a wrapper that looks for no request.
+fn has_stop_volume(pod: &Pod) -> bool {
+    let volumes = pod.spec.as_ref().and_then(|it| it.volumes.as_deref()).unwrap_or_default();
+    volumes.iter().any(|it| it.name == names::STOP_VOLUME)
+}
+
+fn asked(pod: &Pod) -> Option<Asked> {
+    let request: StopRequest = pod.metadata.annotations.as_ref()?.get(ANNOTATION_STOP)?.parse().ok()?;
+    let seconds = u32::try_from(request.seconds).unwrap_or(u32::MAX);
+    Some(Asked { reason: stamp(pod).unwrap_or(StopReason::Cancelled), seconds })
 }
 
 /// When what is written as `written` came to be. Kubernetes cuts times to the second, so a pod can seem to be scheduled
@@ -91,6 +144,7 @@ fn read_report(terminated: &ContainerStateTerminated) -> Report {
     let concluded = |result| Report::Concluded { result, oom_kills };
     match report.result {
         Some(TaskResult::Succeeded | TaskResult::SucceededWithIssues) => concluded(JobResult::Succeeded),
+        Some(TaskResult::Failed) if shut_down(&report) => Report::ShutDown { oom_kills },
         Some(TaskResult::Failed) => concluded(JobResult::Failed),
         Some(TaskResult::Canceled) => concluded(JobResult::Cancelled),
         Some(TaskResult::Skipped) => concluded(JobResult::Skipped),
@@ -98,6 +152,11 @@ fn read_report(terminated: &ContainerStateTerminated) -> Report {
         None if report.exit.is_some() => Report::RunnerDied { oom_kills },
         None => Report::WrapperFailed,
     }
+}
+
+/// The frame that was written last decides what the runner made of the job: after a shutdown it fails.
+fn shut_down(report: &TerminationReport) -> bool {
+    report.frame == Some(StopFrame::Shutdown.number())
 }
 
 fn init_failed(status: &PodStatus) -> bool {

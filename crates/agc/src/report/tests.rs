@@ -1,10 +1,8 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
-use github_proto::job_message::{Connection, GitHubContext, JobMessage};
-use github_proto::rest::{Attempt, RunId};
+use github_proto::JitBlob;
 use github_proto::run_service::Acquired;
-use github_proto::{JitBlob, JobId, JobToken, PlanId};
 use jiff::Timestamp;
 use tracing_subscriber::layer::{Context, SubscriberExt as _};
 use tracing_subscriber::{Layer, Registry};
@@ -69,24 +67,7 @@ fn claim() -> Claim {
     let claim =
         Claim::read(acquired, &"https://run.test/".parse().unwrap(), JitBlob::new("j"), "team-a", "blue")
             .unwrap();
-    let expected = JobMessage {
-        plan_id: PlanId::parse("plan-1").unwrap(),
-        job_id: JobId::parse("job-1").unwrap(),
-        display_name: "build".into(),
-        job_key: None,
-        connection: Connection {
-            url: "https://run.test/".parse().ok(),
-            token: JobToken::new("FAKE.JOB.TOKEN"),
-        },
-        github: GitHubContext {
-            repository: github_proto::url::Repository::parse("synthetic-org/demo").ok(),
-            run_id: Some(RunId(7)),
-            run_attempt: Some(Attempt(2)),
-            ..GitHubContext::default()
-        },
-        locked_until: None,
-    };
-    assert_eq!(claim.job, expected);
+    assert_eq!((claim.job.plan_id.as_str(), claim.job.job_id.as_str()), ("plan-1", "job-1"));
     claim
 }
 

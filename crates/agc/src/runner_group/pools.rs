@@ -11,6 +11,7 @@ use crate::agents::pool::{Context, Inherited};
 use crate::agents::{Message, Pool, PoolHandle};
 use crate::dispatcher;
 use crate::group::Group;
+use crate::versions::Versions;
 
 /// All pools. Cheap to clone; clones share the pools.
 #[derive(Clone)]
@@ -50,6 +51,8 @@ impl Pools {
 
     /// The group has a pool, and everybody knows what it asks for.
     pub async fn ensure(&self, group: Arc<Group>) {
+        let github = self.0.context.registrar.github();
+        github.versions.configure(&group, github.ambient.now());
         let Some(pool) = self.pool_of(&group) else { return };
         self.0.groups.send_modify(|it| drop(it.insert(group.name.clone(), group.clone())));
         let message = dispatcher::Message::Group(group.clone(), pool.clone());
@@ -92,6 +95,34 @@ impl Pools {
         }
     }
 
+    /// Tells a group's pool whenever its sessions are to report another runner version than before.
+    pub async fn watch_versions(&self, versions: Versions, stop: CancellationToken) {
+        let mut changed = versions.changed();
+        let mut known = versions.reported();
+        loop {
+            tokio::select! {
+                () = stop.cancelled() => return,
+                more = changed.wait() => if !more { return },
+            }
+            let reported = versions.reported();
+            for (group, version) in &reported {
+                if known.get(group).is_none_or(|it| it == version) {
+                    continue;
+                }
+                tracing::info!(
+                    runner_group = group,
+                    version,
+                    "another runner version is reported from now on"
+                );
+                let pool = self.state().pools.get(group).map(|(_, pool)| pool.clone());
+                if let Some(pool) = pool {
+                    let _ = pool.send(Message::VersionChanged).await; // a pool that has ended needs none
+                }
+            }
+            known = reported;
+        }
+    }
+
     /// The group listens no more.
     pub async fn close(&self, group: &str) {
         let pool = self.state().pools.remove(group);
@@ -113,6 +144,7 @@ impl Pools {
     /// The group is gone.
     pub async fn forget(&self, group: &str) {
         self.0.groups.send_modify(|it| drop(it.remove(group)));
+        self.0.context.registrar.github().versions.forget(group);
         self.0.context.board.forget(group);
         self.0.context.metrics.forget(&self.0.context.namespace, group);
         let _ = self.0.dispatcher.send(dispatcher::Message::GroupGone(group.to_owned())).await;

@@ -1,5 +1,7 @@
 //! The status of a RunnerGroup: one function of spec, facts and time. Pure.
 
+mod version;
+
 use std::sync::Arc;
 
 use api::RunnerGroup;
@@ -26,20 +28,21 @@ pub fn status(
     let generation = group.metadata.generation;
     let old = group.status.as_ref().map(|it| it.conditions.as_slice()).unwrap_or_default();
     let said = |type_, (status, reason, message): Said| condition(type_, status, reason, message, generation);
-    let conditions: [Condition; 5] = [
-        said(Type::Ready, ready(facts, is_true(old, Type::Ready))),
-        said(Type::Degraded, degraded(invalid)),
-        said(Type::RateLimited, rate_limited(facts)),
-        said(Type::RunnerVersionTooOld, version(facts)),
-        said(Type::WorkersUnschedulable, schedulable(unschedulable)),
+    let conditions: [Option<Condition>; 6] = [
+        Some(said(Type::Ready, ready(facts, is_true(old, Type::Ready)))),
+        Some(said(Type::Degraded, degraded(invalid))),
+        Some(said(Type::RateLimited, rate_limited(facts))),
+        Some(said(Type::RunnerVersionTooOld, version::too_old(facts))),
+        version::mismatch(facts).map(|it| said(Type::RunnerVersionMismatch, it)),
+        Some(said(Type::WorkersUnschedulable, schedulable(unschedulable))),
     ];
     let count = |number: usize| Some(i32::try_from(number).unwrap_or(i32::MAX));
     RunnerGroupStatus {
-        conditions: conditions.into_iter().map(|it| settle(old, it, now)).collect(),
+        conditions: conditions.into_iter().flatten().map(|it| settle(old, it, now)).collect(),
         active_sessions: count(facts.listening),
         active_jobs: count(facts.active_jobs),
         pending_jobs: count(facts.pending_jobs),
-        runner_version: None,
+        runner_version: facts.runner_version.as_ref().map(version::written),
         observed_generation: generation,
     }
 }
@@ -69,7 +72,9 @@ fn ready(facts: &Facts, was_ready: bool) -> Said {
         Some(Trouble::LabelsRefused(words)) => (false, Reason::LabelsRefused, words.clone()),
         Some(Trouble::RunnerGroupNotFound(words)) => (false, Reason::RunnerGroupNotFound, words.clone()),
         Some(Trouble::TokenUnavailable(words)) => (false, Reason::TokenUnavailable, words.clone()),
-        Some(Trouble::Other(words)) => (false, Reason::NoActiveSessions, words.clone()),
+        Some(Trouble::SessionRefused(words) | Trouble::Other(words)) => {
+            (false, Reason::NoActiveSessions, words.clone())
+        }
         None if facts.opening > 0 && was_ready && facts.version_too_old.is_none() => {
             (true, Reason::ListenerActive, "a session listens for jobs".to_owned())
         }
@@ -88,13 +93,6 @@ fn rate_limited(facts: &Facts) -> Said {
     match facts.rate_limited {
         true => (true, Reason::SustainedRateLimit, "GitHub keeps answering polls with 429".to_owned()),
         false => (false, Reason::PollingHealthy, String::new()),
-    }
-}
-
-fn version(facts: &Facts) -> Said {
-    match &facts.version_too_old {
-        Some(words) => (true, Reason::VersionTooOld, words.clone()),
-        None => (false, Reason::VersionAccepted, String::new()),
     }
 }
 

@@ -1,4 +1,4 @@
-//! The controller is killed at one point of a job's life, and another one takes up what it left (jobs §4, §5).
+//! The controller is killed at one point of a job's life, and another one takes up what it left.
 
 mod agents;
 mod claims;

@@ -27,10 +27,15 @@ pub enum Behaviour {
     IsEvicted,
     /// The kernel kills it.
     RunsOutOfMemory,
+    /// Its runner crashes.
+    Crashes,
 }
 
 /// Annotation by which a test ends a job that runs on.
 pub const FINISH: &str = "test/finish";
+
+/// Annotation by which a template says which runner version its workers report.
+pub const RUNNER_VERSION: &str = "test/runner-version";
 
 /// Moves pods until told to stop.
 pub async fn run(api: ApiServer, client: Client, behaviour: Behaviour, stop: CancellationToken) {
@@ -91,11 +96,15 @@ fn place(api: &ApiServer, path: &str, behaviour: Behaviour) {
 
 async fn advance(api: &ApiServer, client: &Client, pod: &Value, path: &str, behaviour: Behaviour) {
     let told = !pod["metadata"]["deletionTimestamp"].is_null();
+    let asked = pod["metadata"]["annotations"]["actions-gateway.github.com/stop"].as_str();
     let finish = pod["metadata"]["annotations"][FINISH] == "yes";
     match behaviour {
-        Behaviour::Succeeds => conclude(api, client, pod, path, "succeeded", 100).await,
-        Behaviour::RunsOn if finish => conclude(api, client, pod, path, "succeeded", 100).await,
-        Behaviour::RunsOn if told => conclude(api, client, pod, path, "canceled", 103).await,
+        Behaviour::Succeeds => conclude(api, client, pod, path, "succeeded", None).await,
+        Behaviour::RunsOn if finish => conclude(api, client, pod, path, "succeeded", None).await,
+        Behaviour::RunsOn if asked.is_some_and(|it| it.starts_with("2;")) => {
+            conclude(api, client, pod, path, "canceled", Some(2)).await;
+        }
+        Behaviour::RunsOn if told => conclude(api, client, pod, path, "failed", Some(3)).await,
         Behaviour::HasNoImage | Behaviour::StaysPending if told => end(api, path, json!({}), json!({})),
         Behaviour::IsEvicted => {
             let disrupted = json!({
@@ -108,16 +117,38 @@ async fn advance(api: &ApiServer, client: &Client, pod: &Value, path: &str, beha
             let killed = json!({ "exitCode": 137, "reason": "OOMKilled", "finishedAt": now() });
             end(api, path, killed, json!({}));
         }
+        Behaviour::Crashes => {
+            let message = json!({ "v": 1, "exit": 139, "stopped": false }).to_string();
+            let crashed =
+                json!({ "exitCode": 139, "reason": "Error", "finishedAt": now(), "message": message });
+            end(api, path, crashed, json!({}));
+        }
         _ => {}
     }
 }
 
 /// The runner tells GitHub, the wrapper leaves its report, the container ends.
-async fn conclude(api: &ApiServer, client: &Client, pod: &Value, path: &str, result: &str, exit: i64) {
+async fn conclude(
+    api: &ApiServer,
+    client: &Client,
+    pod: &Value,
+    path: &str,
+    result: &str,
+    frame: Option<u8>,
+) {
     complete_at_github(api, client, pod, result).await;
-    let message =
-        json!({ "v": 1, "result": result, "exit": exit, "stopped": result == "canceled" }).to_string();
-    end(api, path, json!({ "exitCode": 0, "finishedAt": now(), "message": message }), json!({}));
+    let exit = match result {
+        "succeeded" => 100,
+        "failed" => 102,
+        _ => 103,
+    };
+    let version = pod["metadata"]["annotations"][RUNNER_VERSION].as_str();
+    let message = json!({
+        "v": 1, "result": result, "exit": exit, "stopped": frame.is_some(), "frame": frame, "runnerVersion": version,
+    });
+    let code = if exit == 100 { 0 } else { exit };
+    let ended = json!({ "exitCode": code, "finishedAt": now(), "message": message.to_string() });
+    end(api, path, ended, json!({}));
 }
 
 fn end(api: &ApiServer, path: &str, terminated: Value, extra: Value) {

@@ -1,4 +1,4 @@
-//! One controller at a time: the Lease is waited for, given back, taken over, and lost (jobs §4).
+//! One controller at a time: the Lease is waited for, given back, taken over, and lost.
 
 use std::time::Instant;
 

@@ -14,3 +14,4 @@ mod jobs;
 mod leases;
 mod odd;
 mod restarts;
+mod versions;

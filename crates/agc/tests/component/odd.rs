@@ -5,8 +5,8 @@ use fakegithub::{AppRequest, Effect as Failure, Fault, Lever, RateForm};
 use serde_json::{Value, json};
 use testkit::api_server::ApiServer;
 
-use crate::kubelet::Behaviour;
-use crate::rig::{GROUP, PATIENCE, Rig, condition, ending};
+use crate::kubelet::{Behaviour, FINISH};
+use crate::rig::{GROUP, PATIENCE, Rig, condition, ending, name};
 
 const GATEWAY: &str = "/apis/actions-gateway.github.com/v1alpha1/namespaces/team-a/actionsgateways/team-a";
 const FIRST: &str = "agc-0";
@@ -185,17 +185,172 @@ async fn a_large_payload_travels_compressed() {
 }
 
 #[tokio::test]
-async fn a_payload_that_no_secret_holds_ends_the_job_and_frees_the_run() {
+async fn a_payload_that_no_secret_holds_ends_the_job_and_github_is_told() {
     let rig = Rig::start(json!({}), Behaviour::Succeeds).await;
     let controller = rig.controller(FIRST);
     let run = push_filled(&rig, 2 * 1024 * 1024);
     let job = rig.settled_job().await;
     assert_eq!(ending(&job), "PayloadTooLarge");
-    assert_eq!(rig.concluded(&run).await, "cancelled");
+    assert_eq!(rig.concluded(&run).await, "failure");
     assert_eq!(rig.pods_made().len(), 0);
     assert_eq!(rig.github.control().ledger(Some(run.run_id)), []);
-    let ended = "actions_gateway_abandoned_run_force_cancels_total{namespace=\"team-a\",outcome=\"cancelled\",runner_group=\"blue\"}";
-    assert_eq!(controller.metric(ended), Some("1".into()));
+    let told = "actions_gateway_job_completions_total{namespace=\"team-a\",outcome=\"accepted\",runner_group=\"blue\"}";
+    assert_eq!(controller.metric(told), Some("1".into()));
     rig.assert_clean();
     rig.listens(FIRST).await;
+}
+
+/// Makes the broker refuse every session from now on.
+fn refuse_sessions(rig: &Rig) {
+    rig.github.control().fail(Fault::new("B1").times(u64::MAX).answering(403));
+}
+
+#[tokio::test]
+async fn agents_that_get_no_session_are_registered_again_with_growing_pauses_and_leave_no_record() {
+    let rig = Rig::start(json!({}), Behaviour::Succeeds).await;
+    refuse_sessions(&rig);
+    let _controller = rig.controller(FIRST);
+    let said = says(&rig, GROUP, "Ready", "False", "NoActiveSessions").await;
+    let named = |_: &ApiServer| {
+        let said = condition(&rig.api.get(GROUP)?, "Ready")?["message"].as_str()?.to_owned();
+        (said.contains("opens no session") && said.contains("forbidden")).then_some(said)
+    };
+    rig.api.wait_for(&format!("the cause instead of {said}"), PATIENCE, named).await;
+    let third = |_: &ApiServer| (rig.asked_github("R3").len() == 3).then_some(());
+    rig.api.wait_for("a third registration", PATIENCE, third).await;
+    let tries: Vec<_> = rig.asked_github("R3").iter().map(|it| it.time).collect();
+    let pauses: Vec<_> = tries.windows(2).map(|it| it[1].duration_since(it[0]).as_secs_f64()).collect();
+    assert!(pauses[0] >= 4.0 && pauses[1] >= 1.5 * 4.0, "{pauses:?}");
+    let alone = |_: &ApiServer| {
+        let alive = rig.github.control().state().agents.iter().filter(|it| it.fate == "alive").count();
+        (alive <= 1).then_some(())
+    };
+    rig.api.wait_for("no record is left behind", PATIENCE, alone).await;
+    rig.github.control().reset();
+    says(&rig, GROUP, "Ready", "True", "ListenerActive").await;
+    let run = rig.push("{ build: { runs-on: linux } }");
+    rig.assert_ran_once(&run, FIRST).await;
+}
+
+#[tokio::test]
+async fn a_full_group_polls_busy_and_is_ready_all_the_same() {
+    let rig = Rig::start(json!({ "maxWorkers": 1 }), Behaviour::RunsOn).await;
+    let controller = rig.controller(FIRST);
+    let first = rig.push("{ build: { runs-on: linux } }");
+    let busy = |_: &ApiServer| {
+        let state = rig.github.control().state();
+        let mut idle = state
+            .sessions
+            .iter()
+            .filter(|session| state.agents.iter().any(|it| it.name == session.agent && it.job.is_none()));
+        idle.find(|it| it.status == Some("Busy") && it.parked > 0).map(drop)
+    };
+    rig.api.wait_for("the listener asks for no job", PATIENCE, busy).await;
+    let listening = "actions_gateway_active_sessions{namespace=\"team-a\",runner_group=\"blue\"}";
+    assert_eq!(controller.metric(listening), Some("1".into()), "it is held, and counts");
+    says(&rig, GROUP, "Ready", "True", "ListenerActive").await;
+
+    let second = rig.push("{ build: { runs-on: linux } }");
+    finish(&rig).await;
+    assert_eq!(rig.concluded(&first).await, "success");
+    finish(&rig).await;
+    assert_eq!(rig.concluded(&second).await, "success");
+    let offers = rig.github.control().offers(None, Some(second.run_id));
+    assert!(offers.offers.iter().all(|it| it.declined == 0), "{offers:#?}");
+    rig.assert_clean();
+}
+
+/// Ends the job of the worker that runs.
+async fn finish(rig: &Rig) {
+    let running = |api: &ApiServer| {
+        api.list("/pods/")
+            .into_iter()
+            .find(|it| it["status"]["phase"] == "Running" && it["metadata"]["annotations"][FINISH].is_null())
+    };
+    let pod = rig.api.wait_for("a running worker", PATIENCE, running).await;
+    let path = format!("/api/v1/namespaces/team-a/pods/{}", name(&pod));
+    rig.api.edit(&path, |pod| pod["metadata"]["annotations"][FINISH] = json!("yes"));
+}
+
+#[tokio::test]
+async fn an_offer_is_acknowledged_right_before_its_claim_and_no_other_is() {
+    let rig = Rig::start(json!({}), Behaviour::Succeeds).await;
+    let lever = json!({ "lever": "acknowledged", "effect": "not-at-all" });
+    rig.github.control().pull(serde_json::from_value(lever).unwrap()).unwrap();
+    let _controller = rig.controller(FIRST);
+    let run = rig.push("{ build: { runs-on: linux } }");
+    rig.assert_ran_once(&run, FIRST).await;
+    let offers = rig.github.control().offers(None, None);
+    assert_eq!(offers.unclaimed, 0, "{offers:#?}");
+    assert_eq!((rig.asked_github("B3").len(), rig.asked_github("X1").len()), (1, 1));
+}
+
+#[tokio::test]
+async fn a_job_is_cancelled_although_the_session_that_listened_for_it_was_lost() {
+    let rig = Rig::start(json!({}), Behaviour::RunsOn).await;
+    let _controller = rig.controller(FIRST);
+    let run = rig.push("{ build: { runs-on: linux } }");
+    let agent = |_: &ApiServer| rig.github.control().run(run.run_id).ok()?.jobs[0].runner_name.clone();
+    let agent = rig.api.wait_for("the job is claimed", PATIENCE, agent).await;
+    let session = |_: &ApiServer| {
+        rig.github.control().state().sessions.into_iter().find(|it| it.agent == agent).map(|it| it.session_id)
+    };
+    let first = rig.api.wait_for("its session", PATIENCE, session).await;
+    rig.github.control().pull(Lever::DropSession { agent: agent.clone() }).unwrap();
+    let another = |api: &ApiServer| session(api).filter(|it| *it != first);
+    rig.api.wait_for("another session of the busy agent", PATIENCE, another).await;
+    rig.github.control().cancel_run(run.run_id).unwrap();
+    assert_eq!(ending(&rig.settled_job().await), "Cancelled");
+    assert_eq!(rig.concluded(&run).await, "cancelled");
+    rig.assert_clean();
+}
+
+#[tokio::test]
+async fn a_version_that_github_serves_no_longer_is_said_and_registers_nobody_anew() {
+    let rig = Rig::start(json!({}), Behaviour::Succeeds).await;
+    let body = json!({
+        "source": "actions-broker-listener", "errorKind": "RunnerVersionTooOld", "statusCode": 403,
+        "errorMessage": "runner version v2.337.0 is deprecated",
+    });
+    rig.github.control().fail(Fault::new("B2").times(u64::MAX).answering(403).with_body(body));
+    let _controller = rig.controller(FIRST);
+    let said = says(&rig, GROUP, "RunnerVersionTooOld", "True", "VersionTooOld").await;
+    assert!(said["message"].as_str().unwrap().contains("2.337.0"), "{said}");
+    says(&rig, GROUP, "Ready", "False", "NoActiveSessions").await;
+    assert_eq!((rig.asked_github("R3").len(), rig.asked_github("B2").len()), (1, 1));
+    rig.github.control().reset();
+    rig.api.edit(GROUP, |group| group["metadata"]["generation"] = json!(2));
+    says(&rig, GROUP, "Ready", "True", "ListenerActive").await;
+    says(&rig, GROUP, "RunnerVersionTooOld", "False", "VersionAccepted").await;
+    assert_eq!(rig.asked_github("R3").len(), 1, "the record is good");
+    rig.assert_clean();
+}
+
+#[tokio::test]
+async fn a_registration_that_cannot_be_read_is_a_failed_one_and_leaves_no_record() {
+    let rig = Rig::start(json!({}), Behaviour::Succeeds).await;
+    let dialect = |word: &str| {
+        let lever = json!({ "lever": "jit-dialect", "dialect": word });
+        rig.github.control().pull(serde_json::from_value(lever).unwrap()).unwrap();
+    };
+    dialect("garbage");
+    let _controller = rig.controller(FIRST);
+    let said = says(&rig, GROUP, "Ready", "False", "NoActiveSessions").await;
+    let named = |_: &ApiServer| {
+        let said = condition(&rig.api.get(GROUP)?, "Ready")?["message"].as_str()?.to_owned();
+        said.contains("JIT configuration cannot be read").then_some(())
+    };
+    rig.api.wait_for(&format!("the cause instead of {said}"), PATIENCE, named).await;
+    let again = |_: &ApiServer| (rig.asked_github("R3").len() == 2).then_some(());
+    rig.api.wait_for("another try", PATIENCE, again).await;
+    let tries = rig.asked_github("R3");
+    let apart = tries[1].time.duration_since(tries[0].time);
+    assert!(apart >= jiff::SignedDuration::from_secs(4), "tried again after {apart:#}");
+    assert_eq!((rig.asked_github("O1").len(), rig.agents_stored().len()), (0, 0));
+    dialect("strings");
+    says(&rig, GROUP, "Ready", "True", "ListenerActive").await;
+    let alive = rig.github.control().state().agents.iter().filter(|it| it.fate == "alive").count();
+    assert_eq!(alive, 1, "records that nobody uses");
+    let run = rig.push("{ build: { runs-on: linux } }");
+    rig.assert_ran_once(&run, FIRST).await;
 }

@@ -10,7 +10,8 @@ use agc::github::GitHub;
 use agc::metrics::Metrics;
 use agc::pod::build::Platform;
 use agc::run::{Checks, Parts, run};
-use api::actions_gateway::SecurityProfile;
+use agc::versions::Versions;
+use api::actions_gateway::{NeverStarted, SecurityProfile};
 use fakegithub::{AppCreated, AppRequest, Config, Handle, Keys, RunView, Server};
 use github::token::{CredentialFiles, TokenConfig};
 use github::{Ambient, App, Client, ClientConfig, InstallationTokens, Timers};
@@ -69,6 +70,7 @@ fn timers() -> Timers {
         close: life.close,
         acquire: life.acquire,
         renew: life.renew,
+        complete: life.complete,
         installation_margin: life.installation_margin,
         installation_wait: life.installation_wait,
         token_margin: life.token_margin,
@@ -134,6 +136,11 @@ impl Rig {
 
     /// Starts a controller, as a pod of this name.
     pub fn controller(&self, pod: &str) -> Controller {
+        self.controller_with(pod, NeverStarted::CompleteJob)
+    }
+
+    /// The same, which does this about a job that can never start.
+    pub fn controller_with(&self, pod: &str, never_started: NeverStarted) -> Controller {
         let runtime =
             tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
         let stop = CancellationToken::new();
@@ -147,7 +154,7 @@ impl Rig {
         let (pod, token) = (pod.to_owned(), stop.clone());
         let seen = (registry.clone(), health.clone(), checks);
         runtime.spawn(async move {
-            serve(world, &url, credentials, &pod, seen, token).await;
+            Box::pin(serve(world, &url, credentials, (&pod, never_started), seen, token)).await;
             let _ = done.send(());
         });
         Controller { runtime: Some(runtime), stop, ended, registry, health }
@@ -244,7 +251,7 @@ async fn serve(
     (kube, client): (kube::Client, Client),
     url: &str,
     credentials: PathBuf,
-    pod: &str,
+    (pod, never_started): (&str, NeverStarted),
     (registry, health, checks): (prometheus::Registry, Health, Checks),
     stop: CancellationToken,
 ) {
@@ -269,7 +276,7 @@ async fn serve(
         ambient: Ambient::system(),
         timers: timers(),
         owner: pod.to_owned(),
-        runner_version: "2.335.1".into(),
+        versions: Versions::new("2.337.0", "runner:test"),
         runner_group_id: 1,
         architecture: Architecture::X64,
     };
@@ -303,6 +310,7 @@ async fn serve(
             proxy_ca: None,
             github_ca: None,
         },
+        never_started,
         metrics,
         controller_metrics,
         events,

@@ -3,9 +3,9 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::Job;
+use super::stop::TIME_TO_CANCEL;
 use crate::backoff::between;
 use crate::effect::{Effect, Fact, Timer};
-use crate::event::Event;
 use crate::outcome::StopReason;
 
 /// A minute after each success, as GitHub's own runner does; the lock lasts ten.
@@ -71,7 +71,7 @@ impl Job {
         }
         let mut effects = match self.lock.failed(self.seed, now) {
             Some(next) => vec![Effect::Wake(Timer::Renew, next)],
-            None => self.handle(Event::LockGone, now),
+            None => return self.lock_lost(now),
         };
         effects.push(Effect::Report(Fact::RenewFailed));
         effects
@@ -81,6 +81,10 @@ impl Job {
     pub(super) fn lock_lost(&mut self, now: Timestamp) -> Vec<Effect> {
         self.lock.waiting = false;
         self.lock.until = Some(now);
-        self.stop(StopReason::LockLost, now)
+        let mut effects = vec![Effect::Report(Fact::RenewFailed)];
+        if self.is_claimed() {
+            effects.extend(self.cancel(StopReason::LockLost, TIME_TO_CANCEL, now));
+        }
+        effects
     }
 }

@@ -2,7 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::end::stopped;
+use super::stop::{Stopping, stopped};
 use super::{Job, Phase};
 use crate::effect::{Effect, Fact, Timer};
 use crate::event::{PodRefusal, PodStage, PodView, StartFailure};
@@ -27,7 +27,7 @@ impl Job {
         quota_refusals: u32,
         now: Timestamp,
     ) -> Vec<Effect> {
-        if let Some(reason) = self.stopping {
+        if let Some(Stopping { reason, .. }) = self.stopping {
             return self.finish_without_pod(stopped(reason), now);
         }
         match refusal {
@@ -50,12 +50,11 @@ impl Job {
     pub(super) fn pod_created(&mut self, now: Timestamp) -> Vec<Effect> {
         self.retry = None;
         self.times.pod_created = Some(now);
+        self.listens = true;
         self.phase = Phase::Starting;
         let mut effects =
             vec![Effect::WriteAcquired, Effect::Wake(Timer::Pending, now + self.policy.pending_deadline)];
-        if let Some(reason) = self.stopping {
-            effects.extend(self.stop_worker(reason));
-        }
+        effects.extend(self.stop_pod_that_came());
         effects
     }
 
@@ -69,6 +68,7 @@ impl Job {
     pub(super) fn look_at_pod(&mut self, view: PodView, now: Timestamp) -> Vec<Effect> {
         let mut effects = Vec::new();
         self.disruption = view.disruption.or(self.disruption);
+        self.listens = view.listens;
         if let Some(scheduled) = view.scheduled
             && self.times.scheduled.is_none()
         {
@@ -80,6 +80,11 @@ impl Job {
         {
             self.gone_by = view.gone_by;
             effects.push(Effect::Wake(Timer::Vanish, gone_by + DELETION_SLACK));
+        }
+        if let Some(asked) = view.asked
+            && !matches!(view.stage, PodStage::Ended(_))
+        {
+            effects.extend(self.asked_before(asked, now));
         }
         effects.extend(match view.stage {
             PodStage::Pending(failure) if self.phase == Phase::Starting => {
@@ -121,15 +126,17 @@ impl Job {
         if ending.exit_code.is_some() {
             self.times.started.get_or_insert(ending.at);
         }
-        let stamp = ending.stamp.or(self.stopping);
+        let stamp = ending.stamp.or(self.stopping.map(|it| it.reason));
         let disruption = ending.disruption.or(self.disruption);
+        let reported = ending.report.reached_github();
         let outcome = Ending { stamp, disruption, ..ending }.conclude();
-        self.finish_with_pod(outcome, now)
+        self.finish_with_pod(outcome, reported, now)
     }
 
     pub(super) fn pod_gone(&mut self, now: Timestamp) -> Vec<Effect> {
-        self.run_left_alone = true;
-        let ending = Ending { stamp: self.stopping, disruption: self.disruption, ..Ending::vanished(now) };
+        self.vanished = true;
+        let stamp = self.stopping.map(|it| it.reason);
+        let ending = Ending { stamp, disruption: self.disruption, ..Ending::vanished(now) };
         self.finish_without_pod(ending.conclude(), now)
     }
 
@@ -144,6 +151,7 @@ impl Job {
                 }
                 _ => Vec::new(),
             },
+            Timer::Cancel => self.cancel_due(now),
             Timer::Lifetime if self.phase == Phase::Running => self.stop(StopReason::LifetimeExceeded, now),
             // The kubelet would have said something by now: it is not there any more.
             Timer::Vanish if self.gone_by.is_some_and(|it| now >= it + DELETION_SLACK) => {

@@ -2,7 +2,8 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 
 use super::*;
-use crate::event::{PodRefusal, PodStage, PodView};
+use crate::effect::Unreported;
+use crate::event::{Asked, PodRefusal, PodStage, PodView};
 use crate::outcome::{Ending, Report};
 
 mod world;
@@ -14,7 +15,16 @@ fn at(seconds: i64) -> Timestamp {
 }
 
 fn pod(stage: PodStage) -> PodView {
-    PodView { stage, created: EPOCH, scheduled: None, gone_by: None, disruption: None, held: true }
+    PodView {
+        stage,
+        created: EPOCH,
+        scheduled: None,
+        gone_by: None,
+        disruption: None,
+        held: true,
+        listens: true,
+        asked: None,
+    }
 }
 
 fn succeeded() -> Ending {
@@ -49,6 +59,18 @@ fn running() -> Job {
     let mut job = starting();
     job.handle(Event::PodSeen(pod(PodStage::Running { since: at(5) })), at(5));
     job
+}
+
+fn cancelled(timeout: i64) -> Event {
+    Event::Cancelled { timeout: SignedDuration::from_secs(timeout) }
+}
+
+/// What GitHub is told of the end.
+fn told(effects: &[Effect]) -> Option<Unreported> {
+    effects.iter().find_map(|it| match it {
+        Effect::Settle(Step::TellGitHub(what)) => Some(*what),
+        _ => None,
+    })
 }
 
 fn reason(job: &Job) -> Option<FailureReason> {
@@ -171,7 +193,7 @@ fn a_payload_that_cannot_be_stored_is_tried_again_while_the_lock_is_renewed() {
 fn two_claims_of_one_job_meet_at_the_pod_and_the_loser_lets_the_winner_run() {
     let mut job = after(&[Event::Admitted, Event::Recorded, LOCKED, Event::PayloadStored]);
     let effects = job.handle(Event::PodRefused(PodRefusal::Duplicate), EPOCH);
-    assert!(!effects.contains(&Effect::ForceCancel), "{effects:?}");
+    assert_eq!(told(&effects), None, "the winner's end is the job's");
     assert_eq!(job.outcome().map(|it| it.result), Some(JobResult::Duplicate));
 }
 
@@ -185,20 +207,29 @@ fn a_pod_that_quota_refuses_is_tried_as_often_as_the_group_allows() {
     }
     let effects = job.handle(Event::PodRefused(PodRefusal::Quota), EPOCH);
     assert_eq!(reason(&job), Some(FailureReason::QuotaRejected));
-    assert!(effects.contains(&Effect::ForceCancel), "nothing of it will ever start: {effects:?}");
+    assert_eq!(told(&effects), Some(Unreported::NeverStarted));
 }
 
 #[test]
 fn a_lost_lock_stops_the_worker_and_its_report_decides() {
     let mut job = running();
     let effects = job.handle(Event::LockGone, at(20));
-    assert_eq!(effects[0], Effect::StopWorker(StopReason::LockLost));
+    assert_eq!(
+        effects,
+        [
+            Effect::Report(Fact::RenewFailed),
+            Effect::AskToCancel(StopReason::LockLost, 60),
+            Effect::Wake(Timer::Cancel, at(83)),
+            Effect::Report(Fact::Stopping(StopReason::LockLost)),
+        ]
+    );
     let mut finished_in_time = job.clone();
     finished_in_time.handle(Event::PodSeen(pod(PodStage::Ended(succeeded()))), at(21));
     assert_eq!(reason(&finished_in_time), None);
     let cut_off = Ending { exit_code: Some(143), ..Ending::vanished(at(21)) };
-    job.handle(Event::PodSeen(pod(PodStage::Ended(cut_off))), at(21));
+    let effects = job.handle(Event::PodSeen(pod(PodStage::Ended(cut_off))), at(21));
     assert_eq!(reason(&job), Some(FailureReason::LockLost));
+    assert_eq!(told(&effects), None, "GitHub no longer holds it");
 }
 
 #[test]
@@ -206,7 +237,7 @@ fn a_renewal_is_tried_until_five_minutes_past_the_lock() {
     let mut job = running();
     let mut now = at(0);
     let mut tries = 0;
-    while !job.handle(Event::RenewFailed, now).contains(&Effect::StopWorker(StopReason::LockLost)) {
+    while !job.handle(Event::RenewFailed, now).contains(&Effect::AskToCancel(StopReason::LockLost, 60)) {
         now += SignedDuration::from_secs(30);
         assert_eq!(job.handle(Event::Due(Timer::Renew), now), [Effect::Renew]);
         tries += 1;
@@ -219,18 +250,127 @@ fn a_renewal_is_tried_until_five_minutes_past_the_lock() {
 fn a_cancellation_ends_the_worker_once() {
     let mut job = running();
     assert_eq!(
-        job.handle(Event::Cancelled, at(20)),
-        [Effect::StopWorker(StopReason::Cancelled), Effect::Report(Fact::Stopping(StopReason::Cancelled))]
+        job.handle(cancelled(300), at(20)),
+        [
+            Effect::AskToCancel(StopReason::Cancelled, 285),
+            Effect::Wake(Timer::Cancel, at(308)),
+            Effect::Report(Fact::Stopping(StopReason::Cancelled))
+        ]
     );
-    assert_eq!(job.handle(Event::Cancelled, at(21)), []);
+    assert_eq!(job.handle(cancelled(300), at(21)), []);
     assert_eq!(job.handle(Event::DeletionRequested, at(21)), []);
+    let deletion = Effect::StopWorker(StopReason::Cancelled, Some(5));
+    assert_eq!(job.handle(Event::Due(Timer::Cancel), at(308)), [deletion], "it does not listen");
+    assert_eq!(job.handle(Event::Due(Timer::Cancel), at(309)), []);
+}
+
+#[test]
+fn a_cancelled_job_has_the_time_that_github_names_but_for_a_quarter_of_a_minute() {
+    for (timeout, seconds) in [(300, 285), (60, 45), (30, 45), (0, 45), (3600, 3585)] {
+        let effects = running().handle(cancelled(timeout), at(20));
+        assert_eq!(effects[0], Effect::AskToCancel(StopReason::Cancelled, seconds), "timeout {timeout}");
+    }
+    assert_eq!(
+        running().handle(Event::DeletionRequested, at(20))[0],
+        Effect::AskToCancel(StopReason::Cancelled, 60),
+        "a person who deletes the RunnerJob names none"
+    );
+}
+
+#[test]
+fn a_cancellation_ends_a_worker_that_has_not_started_unless_it_just_did() {
+    let mut job = starting();
+    assert_eq!(
+        job.handle(cancelled(300), at(20))[..2],
+        [Effect::AskToCancel(StopReason::Cancelled, 285), Effect::Wake(Timer::Cancel, at(23))]
+    );
+    let mut started = job.clone();
+    assert_eq!(
+        job.handle(Event::Due(Timer::Cancel), at(23)),
+        [Effect::StopWorker(StopReason::Cancelled, None)]
+    );
+    started.handle(Event::PodSeen(pod(PodStage::Running { since: at(19) })), at(21));
+    let effects = started.handle(Event::Due(Timer::Cancel), at(23));
+    assert_eq!(effects, [Effect::Wake(Timer::Cancel, at(308))], "it has its time");
+}
+
+#[test]
+fn a_worker_that_cannot_hear_is_deleted_at_once() {
+    let mut job = starting();
+    let old = PodView { listens: false, ..pod(PodStage::Running { since: at(5) }) };
+    job.handle(Event::PodSeen(old), at(5));
+    assert_eq!(job.handle(cancelled(300), at(20))[0], Effect::StopWorker(StopReason::Cancelled, None));
+}
+
+#[test]
+fn a_cancellation_shortens_the_grace_of_a_pod_that_is_on_its_way_out() {
+    let mut job = running();
+    let drained = PodView { gone_by: Some(at(320)), ..pod(PodStage::Running { since: at(5) }) };
+    job.handle(Event::PodSeen(drained), at(20));
+    let effects = job.handle(cancelled(300), at(25));
+    assert_eq!(effects[0], Effect::StopWorker(StopReason::Cancelled, Some(30)));
+    assert_eq!(job.handle(cancelled(300), at(26)), []);
+
+    let mut ours = running();
+    ours.handle(Event::Due(Timer::Lifetime), at(20));
+    assert_eq!(ours.handle(cancelled(300), at(25))[0], Effect::StopWorker(StopReason::Cancelled, Some(30)));
+}
+
+#[test]
+fn a_successor_waits_for_what_its_predecessor_asked() {
+    let asked = Some(Asked { reason: StopReason::Cancelled, seconds: 285 });
+    let pod = PodView { asked, ..pod(PodStage::Running { since: at(5) }) };
+    let found = Recovered { pod: Some(pod), pod_named: true, ..found() };
+    let (mut job, effects) = Job::recover(Policy::default(), 7, found, at(60));
+    assert!(effects.contains(&Effect::Wake(Timer::Cancel, at(348))), "{effects:?}");
+    assert_eq!(job.handle(cancelled(300), at(61)), [], "it was asked already");
+    assert_eq!(
+        job.handle(Event::Due(Timer::Cancel), at(348)),
+        [Effect::StopWorker(StopReason::Cancelled, Some(5))]
+    );
+}
+
+#[test]
+fn github_is_told_of_a_worker_that_died_and_of_none_that_told_it_itself() {
+    let died = Ending { exit_code: Some(137), report: Report::RunnerDied { oom_kills: 0 }, ..succeeded() };
+    let shut_down = Ending { report: Report::ShutDown { oom_kills: 0 }, ..died.clone() };
+    for (ending, expected) in [
+        (died.clone(), Some(Unreported::Died)),
+        (Ending { report: Report::Missing, ..died.clone() }, Some(Unreported::Died)),
+        (Ending { report: Report::WrapperFailed, ..died.clone() }, Some(Unreported::Died)),
+        (shut_down, None),
+        (succeeded(), None),
+    ] {
+        let effects = running().handle(Event::PodSeen(pod(PodStage::Ended(ending.clone()))), at(30));
+        assert_eq!(told(&effects), expected, "{ending:?}");
+    }
+    assert_eq!(told(&running().handle(Event::PodGone, at(30))), Some(Unreported::Died), "vanished");
+    let mut cancelled_first = running();
+    cancelled_first.handle(cancelled(300), at(20));
+    let killed = Event::PodSeen(pod(PodStage::Ended(died)));
+    assert_eq!(told(&cancelled_first.handle(killed, at(310))), None, "GitHub ends what it cancelled");
+}
+
+#[test]
+fn the_lock_is_renewed_until_github_has_heard_of_the_end() {
+    let mut job = running();
+    job.handle(Event::Renewed { locked_until: at(600) }, at(10));
+    let effects = job.handle(Event::PodGone, at(30));
+    assert!(effects.contains(&Effect::ReleaseSlot), "nobody waits for it: {effects:?}");
+    assert_eq!(job.handle(Event::Due(Timer::Renew), at(70)), [Effect::Renew]);
+    assert_eq!(
+        job.handle(Event::Done(Step::TellGitHub(Unreported::Died)), at(71)),
+        [Effect::Settle(Step::DeletePayload)]
+    );
+    job.handle(Event::Renewed { locked_until: at(671) }, at(71));
+    assert_eq!(job.handle(Event::Due(Timer::Renew), at(131)), [], "heard");
 }
 
 #[test]
 fn a_cancellation_while_the_pod_is_being_made_stops_that_pod() {
-    let mut job = after(&[Event::Admitted, Event::Recorded, LOCKED, Event::PayloadStored, Event::Cancelled]);
+    let mut job = after(&[Event::Admitted, Event::Recorded, LOCKED, Event::PayloadStored, cancelled(300)]);
     let effects = job.handle(Event::PodCreated, EPOCH);
-    assert!(effects.contains(&Effect::StopWorker(StopReason::Cancelled)), "{effects:?}");
+    assert!(effects.contains(&Effect::StopWorker(StopReason::Cancelled, None)), "{effects:?}");
 }
 
 #[test]
@@ -239,7 +379,8 @@ fn a_deleted_runner_job_cancels_its_job_and_is_let_go_at_the_end() {
     job.handle(Event::DeletionRequested, at(20));
     job.handle(Event::PodSeen(pod(PodStage::Ended(Ending::vanished(at(25))))), at(25));
     let mut effects = Vec::new();
-    for step in [Step::WriteComplete, Step::DeletePayload, Step::ReplaceAgent, Step::ReleasePod] {
+    let tell = Step::TellGitHub(Unreported::Died);
+    for step in [tell, Step::WriteComplete, Step::DeletePayload, Step::ReplaceAgent, Step::ReleasePod] {
         effects = job.handle(Event::Done(step), at(25));
     }
     assert_eq!(effects, [Effect::Report(Fact::Settled), Effect::ReleaseRecord]);
@@ -247,7 +388,7 @@ fn a_deleted_runner_job_cancels_its_job_and_is_let_go_at_the_end() {
 }
 
 #[test]
-fn a_container_that_never_will_start_ends_the_job_within_a_minute_and_frees_the_run() {
+fn a_container_that_never_will_start_ends_the_job_within_a_minute_and_github_is_told() {
     for (failure, patience, expected) in [
         (StartFailure::ImageName, 0, FailureReason::ImagePull),
         (StartFailure::ImagePull, 40, FailureReason::ImagePull),
@@ -260,9 +401,9 @@ fn a_container_that_never_will_start_ends_the_job_within_a_minute_and_frees_the_
             assert_eq!(job.handle(Event::Due(Timer::StartFailure), at(patience - 1)), []);
             effects = job.handle(Event::Due(Timer::StartFailure), at(patience));
         }
-        assert!(effects.contains(&Effect::ForceCancel), "{failure:?}: {effects:?}");
+        assert!(matches!(effects[..], [Effect::StopWorker(_, None), _]), "{failure:?}: {effects:?}");
         let effects = job.handle(Event::PodSeen(pod(PodStage::Ended(Ending::vanished(at(60))))), at(60));
-        assert!(!effects.contains(&Effect::ForceCancel), "once is enough");
+        assert_eq!(told(&effects), Some(Unreported::NeverStarted));
         assert_eq!(reason(&job), Some(expected));
     }
 }
@@ -292,7 +433,7 @@ fn a_worker_that_outlives_the_kubelets_deadline_is_stopped_by_us() {
     let day = 24 * 3600;
     assert_eq!(
         job.handle(Event::Due(Timer::Lifetime), at(day))[0],
-        Effect::StopWorker(StopReason::LifetimeExceeded)
+        Effect::StopWorker(StopReason::LifetimeExceeded, None)
     );
 }
 
@@ -356,7 +497,8 @@ fn c9_a_job_that_is_over_is_tidied_up_and_holds_no_slot() {
 
 #[test]
 fn c12_a_pod_that_was_named_and_is_not_there_has_vanished() {
-    let expected = [Effect::TakeSlot, Effect::Settle(Step::DeletePayload), Effect::ReleaseSlot];
+    let tell = Effect::Settle(Step::TellGitHub(Unreported::Died));
+    let expected = [Effect::TakeSlot, tell, Effect::ReleaseSlot];
     let job = check_recovery(Recovered { pod_named: true, ..found() }, &expected);
     assert_eq!(reason(&job), Some(FailureReason::PodDeleted));
 }
@@ -372,9 +514,12 @@ fn any_event() -> impl Strategy<Value = Event> {
         Just(Timer::Pending),
         Just(Timer::StartFailure),
         Just(Timer::Lifetime),
+        Just(Timer::Cancel),
         Just(Timer::Vanish)
     ];
     let steps = prop_oneof![
+        Just(Step::TellGitHub(Unreported::Died)),
+        Just(Step::TellGitHub(Unreported::NeverStarted)),
         Just(Step::WriteComplete),
         Just(Step::DeletePayload),
         Just(Step::ReplaceAgent),
@@ -410,11 +555,11 @@ fn any_event() -> impl Strategy<Value = Event> {
         2 => Just(Event::Renewed { locked_until: at(1200) }),
         1 => Just(Event::RenewFailed),
         1 => Just(Event::LockGone),
-        6 => (stages, any::<bool>(), any::<bool>()).prop_map(|(stage, deleting, held)| {
-            Event::PodSeen(PodView { gone_by: deleting.then(|| at(60)), held, ..pod(stage) })
+        6 => (stages, any::<bool>(), any::<bool>(), any::<bool>()).prop_map(|(stage, deleting, held, listens)| {
+            Event::PodSeen(PodView { gone_by: deleting.then(|| at(60)), held, listens, ..pod(stage) })
         }),
         1 => Just(Event::PodGone),
-        1 => Just(Event::Cancelled),
+        1 => (0i64..400).prop_map(cancelled),
         1 => Just(Event::DeletionRequested),
         8 => steps.prop_map(Event::Done),
         8 => timers.prop_map(Event::Due),
@@ -450,8 +595,10 @@ proptest! {
         prop_assert!(if ended { taken == given } else { given == 0 }, "{taken} slots taken, {given} given back");
         prop_assert!(taken <= 1);
         prop_assert!(count(&effects, |it| *it == Effect::WriteRunning) <= 1);
-        prop_assert!(count(&effects, |it| *it == Effect::ForceCancel) <= 1);
-        prop_assert!(count(&effects, |it| matches!(it, Effect::StopWorker(_))) <= 1);
+        prop_assert!(count(&effects, |it| matches!(it, Effect::Settle(Step::TellGitHub(_)))) <= 1);
+        prop_assert!(count(&effects, |it| matches!(it, Effect::AskToCancel(..))) <= 1);
+        prop_assert!(count(&effects, |it| matches!(it, Effect::StopWorker(_, None))) <= 1);
+        prop_assert!(count(&effects, |it| matches!(it, Effect::StopWorker(_, Some(_)))) <= 1);
         prop_assert!(count(&effects, |it| matches!(it, Effect::Report(Fact::Finished(..)))) <= 1);
     }
 }

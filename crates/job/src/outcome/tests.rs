@@ -71,14 +71,17 @@ fn what_stopped_the_worker_names_the_failure() {
         (Disruption::EvictedOther, FailureReason::EvictedOther),
     ];
     for (disruption, reason) in cases {
-        for report in [Report::Missing, concluded(JobResult::Cancelled), Report::RunnerDied { oom_kills: 0 }]
-        {
+        let shut_down = Report::ShutDown { oom_kills: 0 };
+        let died = Report::RunnerDied { oom_kills: 0 };
+        for report in [Report::Missing, concluded(JobResult::Cancelled), died, shut_down] {
             let ending = Ending { disruption: Some(disruption), deletion_requested: true, report, ..ended() };
             check(ending, JobResult::Failed, Some(reason));
         }
         assert_eq!(reason.class(), Class::Infra);
     }
     check(Ending { deletion_requested: true, ..ended() }, JobResult::Failed, Some(FailureReason::PodDeleted));
+    let unexplained = Ending { report: Report::ShutDown { oom_kills: 0 }, ..ended() };
+    check(unexplained, JobResult::Failed, Some(FailureReason::EvictedOther));
 }
 
 #[test]

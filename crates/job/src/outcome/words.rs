@@ -114,7 +114,7 @@ impl FailureReason {
             ),
             Self::PayloadTooLarge => (
                 "The job message does not fit into a Secret even when compressed.",
-                "Make the matrix, the inputs or the event payload of the job smaller.",
+                "Hand less from job to job: large outputs of needed jobs and large secrets do not compress.",
             ),
             Self::Unknown => ("The worker is gone and nothing says why.", NODE),
         }

@@ -5,15 +5,18 @@ use std::time::Duration;
 
 use api::runner_job::AgentRef;
 use github::session::{Command, Death, Event, Refusal};
+use github_proto::SessionId;
 use github_proto::broker::RunnerStatus;
 use github_proto::message::{JobCancellation, RunnerJobRequest};
+use jiff::SignedDuration;
+use job::backoff::Backoff;
 use tokio::time::{Instant, timeout};
 
 use super::{Message, Pool, runner_id};
 use crate::agents::slot::{Duty, Session, Slot};
 use crate::agents::{Agent, Trigger};
 use crate::dispatcher;
-use crate::intake::{Credentials, Offer};
+use crate::intake::{Credentials, Offer, OfferedTo};
 
 /// An offer this soon after a session opened was waiting for it: more listeners have something to do.
 const WAS_WAITING: Duration = Duration::from_secs(5);
@@ -21,24 +24,32 @@ const WAS_WAITING: Duration = Duration::from_secs(5);
 /// About forty minutes of silence: a listener beyond the first is not needed.
 const EMPTY_POLLS: u32 = 50;
 
+/// GitHub's rule about versions may change; whoever changes ours is heard at once.
+const VERSION_AGAIN: Duration = Duration::from_secs(600);
+
+/// Between two sessions of an agent whose job runs.
+const REOPEN: Backoff =
+    Backoff { first: SignedDuration::from_secs(5), longest: SignedDuration::from_mins(5) };
+
 /// What closing all sessions may take: they close side by side, each within ten seconds.
 const DRAIN: Duration = Duration::from_secs(11);
 
 impl Pool {
     /// Starts listeners until there are as many as wanted, counting those on their way.
     pub(super) fn fill(&mut self) {
-        if self.draining || self.version_too_old.is_some() {
+        if self.draining || self.version_pause {
             return;
         }
         while self.slots.iter().filter(|it| it.is_listener()).count() < self.wanted {
             if let Some((agent, fresh)) = self.take_standby() {
-                self.open(agent, fresh, RunnerStatus::Online, Duty::Listen);
+                self.open(agent, fresh, Duty::Listen, 0);
                 continue;
             }
             let unknown = self.slots.iter().position(|it| matches!(it, Slot::Unknown));
             // A place that waits for the next pass is taken instead of a new one, or a group that cannot register
             // would grow without end.
-            if unknown.is_none() && self.slots.iter().any(|it| matches!(it, Slot::Parked { .. })) {
+            let parked = self.slots.iter().any(|it| matches!(it, Slot::Parked { .. }));
+            if parked && (unknown.is_none() || !self.refused_sessions.is_over()) {
                 return;
             }
             self.load(unknown.unwrap_or(self.slots.len()) as u32, Vec::new());
@@ -53,7 +64,8 @@ impl Pool {
         }
     }
 
-    pub(super) fn open(&mut self, agent: Agent, fresh: bool, status: RunnerStatus, duty: Duty) {
+    pub(super) fn open(&mut self, agent: Agent, fresh: bool, duty: Duty, deaths: u32) {
+        let status = if duty == Duty::Busy || self.held { RunnerStatus::Busy } else { RunnerStatus::Online };
         let index = agent.index;
         let github = self.context.registrar.github();
         let auth = match github.runner(&agent.jit) {
@@ -64,7 +76,9 @@ impl Pool {
                 return self.register(index, next, Trigger::StaleSession, Vec::new());
             }
         };
-        let (commands, mut events, ended) = github.session(auth.clone(), fresh, status).split();
+        let version = github.versions.of(&self.group);
+        let (commands, mut events, ended) =
+            github.session(auth.clone(), version.clone(), fresh, status).split();
         self.epoch += 1;
         let epoch = self.epoch;
         if let Some(mailbox) = self.handle.upgrade() {
@@ -79,11 +93,13 @@ impl Pool {
         *self.place(index) = Slot::Session(Session {
             agent,
             auth,
+            version,
             commands,
             ended,
             epoch,
             open_since: None,
             empty_polls: 0,
+            deaths,
             duty,
         });
     }
@@ -94,13 +110,18 @@ impl Pool {
             Event::Listening => {
                 session.open_since = Some(Instant::now());
                 self.rate_limits = 0;
+                self.session_opened();
             }
             Event::EmptyPoll => {
                 session.empty_polls += 1;
                 self.rate_limits = 0;
+                self.version_too_old = None;
                 self.leave_if_not_needed(index).await;
             }
-            Event::JobOffered { offer, repeated: _ } => self.offered(index, offer).await,
+            Event::JobOffered { offer, session } => {
+                self.version_too_old = None;
+                self.offered(index, offer, session).await;
+            }
             Event::Cancelled(cancellation) => self.cancelled(cancellation).await,
             Event::PollError(error) => {
                 let labels = [self.context.namespace.as_str(), error.as_str()];
@@ -116,22 +137,23 @@ impl Pool {
             Event::Refused(Refusal::VersionTooOld(words)) => {
                 let labels = [self.context.namespace.as_str(), "version_too_old"];
                 self.context.metrics.acquisition_errors.with_label_values(&labels).inc();
-                self.version_too_old = Some(words);
-                self.retire(index, |agent| Slot::Standby { agent, fresh: false });
+                self.version_refused(index, words);
             }
-            Event::Refused(Refusal::Conflict) => self.dead(index, "conflict"),
-            Event::Dead(death) => self.dead(index, Death::as_str(death)),
+            Event::Refused(Refusal::Conflict) => self.dead(index, "conflict", None),
+            Event::Refused(Refusal::Forbidden(words)) => self.dead(index, "forbidden", Some(words)),
+            Event::Dead(death) => self.dead(index, Death::as_str(death), None),
         }
     }
 
-    async fn offered(&mut self, index: u32, offer: RunnerJobRequest) {
+    async fn offered(&mut self, index: u32, offer: RunnerJobRequest, at: SessionId) {
         let group = self.group.clone();
         let Some(session) = self.place(index).session().filter(|it| it.duty == Duty::Listen) else { return };
         session.duty = Duty::Claim;
         session.empty_polls = 0;
         let was_waiting = session.open_since.is_some_and(|it| it.elapsed() < WAS_WAITING);
         let credentials = Credentials { auth: session.auth.clone(), jit: session.agent.jit.clone() };
-        let offer = Offer::new(group, session.agent.reference(), credentials, offer);
+        let at = OfferedTo { id: at, version: session.version.clone() };
+        let offer = Offer::new(group, session.agent.reference(), credentials, offer, at);
         if was_waiting {
             self.wanted = (self.wanted + 1).min(self.group.max_listeners.max(1));
         }
@@ -140,7 +162,8 @@ impl Pool {
     }
 
     async fn cancelled(&mut self, cancellation: JobCancellation) {
-        let message = dispatcher::Message::Cancelled(cancellation.job_id);
+        let timeout = SignedDuration::try_from(cancellation.timeout).unwrap_or(SignedDuration::MAX);
+        let message = dispatcher::Message::Cancelled(cancellation.job_id, timeout);
         let _ = self.context.dispatcher.send(message).await;
     }
 
@@ -159,9 +182,52 @@ impl Pool {
                 let _ = session.commands.send(Command::Busy).await;
                 *self.place(index) = Slot::Session(session);
             }
-            Slot::Reserved(agent) => self.open(agent, false, RunnerStatus::Busy, Duty::Busy),
+            Slot::Reserved(agent) | Slot::Consumed { agent, .. } => self.open(agent, false, Duty::Busy, 0),
             other => *slot = other,
         }
+    }
+
+    /// Tells every session that listens whether to ask for jobs.
+    pub(super) async fn hold(&mut self, held: bool) {
+        self.held = held;
+        let command = if held { Command::Busy } else { Command::Idle };
+        for session in self.slots.iter_mut().filter_map(Slot::session) {
+            if session.duty != Duty::Busy {
+                let _ = session.commands.send(command).await;
+            }
+        }
+    }
+
+    /// GitHub serves this version no longer: the record stays good, and the rule is GitHub's to change.
+    fn version_refused(&mut self, index: u32, words: String) {
+        if self.version_too_old.is_none() {
+            tracing::warn!(runner_group = self.group.name, error = words, "the runner version is refused");
+        }
+        self.version_too_old = Some(words);
+        self.version_pause = true;
+        self.retire(index, |agent| Slot::Standby { agent, fresh: false });
+        self.send_later(VERSION_AGAIN, Message::VersionChanged);
+    }
+
+    /// A busy agent without a session is deaf to the cancellation of its job.
+    pub(super) fn reopen(&mut self, agent: &AgentRef) {
+        let Some((_, slot)) = self.slot(agent) else { return };
+        match mem::replace(slot, Slot::Unknown) {
+            Slot::Consumed { agent: consumed, deaths } if consumed.runner_id == runner_id(agent) => {
+                self.open(consumed, false, Duty::Busy, deaths);
+            }
+            other => *slot = other,
+        }
+    }
+
+    fn send_later(&self, after: Duration, message: Message) {
+        let mailbox = self.handle.clone();
+        tokio::spawn(async move {
+            tokio::time::sleep(after).await;
+            if let Some(mailbox) = mailbox.upgrade() {
+                let _ = mailbox.send(message).await;
+            }
+        });
     }
 
     pub(super) fn released(&mut self, agent: &AgentRef) {
@@ -177,7 +243,7 @@ impl Pool {
             }
             Slot::Reserved(agent) => *slot = Slot::Standby { agent, fresh: false },
             // Its session died while it claimed.
-            Slot::Consumed(agent) => {
+            Slot::Consumed { agent, .. } => {
                 let next = agent.generation.saturating_add(1);
                 self.register(agent.index, next, Trigger::StaleSession, Vec::new());
             }
@@ -197,16 +263,31 @@ impl Pool {
         self.retire(index, |agent| Slot::Standby { agent, fresh: false });
     }
 
-    /// The record is of no use any more. One whose job runs, or has just ended, is replaced when the job is over.
-    fn dead(&mut self, index: u32, why: &str) {
+    /// The record is of no use any more. One that had listened is replaced at once; one that never did may have died of
+    /// what the next one would die of, too, and waits as a failed registration does. One whose job runs is replaced when
+    /// the job is over, and until then it listens again for its cancellation.
+    fn dead(&mut self, index: u32, why: &str, words: Option<String>) {
         let Some(session) = self.place(index).session() else { return };
-        let (duty, generation, agent) = (session.duty, session.agent.generation, session.agent.name.clone());
-        if duty == Duty::Listen {
-            tracing::info!(agent, why, "an agent is dead: registering another");
-            return self.register(index, generation.saturating_add(1), Trigger::StaleSession, Vec::new());
+        let (duty, agent, deaths) = (session.duty, session.agent.clone(), session.deaths);
+        let listened = session.open_since.is_some();
+        match duty {
+            Duty::Listen if listened => {
+                tracing::info!(agent = agent.name, why, "an agent is dead: registering another");
+                self.register(index, agent.generation.saturating_add(1), Trigger::StaleSession, Vec::new());
+            }
+            Duty::Listen => self.dead_on_arrival(agent, why, words),
+            Duty::Claim => self.retire(index, |agent| Slot::Consumed { agent, deaths: 0 }),
+            Duty::Busy => {
+                tracing::debug!(
+                    agent = agent.name,
+                    why,
+                    "the session of a busy agent ended: opening another"
+                );
+                let pause = REOPEN.after(deaths.saturating_add(1), u64::from(index));
+                self.send_later(pause.try_into().unwrap_or_default(), Message::Reopen(agent.reference()));
+                self.retire(index, |agent| Slot::Consumed { agent, deaths: deaths.saturating_add(1) });
+            }
         }
-        tracing::debug!(agent, why, "the session of a busy agent ended");
-        self.retire(index, Slot::Consumed);
     }
 
     /// Takes the session off a place.

@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use api::runner_job::AgentRef;
 use github::app::AppError;
-use github_proto::broker::RunnerStatus;
 use github_proto::rest::RestErrorKind;
 use jiff::SignedDuration;
 use job::backoff::Backoff;
@@ -22,6 +21,10 @@ use crate::board::Trouble;
 const REFUSED: Backoff =
     Backoff { first: SignedDuration::from_secs(5), longest: SignedDuration::from_secs(60) };
 
+/// A runner that is registered in vain costs a record at GitHub each time: the pauses grow further.
+const DEAD_ON_ARRIVAL: Backoff =
+    Backoff { first: SignedDuration::from_secs(5), longest: SignedDuration::from_mins(5) };
+
 /// When to try again what could not be registered.
 #[derive(Debug, Default)]
 pub(super) struct Patience {
@@ -30,13 +33,13 @@ pub(super) struct Patience {
 }
 
 impl Patience {
-    fn failed(&mut self) {
+    fn failed(&mut self, backoff: Backoff) {
         self.failures = self.failures.saturating_add(1);
-        let pause = REFUSED.after(self.failures, 0);
+        let pause = backoff.after(self.failures, 0);
         self.until = Some(Instant::now() + Duration::try_from(pause).unwrap_or_default());
     }
 
-    fn is_over(&self) -> bool {
+    pub(super) fn is_over(&self) -> bool {
         self.until.is_none_or(|it| Instant::now() >= it)
     }
 }
@@ -132,7 +135,7 @@ impl Pool {
         }
         if self.inherited.busy.remove(&agent.runner_id) {
             answer(waiting);
-            return self.open(agent, false, RunnerStatus::Busy, Duty::Busy);
+            return self.open(agent, false, Duty::Busy, 0);
         }
         if self.inherited.reserved.remove(&agent.runner_id) {
             answer(waiting);
@@ -151,13 +154,36 @@ impl Pool {
         tracing::info!(agent = agent.name, "an agent has other labels than its group: registering another");
         let next = agent.generation.saturating_add(1);
         self.register(agent.index, next, Trigger::ReconcileRepair, waiting);
+        self.forget(agent);
+    }
+
+    /// Deletes a record at GitHub that nobody will connect with again. GitHub forgets it in a day; sooner is tidier.
+    fn forget(&self, agent: Agent) {
         let registrar = self.context.registrar.clone();
-        tokio::spawn(async move {
-            // GitHub forgets a runner that nobody connects with; sooner is tidier.
-            if let Err(error) = registrar.deregister(agent.runner_id).await {
-                tracing::debug!(agent = agent.name, error = %operator::describe(&error), "not deregistered");
-            }
-        });
+        tokio::spawn(async move { registrar.leave_no_record(agent.runner_id, &agent.name).await });
+    }
+
+    /// A session was opened: whatever kept them from it is over.
+    pub(super) fn session_opened(&mut self) {
+        self.refused_sessions = Patience::default();
+        if matches!(self.trouble, Some(Trouble::SessionRefused(_))) {
+            self.trouble = None;
+        }
+    }
+
+    /// An agent that was registered and for which no session was opened. Its cause may lie behind the registration, so
+    /// another is not registered before a pause that grows, and this one leaves no record.
+    pub(super) fn dead_on_arrival(&mut self, agent: Agent, why: &str, words: Option<String>) {
+        self.count_recycle_error();
+        let words = words.map_or_else(|| why.to_owned(), |it| format!("{why}: {it}"));
+        let trouble = Trouble::SessionRefused(format!(
+            "GitHub registers runners, but opens no session for them: {words}"
+        ));
+        self.say(agent.index, &trouble);
+        self.trouble = Some(trouble);
+        self.refused_sessions.failed(DEAD_ON_ARRIVAL);
+        *self.place(agent.index) = Slot::Parked { generation: agent.generation.saturating_add(1) };
+        self.forget(agent);
     }
 
     /// After an edit: agents that wait for work get the labels that the group has now.
@@ -184,15 +210,17 @@ impl Pool {
         }
     }
 
+    /// An agent is registered. That sessions are refused is another matter.
     fn well(&mut self) {
-        self.trouble = None;
+        if !matches!(self.trouble, Some(Trouble::SessionRefused(_))) {
+            self.trouble = None;
+        }
         self.patience = Patience::default();
     }
 
     fn not_prepared(&mut self, index: u32, error: &RegisterError, generation: u32) {
         let error_text = operator::describe(error).to_string();
-        let labels = [self.context.namespace.as_str(), self.group.name.as_str()];
-        self.context.metrics.agent_recycle_errors.with_label_values(&labels).inc();
+        self.count_recycle_error();
         if matches!(error, RegisterError::NameConflict { .. }) {
             tracing::warn!(runner_group = self.group.name, index, error = error_text, "no agent");
             *self.place(index) = Slot::Foreign;
@@ -201,7 +229,7 @@ impl Pool {
         let trouble = trouble(error, error_text);
         self.say(index, &trouble);
         self.trouble = Some(trouble);
-        self.patience.failed();
+        self.patience.failed(REFUSED);
         *self.place(index) = Slot::Parked { generation };
     }
 
@@ -219,7 +247,7 @@ impl Pool {
 
     /// Tries again what could not be registered.
     pub(super) fn repair(&mut self) {
-        if !self.patience.is_over() {
+        if !self.patience.is_over() || !self.refused_sessions.is_over() {
             return;
         }
         for index in 0..self.slots.len() {
@@ -262,6 +290,11 @@ impl Pool {
                 }
             },
         }
+    }
+
+    fn count_recycle_error(&self) {
+        let labels = [self.context.namespace.as_str(), self.group.name.as_str()];
+        self.context.metrics.agent_recycle_errors.with_label_values(&labels).inc();
     }
 
     fn count_recycle(&self, trigger: Option<Trigger>) {

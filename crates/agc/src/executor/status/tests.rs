@@ -26,10 +26,11 @@ fn offer() -> Offer {
             run_service_url: "https://run.test/".parse().unwrap(),
             billing_owner_id: None,
         },
+        session: None,
     }
 }
 
-fn view(summary: Summary, outcome: Option<Outcome>) -> View {
+pub(in crate::executor) fn view(summary: Summary, outcome: Option<Outcome>) -> View {
     View {
         offer: Arc::new(offer()),
         claim: None,
@@ -47,6 +48,7 @@ fn view(summary: Summary, outcome: Option<Outcome>) -> View {
         summary,
         outcome,
         locked_until: Some(NOW),
+        cluster_words: None,
         pod: Some(PodFacts { name: "pod".into(), uid: "pod-uid".into(), node: None, deleting: false }),
         pool: None,
         span: tracing::Span::none(),

@@ -3,7 +3,10 @@
 use std::collections::BTreeMap;
 
 use api::names;
-use handoff::worker::{ENV_GITHUB_CA, ENV_PAYLOAD_DIR, ENV_PROXY_CA, GITHUB_CA_DIR, PAYLOAD_DIR, RUN_DIR};
+use handoff::worker::{
+    ENV_GITHUB_CA, ENV_PAYLOAD_DIR, ENV_POD_GRACE, ENV_PROXY_CA, GITHUB_CA_DIR, PAYLOAD_DIR, RUN_DIR,
+    STOP_DIR,
+};
 use k8s_openapi::api::core::v1::{
     Capabilities, Container, EnvVar, PodSpec, ResourceRequirements, SeccompProfile, SecurityContext,
     VolumeMount,
@@ -19,8 +22,11 @@ const PROXY_CA_DIR: &str = "/etc/actions-gateway/proxy-ca";
 /// The user of our images: nobody's, and not root.
 const USER: i64 = 65532;
 
-/// Makes the `runner` container run the wrapper; adds one if the template has none.
-pub(super) fn runner(spec: &mut PodSpec, platform: &Platform, template: &Template) {
+/// Variable of the runner: its diagnostics on stdout, which images switch on.
+const PRINT_LOG: &str = "ACTIONS_RUNNER_PRINT_LOG_TO_STDOUT";
+
+/// Makes the `runner` container run the wrapper; adds one if the template has none. `grace` is the pod's, in seconds.
+pub(super) fn runner(spec: &mut PodSpec, platform: &Platform, template: &Template, grace: i64) {
     let position =
         spec.containers.iter().position(|it| it.name == names::RUNNER_CONTAINER).unwrap_or_else(|| {
             spec.containers
@@ -36,7 +42,12 @@ pub(super) fn runner(spec: &mut PodSpec, platform: &Platform, template: &Templat
     // The report is a file that the kubelet reads; logs are no substitute for it.
     runner.termination_message_path = None;
     runner.termination_message_policy = Some("File".to_owned());
-    set_env(runner, environment(platform));
+    let printed = runner.env.iter().flatten().any(|it| it.name == PRINT_LOG);
+    set_env(runner, environment(platform, grace));
+    if !printed {
+        // Between the wrapper's JSON lines they would break the log's shape; a crash is printed all the same.
+        runner.env.get_or_insert_default().push(variable(PRINT_LOG, "0"));
+    }
     add_mounts(runner, run_mounts(platform));
 }
 
@@ -84,9 +95,10 @@ fn hardened() -> SecurityContext {
     }
 }
 
-fn environment(platform: &Platform) -> Vec<EnvVar> {
+fn environment(platform: &Platform, grace: i64) -> Vec<EnvVar> {
     let mut environment: Vec<EnvVar> =
         platform.proxy.iter().map(|(name, value)| variable(name, value)).collect();
+    environment.push(variable(ENV_POD_GRACE, &grace.to_string()));
     let file = |dir: &str| format!("{dir}/{}", names::CA_KEY);
     if platform.proxy_ca.is_some() {
         environment.push(variable(ENV_PROXY_CA, &file(PROXY_CA_DIR)));
@@ -98,7 +110,8 @@ fn environment(platform: &Platform) -> Vec<EnvVar> {
 }
 
 fn run_mounts(platform: &Platform) -> Vec<VolumeMount> {
-    let mut mounts = vec![mount(names::RUN_VOLUME, RUN_DIR, false)];
+    let mut mounts =
+        vec![mount(names::RUN_VOLUME, RUN_DIR, false), mount(names::STOP_VOLUME, STOP_DIR, true)];
     if platform.proxy_ca.is_some() {
         mounts.push(mount(PROXY_CA_VOLUME, PROXY_CA_DIR, true));
     }

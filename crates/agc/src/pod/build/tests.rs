@@ -101,6 +101,23 @@ fn a_privileged_worker_gets_no_security_defaults_but_the_fence_stays() {
 }
 
 #[test]
+fn the_runners_diagnostics_stay_out_of_the_log_unless_the_template_wants_them() {
+    let value = |yaml: &str| {
+        let pod = built(&platform(SecurityProfile::Baseline), &template(yaml), None);
+        let runner = pod.spec.unwrap().containers.remove(0);
+        let mut found = runner
+            .env
+            .unwrap_or_default()
+            .into_iter()
+            .filter(|it| it.name == "ACTIONS_RUNNER_PRINT_LOG_TO_STDOUT");
+        (found.next().and_then(|it| it.value), found.count())
+    };
+    assert_eq!(value("{}"), (Some("0".into()), 0));
+    let wanted = "{ spec: { containers: [{ name: runner, env: [{ name: ACTIONS_RUNNER_PRINT_LOG_TO_STDOUT, value: '1' }] }] } }";
+    assert_eq!(value(wanted), (Some("1".into()), 0));
+}
+
+#[test]
 fn no_template_opens_the_fence() {
     let mut hostile = template("{}");
     hostile.pod.spec = Some(PodSpec {

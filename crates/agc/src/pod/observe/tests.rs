@@ -46,6 +46,60 @@ fn a_report_is_read_from_the_runner_container() {
 }
 
 #[test]
+fn a_runner_that_was_told_to_shut_down_is_told_from_a_job_that_failed() {
+    let report = |rest: &str| {
+        ended(&terminated(&format!(
+            r#"{{ exitCode: 102, message: '{{"v":1,"result":"failed","exit":102{rest}}}' }}"#
+        )))
+        .report
+    };
+    assert_eq!(report(r#","stopped":true,"frame":3"#), Report::ShutDown { oom_kills: 0 });
+    assert_eq!(report(r#","stopped":true"#), Report::Concluded { result: JobResult::Failed, oom_kills: 0 });
+}
+
+#[test]
+fn what_a_worker_was_asked_is_read_from_its_annotations() {
+    let yaml = |stop: &str| {
+        format!(
+            "{{ metadata: {{ annotations: {{ actions-gateway.github.com/stop: '{stop}', actions-gateway.github.com/deletion-reason: lock_lost }} }},
+               spec: {{ containers: [], volumes: [{{ name: {} }}] }} }}",
+            names::STOP_VOLUME
+        )
+    };
+    let seen = observe(&pod(&yaml("2;60")), NOW);
+    assert_eq!(seen.asked, Some(Asked { reason: StopReason::LockLost, seconds: 60 }));
+    assert!(seen.listens);
+    assert_eq!(observe(&pod(&yaml("soon")), NOW).asked, None);
+    assert!(!observe(&pod("{}"), NOW).listens, "a wrapper of an older release looks for no request");
+}
+
+#[test]
+fn the_clusters_words_are_the_ones_that_explain_the_end() {
+    let cases = [
+        (
+            "status: { phase: Failed, reason: Evicted, message: 'The node was low on resource: memory.' }",
+            "Evicted: The node was low on resource: memory.",
+        ),
+        (
+            "status: { phase: Running, conditions: [{ type: DisruptionTarget, status: 'True', reason: EvictionByEvictionAPI, message: 'Eviction API: evicting' }] }",
+            "EvictionByEvictionAPI: Eviction API: evicting",
+        ),
+        (
+            "status: { phase: Pending, conditions: [{ type: PodScheduled, status: 'False', reason: Unschedulable, message: '0/1 nodes are available' }] }",
+            "Unschedulable: 0/1 nodes are available",
+        ),
+    ];
+    for (yaml, expected) in cases {
+        assert_eq!(words(&pod(yaml)).as_deref(), Some(expected));
+    }
+    let pulling = waiting("containerStatuses", "runner", "ErrImagePull", "manifest unknown");
+    assert_eq!(words(&pod(&pulling)).as_deref(), Some("ErrImagePull: manifest unknown"));
+    let killed = terminated("{ exitCode: 137, reason: OOMKilled }");
+    assert_eq!(words(&pod(&killed)).as_deref(), Some("container runner: OOMKilled, exit code 137"));
+    assert_eq!(words(&pod(&terminated("{ exitCode: 0, reason: Completed }"))), None, "nothing is to explain");
+}
+
+#[test]
 fn a_step_that_was_killed_for_memory_is_counted() {
     let report =
         |rest: &str| format!(r#"{{ exitCode: 1, message: '{{"v":1,"usage":{{"oomKills":1}}{rest}}}' }}"#);

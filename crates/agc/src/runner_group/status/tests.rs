@@ -1,4 +1,5 @@
 use super::*;
+use crate::versions::VersionFacts;
 
 const NOW: Timestamp = Timestamp::UNIX_EPOCH;
 
@@ -62,4 +63,66 @@ fn every_other_condition_is_set_and_cleared() {
     check(&ill, Type::RateLimited, "True", Reason::SustainedRateLimit);
     check(&ill, Type::RunnerVersionTooOld, "True", Reason::VersionTooOld);
     check(&ill, Type::WorkersUnschedulable, "True", Reason::PodsUnschedulable);
+}
+
+/// Facts of a group whose last worker ran this version, and whose version ends so many days from now.
+fn running(worker: Option<&str>, days_left: Option<i64>) -> Facts {
+    let version = VersionFacts {
+        reported: worker.unwrap_or("2.337.0").into(),
+        configured: "2.337.0".into(),
+        image: "runner:1".into(),
+        configured_at: NOW,
+        worker: worker.map(str::to_owned),
+        ends_at: days_left.map(|it| NOW + jiff::SignedDuration::from_hours(24 * it)),
+        days_left,
+        newest: "2.338.0".into(),
+    };
+    Facts { runner_version: Some(version), ..Facts::default() }
+}
+
+fn message(status: &RunnerGroupStatus, type_: Type) -> &str {
+    &api::conditions::find(&status.conditions, type_).unwrap().message
+}
+
+#[test]
+fn a_version_is_accepted_until_it_ends_soon_and_ends_until_it_is_refused() {
+    let type_ = Type::RunnerVersionTooOld;
+    check(&of(&running(None, None)), type_, "False", Reason::VersionAccepted);
+    check(&of(&running(None, Some(15))), type_, "False", Reason::VersionAccepted);
+    let ending = of(&running(None, Some(14)));
+    check(&ending, type_, "True", Reason::VersionEnding);
+    assert!(message(&ending, type_).contains("2.337.0 until 1970-01-15T00:00:00Z"), "{ending:?}");
+    let refused = Facts { version_too_old: Some("their words".into()), ..running(None, Some(3)) };
+    let refused = of(&refused);
+    check(&refused, type_, "True", Reason::VersionTooOld);
+    let words = message(&refused, type_);
+    let parts = ["their words", "2.338.0", "runner.version", "runnerVersion"];
+    assert!(parts.iter().all(|it| words.contains(it)), "{words}");
+}
+
+#[test]
+fn a_workers_version_differs_or_agrees_and_before_it_is_known_nothing_is_said() {
+    let type_ = Type::RunnerVersionMismatch;
+    assert!(api::conditions::find(&of(&running(None, None)).conditions, type_).is_none());
+    check(&of(&running(Some("2.337.0"), None)), type_, "False", Reason::VersionAccepted);
+    let differs = of(&running(Some("2.336.0"), None));
+    check(&differs, type_, "True", Reason::VersionDiffers);
+    let words = message(&differs, type_);
+    assert!(words.contains("2.336.0") && words.contains("2.337.0"), "{words}");
+}
+
+#[test]
+fn what_is_known_of_the_version_stands_in_the_status() {
+    assert_eq!(of(&Facts::default()).runner_version, None);
+    let written = of(&running(Some("2.336.0"), Some(20))).runner_version.unwrap();
+    insta::assert_json_snapshot!(written, @r#"
+    {
+      "reported": "2.336.0",
+      "configured": "2.337.0",
+      "image": "runner:1",
+      "configuredAt": "1970-01-01T00:00:00Z",
+      "worker": "2.336.0",
+      "endsAt": "1970-01-21T00:00:00Z"
+    }
+    "#);
 }

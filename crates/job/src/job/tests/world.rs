@@ -49,7 +49,8 @@ struct World {
     worker: Option<Worker>,
     pods_made: usize,
     held: bool,
-    force_cancelled: bool,
+    /// GitHub heard how the job ended, from the controller.
+    told: usize,
     /// A successor found neither payload nor pod, and had to claim again.
     found_nothing: bool,
 }
@@ -66,7 +67,7 @@ impl World {
             worker: None,
             pods_made: 0,
             held: false,
-            force_cancelled: false,
+            told: 0,
             found_nothing: false,
         }
     }
@@ -109,12 +110,8 @@ impl World {
                 self.record.as_mut().unwrap().pod_named = true;
                 None
             }
-            Effect::StopWorker(reason) => {
+            Effect::StopWorker(reason, _) | Effect::AskToCancel(reason, _) => {
                 self.worker = Some(Worker::Stopped(*reason));
-                None
-            }
-            Effect::ForceCancel => {
-                self.force_cancelled = true;
                 None
             }
             Effect::DeleteRecord => {
@@ -123,6 +120,7 @@ impl World {
             }
             Effect::Settle(step) => {
                 match step {
+                    Step::TellGitHub(_) => self.told += 1,
                     Step::WriteComplete => self.record.as_mut().unwrap().complete = outcome.cloned(),
                     Step::DeletePayload => self.payload = false,
                     Step::ReplaceAgent => self.agent_replaced = true,
@@ -145,7 +143,7 @@ impl World {
                 (Worker::Pending, Event::PodSeen(self.view(now)?))
             }
             (Some(Worker::Pending), _) => (Worker::Running, Event::PodSeen(self.view(now)?)),
-            (Some(Worker::Running), Story::IsCancelled) => (Worker::Running, Event::Cancelled),
+            (Some(Worker::Running), Story::IsCancelled) => (Worker::Running, cancelled(300)),
             (Some(Worker::Running | Worker::Stopped(_)), _) => {
                 let event =
                     Event::PodSeen(PodView { stage: PodStage::Ended(self.ending()), ..self.view(now)? });

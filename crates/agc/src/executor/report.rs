@@ -1,0 +1,167 @@
+//! X3, J5 and J8: telling GitHub how a job ended that its runner could not report.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use api::actions_gateway::NeverStarted;
+use github::run_service::{self, Completed};
+use github_proto::rest::{RunJob, RunStatus};
+use github_proto::run_service::Completion;
+use job::{Event, Step, Unreported};
+use operator::describe;
+
+use super::{Shared, View};
+use crate::claim::run_of;
+
+/// How often GitHub is asked to end a run before it is left to its own fifteen minutes.
+const FORCE_CANCEL_ATTEMPTS: u32 = 6;
+
+/// Tells GitHub of the job's end. The settlement goes on whatever the answer.
+pub(super) async fn tell(shared: Arc<Shared>, view: View, what: Unreported) {
+    let told = match (what, shared.never_started) {
+        (Unreported::NeverStarted, NeverStarted::ForceCancel) => {
+            force_cancel(&shared, &view).await;
+            None
+        }
+        _ => complete(&shared, &view).await,
+    };
+    shared.event(&view.offer.name, Event::Done(Step::TellGitHub(what))).await;
+    let doubtful = matches!(told, Some(Completed::Accepted | Completed::Refused | Completed::GaveUp(_)));
+    if what == Unreported::NeverStarted && doubtful {
+        // Not waited for when the process ends: GitHub then ends the job when its lock lapses.
+        tokio::spawn(check(shared, view));
+    }
+}
+
+/// X3; `None` when nothing is left to say it with.
+async fn complete(shared: &Shared, view: &View) -> Option<Completed> {
+    let name = &view.offer.name;
+    let Some(claim) = &view.claim else {
+        tracing::warn!(job = %name, "GitHub cannot be told how a job ended: its payload is gone");
+        return None;
+    };
+    let Ok(_permit) = shared.github_calls.acquire().await else { return None };
+    let (github, job) = (&shared.github, &claim.job);
+    let message = job.masks().apply(&annotation(&shared.platform.namespace, view));
+    let report = Completion {
+        plan_id: &job.plan_id,
+        job_id: &job.job_id,
+        message: Some(&message),
+        billing_owner_id: job.billing_owner_id.as_deref(),
+    };
+    let told = run_service::complete(
+        &github.client,
+        &claim.renew_at,
+        &report,
+        &job.connection.token,
+        view.locked_until,
+        &github.ambient,
+        &github.timers,
+    )
+    .await;
+    let outcome = match &told {
+        Completed::Accepted => "accepted",
+        Completed::Gone => "gone",
+        Completed::Refused => "refused",
+        Completed::GaveUp(_) => "error",
+    };
+    match &told {
+        Completed::GaveUp(error) => {
+            tracing::warn!(job = %name, error, "GitHub was not told how a job ended");
+        }
+        _ => tracing::info!(job = %name, outcome, "told GitHub how a job ended"),
+    }
+    let labels = [shared.platform.namespace.as_str(), view.offer.group.name.as_str(), outcome];
+    shared.metrics.job_completions.with_label_values(&labels).inc();
+    Some(told)
+}
+
+/// What the page of the run shows: our reason, its remedy, the cluster's words, and where to look.
+fn annotation(namespace: &str, view: &View) -> String {
+    let mut text = match view.outcome.as_ref().and_then(|it| it.reason) {
+        Some(reason) => format!("{}: {} {}", reason.as_str(), reason.meaning(), reason.remedy()),
+        None => "The worker ended without a result.".to_owned(),
+    };
+    if let Some(words) = &view.cluster_words {
+        text.push_str("\nKubernetes says: ");
+        text.push_str(words);
+    }
+    text.push_str(&format!("\nRunnerJob {namespace}/{}", view.offer.name));
+    if let Some(pod) = &view.pod {
+        text.push_str(&format!(", pod {}", pod.name));
+    }
+    text
+}
+
+/// J5, and J8 where GitHub made nothing of the report and nothing of the run would be lost.
+async fn check(shared: Arc<Shared>, view: View) {
+    tokio::time::sleep(shared.github.timers.completion_check).await;
+    let name = &view.offer.name;
+    let Some((repository, run)) = view.identity.as_ref().and_then(run_of) else { return };
+    let attempt = view.identity.as_ref().map_or(1, |it| it.run_attempt);
+    let attempt = github_proto::rest::Attempt(u32::try_from(attempt).unwrap_or(1));
+    let jobs = match shared.github.app.run_jobs(&repository, run, attempt).await {
+        Ok(jobs) => jobs,
+        Err(error) => {
+            tracing::warn!(job = %name, error = %describe(&error), "the run of a job that never started could not be looked at: GitHub ends it when its lock lapses");
+            return;
+        }
+    };
+    match judge(&jobs, &view.offer.agent.name) {
+        Seen::Over => {}
+        Seen::NothingRan => force_cancel(&shared, &view).await,
+        Seen::SomethingRan => {
+            tracing::warn!(job = %name, "GitHub made nothing of the report of a job that never started, and other jobs of its run have run: GitHub ends it when its lock lapses");
+        }
+    }
+}
+
+/// What the jobs of a run show.
+#[derive(Debug, PartialEq, Eq)]
+enum Seen {
+    /// Our job is over.
+    Over,
+    /// It is not, and no step of the run has begun.
+    NothingRan,
+    /// It is not, and something would be lost with the run.
+    SomethingRan,
+}
+
+/// Our job is the one that our agent claimed.
+fn judge(jobs: &[RunJob], agent: &str) -> Seen {
+    let ours = |it: &&RunJob| it.runner_name.as_deref() == Some(agent);
+    match jobs.iter().find(ours) {
+        Some(job) if job.status == RunStatus::Completed => Seen::Over,
+        _ if jobs.iter().all(|it| it.steps_begun() == 0) => Seen::NothingRan,
+        _ => Seen::SomethingRan,
+    }
+}
+
+/// J8: ends the run, where nothing of it has run.
+async fn force_cancel(shared: &Shared, view: &View) {
+    let Ok(_permit) = shared.github_calls.acquire().await else { return };
+    let outcome = match view.identity.as_ref().and_then(run_of) {
+        None => "identity_unknown",
+        Some((repository, run)) => {
+            let mut attempt = 1;
+            loop {
+                match shared.github.app.force_cancel(&repository, run).await {
+                    Ok(()) => break "cancelled",
+                    Err(error) if error.is_transient() && attempt < FORCE_CANCEL_ATTEMPTS => {
+                        tokio::time::sleep(Duration::from_secs(1 << attempt)).await;
+                        attempt += 1;
+                    }
+                    Err(error) => {
+                        tracing::warn!(job = %view.offer.name, error = %describe(&error), "a run was not ended");
+                        break "error";
+                    }
+                }
+            }
+        }
+    };
+    let labels = [shared.platform.namespace.as_str(), view.offer.group.name.as_str(), outcome];
+    shared.metrics.force_cancels.with_label_values(&labels).inc();
+}
+
+#[cfg(test)]
+mod tests;
