@@ -115,11 +115,11 @@ impl Pool {
             Event::EmptyPoll => {
                 session.empty_polls += 1;
                 self.rate_limits = 0;
-                self.version_too_old = None;
+                self.version_served(index);
                 self.leave_if_not_needed(index).await;
             }
             Event::JobOffered { offer, session } => {
-                self.version_too_old = None;
+                self.version_served(index);
                 self.offered(index, offer, session).await;
             }
             Event::Cancelled(cancellation) => self.cancelled(cancellation).await,
@@ -195,6 +195,14 @@ impl Pool {
             if session.duty != Duty::Busy {
                 let _ = session.commands.send(command).await;
             }
+        }
+    }
+
+    /// A session that is older than the version reported now, such as that of a running job, proves nothing of it.
+    fn version_served(&mut self, index: u32) {
+        let reported = self.context.registrar.github().versions.of(&self.group);
+        if self.place(index).session().is_some_and(|it| it.version == reported) {
+            self.version_too_old = None;
         }
     }
 
