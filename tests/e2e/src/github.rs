@@ -83,6 +83,17 @@ pub struct Job {
     pub runner_name: Option<String>,
     /// How many claims succeeded.
     pub claims: u64,
+    /// The conclusion that was reported for it, in the run service's word; none when nobody reported one.
+    pub completion: Option<String>,
+    /// What the page of the run shows beside it.
+    pub annotations: Vec<Annotation>,
+}
+
+/// What the page of a run shows beside a job.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Annotation {
+    /// The text.
+    pub message: String,
 }
 
 /// A runner record.
@@ -110,6 +121,18 @@ pub struct Session {
     pub owner: String,
     /// Polls that are held right now.
     pub parked: u32,
+    /// What its last poll said: `Online` or `Busy`.
+    pub status: Option<String>,
+}
+
+/// An offer of a job to a session.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Offer {
+    /// The run.
+    pub run_id: u64,
+    /// How often it was left alone.
+    pub declined: u64,
 }
 
 /// Something that nobody but its owner may know.
@@ -234,6 +257,17 @@ impl GitHub {
         }
         let requests: Requests = self.decode(Method::GET, "requests", String::new()).await?;
         Ok(requests.requests)
+    }
+
+    /// The offers of a run's jobs.
+    pub async fn offers(&self, account: &str, run: u64) -> Result<Vec<Offer>> {
+        #[derive(Deserialize)]
+        struct Offers {
+            offers: Vec<Offer>,
+        }
+        let path = format!("offers?account={account}&runId={run}");
+        let all: Offers = self.decode(Method::GET, &path, String::new()).await?;
+        Ok(all.offers)
     }
 
     /// Every secret that it has handed to an account or been given by it.

@@ -2,6 +2,8 @@
 
 pub mod ending;
 pub mod failures;
+pub mod handed_over;
 pub mod recovery;
 pub mod running;
 pub mod secrets;
+pub mod stopping;

@@ -71,7 +71,7 @@ fn manager() -> Vec<Test> {
 }
 
 fn jobs() -> Vec<Test> {
-    use jobs::{ending, failures, recovery, running, secrets};
+    use jobs::{ending, failures, handed_over, recovery, running, secrets, stopping};
     tests! {
         "a queued job is claimed, run in a pod and reported" => running::a_job_is_claimed_run_and_reported,
         "an agent is replaced after its job" => running::an_agent_is_replaced_after_its_job,
@@ -88,6 +88,14 @@ fn jobs() -> Vec<Test> {
         "a finished worker is removed after its time" => failures::a_finished_worker_is_removed_after_its_time,
         "a killed controller is followed by one that goes on" => recovery::a_killed_controller_is_followed_by_one_that_goes_on,
         "a controller told to end hands its job over" => recovery::a_controller_told_to_end_hands_its_job_over,
+        "a cancelled job has time for its always() steps" => stopping::a_cancelled_job_has_time_for_its_last_steps,
+        "an evicted job ends by itself within a long grace" => stopping::an_evicted_job_ends_by_itself_within_a_long_grace,
+        "an evicted worker is shut down, and GitHub hears of it" => stopping::an_evicted_worker_is_shut_down_and_github_hears_of_it,
+        "a worker that gets no grace is told of by the controller" => stopping::a_worker_that_gets_no_grace_is_told_of_by_the_controller,
+        "a runner that crashes is told of by the controller" => stopping::a_runner_that_crashes_is_told_of_by_the_controller,
+        "a job that never starts fails alone" => stopping::a_job_that_never_starts_fails_alone,
+        "the runner's private key is in nothing that runs its job" => handed_over::the_runners_key_is_in_nothing_that_runs_its_job,
+        "a step has no variable of the wrapper's, and its trace" => handed_over::a_step_has_no_variable_of_the_wrappers,
         "a step finds no secrets but its own" => secrets::a_step_finds_none_but_its_own,
     }
 }
@@ -139,12 +147,13 @@ fn telemetry() -> Vec<Test> {
 }
 
 fn odd() -> Vec<Test> {
-    use odd::{credentials, events, foreign, messages, outage, payloads, registration, teardown};
+    use odd::{credentials, events, foreign, messages, outage, payloads, registration, sessions, teardown};
     tests! {
         "an App key that is none is named, and a good one mends it" => credentials::a_key_that_is_none_is_named,
         "another App's key is refused, and the right one mends it" => credentials::the_key_of_another_app_is_refused,
         "GitHub that is down at the start is waited for" => outage::github_is_down_at_the_start,
         "labels that GitHub refuses are said, and mended by others" => registration::labels_that_github_refuses_are_said,
+        "sessions that GitHub refuses cause no storm of registrations" => sessions::that_are_refused_cause_no_storm,
         "a truncated answer to a poll is asked for again" => messages::a_truncated_answer_is_asked_for_again,
         "a message that makes no sense is dropped and counted" => messages::a_body_that_makes_no_sense_is_dropped,
         "a lock that is lost stops the worker and names why" => messages::a_lost_lock_stops_the_worker,

@@ -8,6 +8,7 @@ pub mod messages;
 pub mod outage;
 pub mod payloads;
 pub mod registration;
+pub mod sessions;
 pub mod teardown;
 
 use anyhow::{Context as _, Result, ensure};
@@ -35,7 +36,7 @@ async fn gateway_says(tenant: &Tenant, type_: &str, status: &str, reason: &str) 
 }
 
 /// Waits until the tenant's group says so, and returns the message.
-async fn group_says(tenant: &Tenant, type_: &str, status: &str, reason: &str) -> Result<String> {
+pub async fn group_says(tenant: &Tenant, type_: &str, status: &str, reason: &str) -> Result<String> {
     let wanted = format!("{type_}={status}/{reason}");
     let groups = tenant.namespace.api::<RunnerGroup>();
     let seen = wait::until(&groups, &tenant.group, &wanted, REACTION, |it| {

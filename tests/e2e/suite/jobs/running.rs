@@ -11,6 +11,8 @@ use kube::api::{ListParams, Patch, PatchParams};
 use kube::{Api, ResourceExt as _};
 use serde_json::json;
 
+use crate::odd::group_says;
+
 pub async fn a_job_is_claimed_run_and_reported(namespace: Namespace) -> Result<()> {
     let tenant = Tenant::listening(namespace, json!({})).await?;
     let run = tenant.start_script("echo hello from $GITHUB_REPOSITORY").await?;
@@ -149,6 +151,15 @@ pub async fn what_exceeds_the_ceiling_waits_at_github(namespace: Namespace) -> R
         .list(&ListParams::default().labels("actions-gateway.github.com/component=worker"))
         .await?;
     ensure!(workers.items.len() == 1, "{} worker pods", workers.items.len());
+    // It says that it can take none, so that GitHub offers the job to somebody else; and it listens all the same.
+    let listener = |it: &e2e::github::Session| it.parked > 0 && it.status.as_deref() == Some("Busy");
+    wait::eventually("two sessions poll Busy", REACTION, || async {
+        let sessions = tenant.github.sessions(&format!("{}-", tenant.group)).await?;
+        ensure!(sessions.len() == 2 && sessions.iter().all(listener), "{sessions:#?}");
+        Ok(())
+    })
+    .await?;
+    group_says(&tenant, "Ready", "True", "ListenerActive").await?;
 
     tenant.open_gate(&pod).await?;
     let first = tenant.completed(first).await?;
@@ -157,6 +168,8 @@ pub async fn what_exceeds_the_ceiling_waits_at_github(namespace: Namespace) -> R
     let taken = second.jobs.first().and_then(|it| it.acquired_at).context("the second one's claim")?;
     ensure!(taken >= freed, "the second job was claimed at {taken}, the first one ended at {freed}");
     ensure!(second.conclusion.as_deref() == Some("success"), "{second:#?}");
+    let offers = tenant.github.offers(&tenant.account, second.run_id).await?;
+    ensure!(offers.iter().all(|it| it.declined == 0), "it was offered in vain: {offers:#?}");
     Ok(())
 }
 

@@ -95,9 +95,15 @@ fn mangled(text: &str) -> String {
     text.chars().map(mangle).collect()
 }
 
-/// What stands behind this word, on each line that has it.
+/// How the runner colours the lines of a script, which it shows before it runs it.
+const SCRIPT: &str = "\u{1b}[36;1m";
+
+/// What stands behind this word, on each line that has it and was printed by the step.
 fn after<'a>(log: &'a str, word: &'a str) -> impl Iterator<Item = &'a str> {
-    log.lines().filter_map(move |line| line.split_once(word)).map(|(_, it)| it.trim())
+    log.lines()
+        .filter(|it| !it.contains(SCRIPT))
+        .filter_map(move |line| line.split_once(word))
+        .map(|(_, it)| it.trim())
 }
 
 fn without_numbers(path: &str) -> String {

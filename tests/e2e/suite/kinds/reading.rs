@@ -29,7 +29,7 @@ pub async fn defaults_are_filled_in(namespace: Namespace) -> Result<()> {
     let gateway_spec = merged(
         gateway["spec"].clone(),
         &json!({
-            "logLevel": "info", "securityProfile": "baseline", "tracing": {"insecure": false},
+            "logLevel": "info", "neverStarted": "CompleteJob", "securityProfile": "baseline", "tracing": {"insecure": false},
             "proxy": {"managedNetworkPolicy": true, "minReplicas": 2, "maxReplicas": 10, "targetCPUUtilizationPercentage": 60},
             "runnerGroups": [merged(json!({"name": "linux", "runnerLabels": ["linux"]}), &group_defaults())],
         }),

@@ -68,6 +68,6 @@ pub async fn a_pod_that_quota_refuses_again_is_counted(namespace: Namespace) -> 
     let jobs = tenant.namespace.api::<RunnerJob>();
     jobs.delete_collection(&DeleteParams::default(), &ListParams::default()).await?;
     let run = tenant.completed(run).await?;
-    ensure!(run.conclusion.as_deref() == Some("cancelled"), "{run:#?}");
+    ensure!(run.conclusion.as_deref() == Some("failure"), "{run:#?}");
     Ok(())
 }

@@ -64,7 +64,7 @@ pub async fn a_body_that_makes_no_sense_is_dropped(namespace: Namespace) -> Resu
 }
 
 pub async fn a_lost_lock_stops_the_worker(namespace: Namespace) -> Result<()> {
-    let tenant = Tenant::listening(namespace, json!({})).await?;
+    let tenant = Tenant::listening(namespace, json!({"completedPodTTL": "0s"})).await?;
     let agent = listener(&tenant).await?;
     let run = tenant.start_script(GATE).await?;
     let worker = tenant.running_pod(run).await?;
@@ -81,12 +81,9 @@ pub async fn a_lost_lock_stops_the_worker(namespace: Namespace) -> Result<()> {
     ensure!(status.failure_reason.as_deref() == Some("lock_lost"), "{status:#?}");
     ensure!(status.failure_class == Some(FailureClass::Infra), "{status:#?}");
     ensure!(condition(&status.conditions, "Complete")?.reason == "LockLost", "{status:#?}");
-    wait::eventually("the worker has stopped", REACTION, || async {
-        let phase = pods.get_opt(&worker).await?.and_then(|it| it.status?.phase);
-        ensure!(phase.as_deref() != Some("Running"), "it runs");
-        Ok(())
-    })
-    .await?;
+    wait::until_gone(&pods, &worker, REACTION).await?;
+    let refused = measured(&tenant, "actions_gateway_renewjob_errors_total").await?;
+    ensure!(refused >= 1, "a renewal that GitHub refuses is counted");
     never_restarted(&tenant).await?;
     goes_on(&tenant).await
 }
