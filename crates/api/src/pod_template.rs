@@ -4,6 +4,7 @@
 //! open, and [`parse`] refuses what the API server would have refused, and what is ours to set.
 
 mod fence;
+mod secrets;
 
 use std::borrow::Cow;
 use std::fmt;
@@ -91,6 +92,7 @@ pub fn parse(template: &PodTemplate, profile: SecurityProfile) -> Result<PodTemp
     reserved_metadata(&typed, &mut errors);
     if let Some(spec) = &typed.spec {
         reserved_spec(spec, &mut errors);
+        secrets::judge(spec, &mut errors);
         if profile != SecurityProfile::Privileged {
             fence::judge(spec, &mut errors);
         }

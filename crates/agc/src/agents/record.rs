@@ -102,6 +102,7 @@ mod tests {
         let secret = agent.to_secret(&group, "team-a", "team-a");
         assert_eq!(secret.metadata.name.as_deref(), Some(group.agents().secret(3).as_str()));
         assert_eq!(secret.metadata.labels.as_ref().unwrap()[api::labels::MANAGED_BY], "actions-gateway");
+        assert!(api::names::is_controllers_secret(&group.agents().secret(3)), "no template may mount it");
         assert_eq!(Agent::from_secret(3, &secret), Some(agent));
         assert_eq!(Agent::from_secret(3, &Secret::default()), None);
     }

@@ -130,3 +130,30 @@ fn a_way_out_of_the_container_needs_the_privileged_profile() {
         parse(&asks, SecurityProfile::Privileged).unwrap();
     }
 }
+
+#[test]
+fn the_controllers_own_secrets_are_refused_wherever_a_template_may_name_one() {
+    for name in ["blue-0123abcd-agent-0", "blue-0123456789-payload"] {
+        refused(
+            &format!(
+                "{{spec: {{volumes: [{{name: a, secret: {{secretName: {name}}}}}, {{name: b, projected: {{sources: [{{secret: {{name: {name}}}}}]}}}}],
+                   initContainers: [{{name: i, env: [{{name: E, valueFrom: {{secretKeyRef: {{name: {name}, key: k}}}}}}]}}],
+                   containers: [{{name: runner, envFrom: [{{secretRef: {{name: {name}}}}}]}}]}}}}"
+            ),
+            &[
+                "spec.volumes[0].secret.secretName",
+                "spec.volumes[1].projected.sources[0].secret.name",
+                "spec.initContainers[0].env[0].valueFrom.secretKeyRef.name",
+                "spec.containers[0].envFrom[0].secretRef.name",
+            ],
+        );
+    }
+    let own = "{spec: {volumes: [{name: a, secret: {secretName: payload}}, {name: b, secret: {secretName: build-agent-1}}], containers: []}}";
+    parse(&template(own), PROFILE).unwrap();
+}
+
+#[test]
+fn a_shutdown_grace_may_stand_in_a_template_whatever_it_is() {
+    let long = "{spec: {terminationGracePeriodSeconds: 30, containers: [{name: runner, env: [{name: WORKER_SHUTDOWN_GRACE, value: 10m}]}]}}";
+    parse(&template(long), PROFILE).unwrap();
+}

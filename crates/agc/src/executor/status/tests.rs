@@ -56,6 +56,12 @@ pub(in crate::executor) fn view(summary: Summary, outcome: Option<Outcome>) -> V
 }
 
 #[test]
+fn no_template_may_mount_the_payload_of_a_job() {
+    let name = RunnerJobName::of_offer("blue", "uid", "request").payload_secret();
+    assert!(api::names::is_controllers_secret(&name), "{name}");
+}
+
+#[test]
 fn a_claimed_job_and_its_end_are_said_whole() {
     let starting = status(&view(Summary::Starting, None), &RunnerJobStatus::default(), Some(1), NOW);
     insta::assert_yaml_snapshot!("starting", starting);
