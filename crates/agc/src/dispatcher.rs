@@ -209,8 +209,10 @@ impl Dispatcher {
             Message::JobGone(name) => self.job_gone(&name),
             Message::Group(group, pool) => {
                 let name = group.name.clone();
-                self.groups.insert(name.clone(), (group, pool));
-                self.held.remove(&name); // a new pool knows of nothing
+                let known = self.groups.insert(name.clone(), (group, pool.clone()));
+                if known.is_none_or(|(_, before)| !before.same_channel(&pool)) {
+                    self.held.remove(&name); // a new pool knows of nothing
+                }
                 self.hold_or_let_listen(&name);
             }
             Message::GroupGone(name) => {

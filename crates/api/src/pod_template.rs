@@ -205,15 +205,19 @@ fn reserved_spec(spec: &PodSpec, errors: &mut Vec<FieldError>) {
             errors.push(FieldError::new(format!("spec.volumes[{index}].name"), problem));
         }
     }
-    let lists = [
-        ("initContainers", spec.init_containers.as_deref().unwrap_or_default()),
-        ("containers", &spec.containers),
-    ];
-    for (list, containers) in lists {
-        for (index, container) in containers.iter().enumerate() {
-            reserved_container(&format!("spec.{list}[{index}]"), container, errors);
-        }
+    for (path, container) in all_containers(spec) {
+        reserved_container(&path, container, errors);
     }
+}
+
+/// Every container of a template, with its path.
+fn all_containers(spec: &PodSpec) -> impl Iterator<Item = (String, &Container)> {
+    let inits = spec.init_containers.as_deref().unwrap_or_default();
+    let lists = [("initContainers", inits), ("containers", &spec.containers)];
+    lists.into_iter().flat_map(|(list, containers)| {
+        let path = move |index: usize| format!("spec.{list}[{index}]");
+        containers.iter().enumerate().map(move |(index, container)| (path(index), container))
+    })
 }
 
 fn reserved_container(path: &str, container: &Container, errors: &mut Vec<FieldError>) {

@@ -13,6 +13,9 @@ use operator::describe;
 use super::{Shared, View};
 use crate::claim::run_of;
 
+/// So much of what the cluster says is shown, in bytes: an annotation is read at a glance.
+const MOST_WORDS: usize = 2_000;
+
 /// How often GitHub is asked to end a run before it is left to its own fifteen minutes.
 const FORCE_CANCEL_ATTEMPTS: u32 = 6;
 
@@ -84,7 +87,7 @@ fn annotation(namespace: &str, view: &View) -> String {
     };
     if let Some(words) = &view.cluster_words {
         text.push_str("\nKubernetes says: ");
-        text.push_str(words);
+        text.push_str(&words[..words.floor_char_boundary(MOST_WORDS)]);
     }
     text.push_str(&format!("\nRunnerJob {namespace}/{}", view.offer.name));
     if let Some(pod) = &view.pod {

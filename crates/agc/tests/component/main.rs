@@ -14,4 +14,5 @@ mod jobs;
 mod leases;
 mod odd;
 mod restarts;
+mod storm;
 mod versions;

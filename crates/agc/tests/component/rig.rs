@@ -47,8 +47,24 @@ pub struct Rig {
     /// The App that the credentials are of.
     pub app: AppCreated,
     credentials: TempDir,
-    _kubelet: tokio_util::sync::DropGuard,
+    _kubelet: Option<tokio_util::sync::DropGuard>,
 }
+
+/// How a controller is started.
+struct Start {
+    /// Its pod.
+    pod: String,
+    never_started: NeverStarted,
+    /// Of its Lease.
+    lease: Timing,
+}
+
+/// Leases of tests that wait for one to run out.
+const HASTY: Timing = Timing {
+    duration: LEASE_DURATION,
+    renew_period: Duration::from_millis(500),
+    stop_after: Duration::from_millis(1500),
+};
 
 /// A running controller. Dropping it is a SIGKILL.
 pub struct Controller {
@@ -109,10 +125,20 @@ impl Rig {
         api.put(&format!("{base}/runnergroups"), object("RunnerGroup", "blue", spec));
         let stop = CancellationToken::new();
         tokio::spawn(kubelet::run(api.clone(), client(github.ca_pem()), behaviour, stop.clone()));
-        let rig =
-            Self { github, api, app, credentials: tempfile::tempdir().unwrap(), _kubelet: stop.drop_guard() };
+        let rig = Self {
+            github,
+            api,
+            app,
+            credentials: tempfile::tempdir().unwrap(),
+            _kubelet: Some(stop.drop_guard()),
+        };
         rig.mount_app();
         rig
+    }
+
+    /// The same world without nodes.
+    pub fn without_kubelet(self) -> Self {
+        Self { _kubelet: None, ..self }
     }
 
     /// Puts the App's credentials into the mounted Secret.
@@ -143,21 +169,37 @@ impl Rig {
     pub fn controller_with(&self, pod: &str, never_started: NeverStarted) -> Controller {
         let runtime =
             tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+        let handle = runtime.handle().clone();
+        let start = Start { pod: pod.to_owned(), never_started, lease: HASTY };
+        let mut controller = self.start_on(&handle, start);
+        controller.runtime = Some(runtime);
+        controller
+    }
+
+    /// Starts a controller on the test's own runtime, whose clock it shares. Dropping it stops it in order.
+    pub fn controller_here(&self, pod: &str) -> Controller {
+        // Life's own pace: on a clock that jumps, each renewal is one more jump.
+        let lease = Timing::TENANT;
+        let start = Start { pod: pod.to_owned(), never_started: NeverStarted::CompleteJob, lease };
+        self.start_on(&tokio::runtime::Handle::current(), start)
+    }
+
+    fn start_on(&self, runtime: &tokio::runtime::Handle, start: Start) -> Controller {
         let stop = CancellationToken::new();
         let registry = prometheus::Registry::new();
         let health = Health::new();
         let checks = Checks::new(&health);
         let (done, ended) = tokio::sync::oneshot::channel();
-        let world = (self.api.client(NAMESPACE, pod), client(self.github.ca_pem()));
+        let world = (self.api.client(NAMESPACE, &start.pod), client(self.github.ca_pem()));
         let url = format!("{}/synthetic-org", self.github.base_url());
         let credentials = self.credentials.path().to_owned();
-        let (pod, token) = (pod.to_owned(), stop.clone());
+        let token = stop.clone();
         let seen = (registry.clone(), health.clone(), checks);
         runtime.spawn(async move {
-            Box::pin(serve(world, &url, credentials, (&pod, never_started), seen, token)).await;
+            Box::pin(serve(world, &url, credentials, &start, seen, token)).await;
             let _ = done.send(());
         });
-        Controller { runtime: Some(runtime), stop, ended, registry, health }
+        Controller { runtime: None, stop, ended, registry, health }
     }
 
     /// Starts a run of these jobs.
@@ -251,7 +293,7 @@ async fn serve(
     (kube, client): (kube::Client, Client),
     url: &str,
     credentials: PathBuf,
-    (pod, never_started): (&str, NeverStarted),
+    start: &Start,
     (registry, health, checks): (prometheus::Registry, Health, Checks),
     stop: CancellationToken,
 ) {
@@ -275,22 +317,18 @@ async fn serve(
         client,
         ambient: Ambient::system(),
         timers: timers(),
-        owner: pod.to_owned(),
+        owner: start.pod.clone(),
         versions: Versions::new("2.337.0", "runner:test"),
         runner_group_id: 1,
         architecture: Architecture::X64,
     };
     let controller_metrics = ControllerMetrics::register(&registry).unwrap();
-    let (events, publisher) = Events::new(kube.clone(), "actions-gateway.github.com/agc", pod.to_owned());
+    let (events, publisher) = Events::new(kube.clone(), "actions-gateway.github.com/agc", start.pod.clone());
     let params = Params {
         namespace: NAMESPACE.into(),
         name: "actions-gateway-controller".into(),
-        identity: pod.to_owned(),
-        timing: Timing {
-            duration: LEASE_DURATION,
-            renew_period: Duration::from_millis(500),
-            stop_after: Duration::from_millis(1500),
-        },
+        identity: start.pod.clone(),
+        timing: start.lease,
     };
     let (elector, leadership) = Elector::new(kube.clone(), params, controller_metrics.leader("test"));
     let publishing = tokio::spawn(publisher.run(aborted.clone()));
@@ -310,7 +348,7 @@ async fn serve(
             proxy_ca: None,
             github_ca: None,
         },
-        never_started,
+        never_started: start.never_started,
         metrics,
         controller_metrics,
         events,

@@ -3,7 +3,7 @@
 
 use k8s_openapi::api::core::v1::{Container, PodSpec, SecurityContext};
 
-use super::FieldError;
+use super::{FieldError, all_containers};
 
 /// Capabilities that the baseline level lets a container add.
 const HARMLESS: [&str; 13] = [
@@ -28,14 +28,8 @@ pub(super) fn judge(spec: &PodSpec, errors: &mut Vec<FieldError>) {
             refuse(errors, format!("spec.volumes[{index}].hostPath"));
         }
     }
-    let lists = [
-        ("initContainers", spec.init_containers.as_deref().unwrap_or_default()),
-        ("containers", &spec.containers),
-    ];
-    for (list, containers) in lists {
-        for (index, container) in containers.iter().enumerate() {
-            judge_container(&format!("spec.{list}[{index}]"), container, errors);
-        }
+    for (path, container) in all_containers(spec) {
+        judge_container(&path, container, errors);
     }
 }
 

@@ -5,21 +5,15 @@
 
 use k8s_openapi::api::core::v1::{Container, PodSpec, Volume};
 
-use super::FieldError;
+use super::{FieldError, all_containers};
 use crate::names;
 
 pub(super) fn judge(spec: &PodSpec, errors: &mut Vec<FieldError>) {
     for (index, volume) in spec.volumes.iter().flatten().enumerate() {
         judge_volume(&format!("spec.volumes[{index}]"), volume, errors);
     }
-    let lists = [
-        ("initContainers", spec.init_containers.as_deref().unwrap_or_default()),
-        ("containers", &spec.containers),
-    ];
-    for (list, containers) in lists {
-        for (index, container) in containers.iter().enumerate() {
-            judge_container(&format!("spec.{list}[{index}]"), container, errors);
-        }
+    for (path, container) in all_containers(spec) {
+        judge_container(&path, container, errors);
     }
 }
 

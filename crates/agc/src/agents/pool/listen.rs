@@ -213,8 +213,11 @@ impl Pool {
         }
         self.version_too_old = Some(words);
         self.version_pause = true;
-        self.retire(index, |agent| Slot::Standby { agent, fresh: false });
         self.send_later(VERSION_AGAIN, Message::VersionChanged);
+        match self.place(index).session().map(|it| it.duty) {
+            Some(Duty::Listen) => self.retire(index, |agent| Slot::Standby { agent, fresh: false }),
+            _ => self.dead(index, "version_too_old", None),
+        }
     }
 
     /// A busy agent without a session is deaf to the cancellation of its job.
