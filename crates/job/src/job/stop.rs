@@ -9,6 +9,8 @@ use crate::outcome::{Outcome, StopReason};
 
 /// What a cancelled job gets when GitHub named no time, protocol §5.6.
 pub(super) const TIME_TO_CANCEL: SignedDuration = SignedDuration::from_secs(60);
+/// GitHub's usual time is five minutes. What names more than a day is a mistake.
+const LONGEST: SignedDuration = SignedDuration::from_hours(24);
 /// How much sooner than GitHub asks the runner is killed, so that somebody is left to say so, protocol §5.6.
 const HEADROOM: SignedDuration = SignedDuration::from_secs(15);
 /// The wrapper sees that it is asked within two seconds, and kills by itself. What is still there after this is not
@@ -31,8 +33,8 @@ pub(super) struct Stopping {
 /// By what.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Means {
-    /// As soon as there is a pod: with this much time to cancel, or by a deletion.
-    Later(Option<SignedDuration>),
+    /// A deletion, as soon as there is a pod.
+    Later,
     /// Its wrapper was asked, and has until then.
     Asked(Timestamp),
     /// A deletion with the pod's own grace.
@@ -43,21 +45,20 @@ pub(super) enum Means {
 
 /// How long a job that GitHub cancels has, protocol §5.6.
 pub(super) fn time_to_cancel(timeout: SignedDuration) -> SignedDuration {
-    timeout.max(TIME_TO_CANCEL) - HEADROOM
+    timeout.clamp(TIME_TO_CANCEL, LONGEST) - HEADROOM
 }
 
 impl Job {
     /// Ends the job as GitHub or a person wants it: clean-up steps have this much time.
     pub(super) fn cancel(&mut self, reason: StopReason, time: SignedDuration, now: Timestamp) -> Vec<Effect> {
         match (&self.phase, self.stopping.map(|it| it.means)) {
-            (_, Some(Means::Asked(_) | Means::LastDeletion | Means::Later(_))) => Vec::new(),
+            (_, Some(Means::Asked(_) | Means::LastDeletion | Means::Later)) => Vec::new(),
             (Phase::Running, Some(Means::Deletion)) => self.delete_soon(reason),
             (Phase::Running, None) if self.gone_by.is_some() => self.delete_soon(reason),
             (Phase::Starting | Phase::Running, None) if self.listens && self.gone_by.is_none() => {
                 self.ask(reason, time, now)
             }
             (_, Some(Means::Deletion)) => Vec::new(),
-            (Phase::Creating { .. }, None) if self.pod_may_come() => self.stop_later(reason, Some(time)),
             (_, None) => self.stop(reason, now),
         }
     }
@@ -69,25 +70,19 @@ impl Job {
         }
         match self.phase {
             Phase::Starting | Phase::Running => self.delete(reason),
-            Phase::Creating { .. } if self.pod_may_come() => self.stop_later(reason, None),
+            // W3 is under way, or was not answered: a pod may come of it, and that pod must be stopped.
+            Phase::Creating { attempt, .. } if self.retry.is_none() || attempt > 1 => {
+                self.stopping = Some(Stopping { reason, means: Means::Later });
+                Vec::new()
+            }
             _ => self.finish_without_pod(stopped(reason), now),
         }
-    }
-
-    /// W3 is under way, or was not answered: a pod may come of it, and that pod must be stopped.
-    fn pod_may_come(&self) -> bool {
-        matches!(self.phase, Phase::Creating { attempt, .. } if self.retry.is_none() || attempt > 1)
-    }
-
-    fn stop_later(&mut self, reason: StopReason, time: Option<SignedDuration>) -> Vec<Effect> {
-        self.stopping = Some(Stopping { reason, means: Means::Later(time) });
-        Vec::new()
     }
 
     /// There is a pod now for what was decided before.
     pub(super) fn stop_pod_that_came(&mut self) -> Vec<Effect> {
         match self.stopping {
-            Some(Stopping { reason, means: Means::Later(_) }) => self.delete(reason),
+            Some(Stopping { reason, means: Means::Later }) => self.delete(reason),
             _ => Vec::new(),
         }
     }
