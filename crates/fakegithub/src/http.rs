@@ -1,5 +1,6 @@
 //! GitHub's face: one entry for every request, which is recorded, perhaps struck by a fault, checked and answered.
 
+mod actions;
 mod answer;
 mod auth;
 mod blobs;
@@ -155,6 +156,8 @@ async fn handle(shared: &Arc<Shared>, call: &Call, route: Route, seq: u64) -> Re
         Route::Acquire(service) => run_service::acquire(shared, call, service),
         Route::Renew(service) => run_service::renew(shared, call, service),
         Route::Complete(service) => run_service::complete(shared, call, service, seq),
+        Route::ResolveActions { plan, job } => actions::resolve(shared, call, &plan, &job),
+        Route::IdToken(service) => run_service::id_token(shared, call, service),
         Route::Results(method) => results::call(shared, call, method),
         Route::Blob(name) => blobs::put(shared, call, &name),
         Route::Unserved => Err(Dialect::of_path(&call.segments()).refuse(StatusCode::NOT_FOUND, "Not Found")),

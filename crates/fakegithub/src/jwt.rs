@@ -136,10 +136,18 @@ impl<'a> Parsed<'a> {
     }
 }
 
+/// A token that nobody vouches for (RFC 7519 §6): it ends with the dot before a signature.
+pub(crate) fn unsigned(claims: &Value) -> String {
+    format!("{}.{}.", part(&json!({"typ": "JWT", "alg": "none"})), part(claims))
+}
+
 /// A token of ours. Clients treat it as opaque; it has the form of a JWT because GitHub's has.
 pub(crate) fn sign(secret: &[u8], claims: &Value) -> String {
-    let part = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
     let signed = format!("{}.{}", part(&json!({"typ": "JWT", "alg": "HS256"})), part(claims));
     let tag = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, secret), signed.as_bytes());
     format!("{signed}.{}", URL_SAFE_NO_PAD.encode(tag))
+}
+
+fn part(value: &Value) -> String {
+    URL_SAFE_NO_PAD.encode(value.to_string())
 }

@@ -1,13 +1,16 @@
 //! All that the server knows, and every rule about it. Pure: time comes in as an argument, nothing here waits,
 //! and the only owner is a lock in [`crate::shared`].
 
+pub(crate) mod actions;
 pub(crate) mod agents;
 pub(crate) mod apps;
 pub(crate) mod blobs;
 mod cancel;
 pub(crate) mod claims;
 mod delivery;
+mod facts;
 pub(crate) mod grants;
+mod id_token;
 pub(crate) mod ids;
 pub(crate) mod ledger;
 pub(crate) mod life;

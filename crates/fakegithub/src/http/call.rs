@@ -59,6 +59,10 @@ impl Call {
         match header.split_once(' ') {
             Some(("Bearer", token)) if !token.is_empty() => Credential::Bearer(token),
             Some(("RemoteAuth", token)) if !token.is_empty() => Credential::RemoteAuth(token),
+            // Steps ask for id tokens by themselves, and GitHub's manual writes `bearer` there.
+            Some(("bearer", token)) if !token.is_empty() && self.path.ends_with("/idtoken") => {
+                Credential::Bearer(token)
+            }
             _ => Credential::Unknown,
         }
     }

@@ -23,12 +23,9 @@ pub(crate) fn call(shared: &Shared, call: &Call, method: ResultsMethod) -> Resul
     let body = call.any_object(TWIRP)?;
     let (plan, named) =
         (text(&body, "workflow_run_backend_id")?, text(&body, "workflow_job_run_backend_id")?);
-    shared.with(|state, _| state.check_results(job, plan, named)).map_err(|error| match error {
-        LockError::NotAuthorized => {
-            auth::unauthorized(TWIRP).violating("the backend ids are not those of the token's job")
-        }
-        LockError::Over | LockError::Unstarted => TWIRP.refuse(StatusCode::NOT_FOUND, "no such job"),
-    })?;
+    shared
+        .with(|state, _| state.check_results(job, plan, named))
+        .map_err(|error| refuse(error, "the backend ids are not those of the token's job"))?;
     let answer = match method {
         ResultsMethod::WorkflowStepsUpdate => {
             let steps = steps(&body)?;
@@ -53,6 +50,14 @@ pub(crate) fn call(shared: &Shared, call: &Call, method: ResultsMethod) -> Resul
         }
     };
     Ok(Answer::json(StatusCode::OK, &answer))
+}
+
+/// The answer to ids that are not those of the token's job, and the rule that they break.
+pub(super) fn refuse(error: LockError, rule: &str) -> Refusal {
+    match error {
+        LockError::NotAuthorized => auth::unauthorized(TWIRP).violating(rule),
+        LockError::Over | LockError::Unstarted => TWIRP.refuse(StatusCode::NOT_FOUND, "no such job"),
+    }
 }
 
 /// The log that a call is about.

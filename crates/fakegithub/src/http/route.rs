@@ -50,6 +50,11 @@ pub(crate) enum Route {
     Cancel(Scope, u64),
     ForceCancel(Scope, u64),
     Meta,
+    ResolveActions {
+        plan: String,
+        job: String,
+    },
+    IdToken(u64),
     Results(ResultsMethod),
     Blob(String),
     /// What the official worker or a step may ask for by itself, and this server does not have.
@@ -142,7 +147,7 @@ fn twirp_code(status: StatusCode) -> &'static str {
 }
 
 impl Route {
-    /// The id in the protocol's endpoint index; the results service, which has none there, goes by method names.
+    /// The id in the protocol's endpoint index; what has none there goes by a name.
     pub(crate) fn id(&self) -> &'static str {
         match self {
             Route::App => "A1",
@@ -174,6 +179,8 @@ impl Route {
             Route::Cancel(..) => "J7",
             Route::ForceCancel(..) => "J8",
             Route::Meta => "M1",
+            Route::ResolveActions { .. } => "ResolveActions",
+            Route::IdToken(_) => "IdToken",
             Route::Results(method) => method.name(),
             Route::Blob(_) => "Blob",
             Route::Unserved => "Unserved",
@@ -207,6 +214,7 @@ impl Route {
     pub(crate) fn parameters(&self) -> Option<&'static [&'static str]> {
         Some(match self {
             Route::Blob(_) | Route::Unserved => return None,
+            Route::IdToken(_) => &["api-version", "audience"],
             Route::Installations => &["per_page", "page"],
             Route::RunnerGroups(_) => &["per_page", "page", "visible_to_repository"],
             Route::Runners(_) => &["name", "per_page", "page"],
@@ -227,8 +235,10 @@ impl Route {
             Route::CreateSession | Route::Message | Route::Acknowledge | Route::DeleteSession => {
                 Dialect::Broker
             }
-            Route::Acquire(_) | Route::Renew(_) | Route::Complete(_) => Dialect::RunService,
-            Route::Results(_) | Route::Unserved => Dialect::Twirp,
+            Route::Acquire(_) | Route::Renew(_) | Route::Complete(_) | Route::IdToken(_) => {
+                Dialect::RunService
+            }
+            Route::ResolveActions { .. } | Route::Results(_) | Route::Unserved => Dialect::Twirp,
             Route::Blob(_) => Dialect::Blob,
             _ => Dialect::Rest,
         }
@@ -262,6 +272,12 @@ pub(crate) fn route(method: &Method, segments: &[&str]) -> Option<Route> {
                 _ => Some(Route::Complete(number)),
             }
         }
+        ["run-service", number, "idtoken"] if method == Method::GET => {
+            Some(Route::IdToken(number.parse().ok()?))
+        }
+        ["actions", "build", plan, "jobs", job, "runnerresolve", "actions"] if method == Method::POST => {
+            Some(Route::ResolveActions { plan: (*plan).to_owned(), job: (*job).to_owned() })
+        }
         ["results", "twirp", service, name] if method == Method::POST => {
             ResultsMethod::named(service, name).map(Route::Results).or_else(|| unserved(segments))
         }
@@ -272,11 +288,9 @@ pub(crate) fn route(method: &Method, segments: &[&str]) -> Option<Route> {
     }
 }
 
-/// Services that a job may call of its own accord (protocol §5.7): action resolution, the id token, caches, artifacts.
+/// Services that a job may call of its own accord (protocol §5.7): caches and artifacts.
 fn unserved(segments: &[&str]) -> Option<Route> {
     let known = match segments {
-        ["actions", "build", _, "jobs", _, "runnerresolve", "actions"] => true,
-        ["run-service", _, "idtoken"] => true,
         ["results", "twirp", service, _] => {
             service.starts_with("github.actions.results.api.v1.")
                 && !service.ends_with("WorkflowStepUpdateService")
@@ -319,6 +333,8 @@ fn rest_route(method: &Method, segments: &[&str]) -> Option<Route> {
         ("POST", ["repos", owner, name, "actions", "jobs", id, "rerun"]) => {
             Some(Route::RerunJob(repository(owner, name), id.parse().ok()?))
         }
+        // Where resolved actions would be.
+        ("GET", ["repos", _, _, "tarball" | "zipball", _, ..]) => Some(Route::Unserved),
         _ => None,
     }
 }

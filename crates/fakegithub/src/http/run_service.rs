@@ -1,4 +1,4 @@
-//! The run service: acquire, renew, complete (protocol §5.1 to §5.4).
+//! The run service: acquire, renew, complete (protocol §5.1 to §5.4), and id tokens (§5.7).
 
 use http::StatusCode;
 use jiff::Timestamp;
@@ -140,6 +140,16 @@ pub(crate) fn complete(shared: &Shared, call: &Call, service: u64, seq: u64) -> 
     shared.with(|state, now| state.complete(job, plan, named, completion, now)).map_err(refuse)?;
     tracing::info!(job, conclusion = conclusion.rest(), "job completed");
     Ok(Answer::empty(StatusCode::NO_CONTENT))
+}
+
+/// A step asks who it is. That the job is over changes nothing, as with its token.
+pub(crate) fn id_token(shared: &Shared, call: &Call, service: u64) -> Result<Answer, Refusal> {
+    let job = own_job(shared, call, service)?;
+    call.no_body(RUN)?;
+    let audience = call.parameter("audience").filter(|audience| !audience.is_empty());
+    let token = shared.with(|state, now| state.id_token(job, audience, now));
+    let token = token.ok_or_else(|| RUN.refuse(StatusCode::NOT_FOUND, "no such job"))?;
+    Ok(Answer::json(StatusCode::OK, &json!({"count": 1, "value": token})))
 }
 
 /// The annotations of the whole job, then those of its steps.

@@ -56,7 +56,13 @@ impl State {
             "name": "SystemVssConnection",
             "url": self.run_service_url(id),
             "authorization": {"scheme": "OAuth", "parameters": {"AccessToken": token}},
-            "data": {"ResultsServiceUrl": format!("{}/results/", self.base), "ServerId": "", "ServerName": ""},
+            "data": {
+                "ResultsServiceUrl": format!("{}/results/", self.base),
+                // With a query, for steps append `&audience=…`.
+                "GenerateIdTokenUrl": format!("{}/run-service/{id}/idtoken?api-version=2.0", self.base),
+                "ServerId": "",
+                "ServerName": "",
+            },
             "isShared": false,
             "isReady": true,
         }])
@@ -72,6 +78,7 @@ impl State {
         put("system.github.token.permissions", plain(r#"{"Contents":"read","Metadata":"read"}"#));
         put("github_token", secret(workflow_token));
         put("system.github.results_endpoint", plain(&format!("{}/results/", self.base)));
+        put("system.github.launch_endpoint", plain(&self.base));
         put("system.orchestrationId", plain(&self.orchestration_id(job.id).unwrap_or_default()));
         put("system.phaseDisplayName", plain(&job.plan.name));
         put("system.runnerEnvironment", plain("self-hosted"));
@@ -144,45 +151,11 @@ impl State {
 
     fn github_context(&self, job: &Job, run: &Run, workflow_token: &str) -> Value {
         let (owner, name) = run.repository.split_once('/').unwrap_or_default();
-        let workflow = &run.workflow;
-        let ref_name = workflow.git_ref.rsplit('/').next().unwrap_or_default();
-        let path = format!(".github/workflows/{}.yml", workflow.workflow);
         let event =
             json!({"repository": {"full_name": run.repository, "name": name, "owner": {"login": owner}}});
-        let text = [
-            ("token", workflow_token.to_owned()),
-            ("job", job.plan.key.clone()),
-            ("ref", workflow.git_ref.clone()),
-            ("sha", run.sha.clone()),
-            ("repository", run.repository.clone()),
-            ("repository_owner", owner.to_owned()),
-            ("repository_owner_id", "5001".into()),
-            ("repositoryUrl", format!("git://{}/{}.git", host(&self.base), run.repository)),
-            ("run_id", run.id.to_string()),
-            ("run_number", run.number.to_string()),
-            ("retention_days", "90".into()),
-            ("run_attempt", job.attempt.to_string()),
-            ("artifact_cache_size_limit", "10".into()),
-            ("repository_visibility", "private".into()),
-            ("repository_id", "42".into()),
-            ("actor_id", "6001".into()),
-            ("actor", workflow.actor.clone()),
-            ("triggering_actor", workflow.actor.clone()),
-            ("workflow", workflow.workflow.clone()),
-            ("head_ref", String::new()),
-            ("base_ref", String::new()),
-            ("event_name", workflow.event.clone()),
-            ("server_url", self.base.clone()),
-            ("api_url", format!("{}/api/v3", self.base)),
-            ("graphql_url", format!("{}/api/graphql", self.base)),
-            ("ref_name", ref_name.to_owned()),
-            ("ref_type", "branch".into()),
-            ("secret_source", "Actions".into()),
-            ("workflow_ref", format!("{}/{path}@{}", run.repository, workflow.git_ref)),
-            ("workflow_sha", run.sha.clone()),
-        ];
+        let text = std::iter::once(("token", workflow_token.to_owned())).chain(self.facts(job, run));
         let mut entries: Vec<(String, Value)> =
-            text.into_iter().map(|(key, value)| (key.to_owned(), Value::String(value))).collect();
+            text.map(|(key, value)| (key.to_owned(), Value::String(value))).collect();
         entries.push(("ref_protected".into(), json!(false)));
         entries.push(("event".into(), encode(&event)));
         dictionary(entries)
@@ -335,10 +308,6 @@ fn expression(text: &str) -> Option<String> {
 /// Text inside the first argument of `format`.
 fn literal(text: &str) -> String {
     text.replace('\'', "''").replace('{', "{{").replace('}', "}}")
-}
-
-fn host(base: &str) -> &str {
-    base.strip_prefix("https://").unwrap_or(base)
 }
 
 #[cfg(test)]

@@ -23,4 +23,5 @@ mod run_service;
 mod runners;
 mod runs;
 mod secrets;
+mod steps;
 mod support;

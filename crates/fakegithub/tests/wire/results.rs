@@ -138,9 +138,6 @@ async fn summaries_and_diagnostics_have_urls_of_their_own() {
 async fn what_a_job_may_ask_for_is_not_found_and_no_violation() {
     let github = Github::start().await;
     let (_, _, claim) = claimed(&github).await;
-    let plan = format!("/actions/build/{}/jobs/{}/runnerresolve/actions", claim.plan, claim.job);
-    github.post(&plan).bearer(&claim.token).json(&json!({"actions": []})).expect(404).await;
-    github.get(&format!("{}idtoken?audience=x", claim.url)).bearer(&claim.token).expect(404).await;
     for method in ["CacheService/CreateCacheEntry", "ArtifactService/CreateArtifact"] {
         let method = format!("github.actions.results.api.v1.{method}");
         claim.results(&github, &method, json!({})).expect(404).await;

@@ -35,6 +35,9 @@ async fn play(github: &Github) -> Vec<(&'static str, String)> {
     let claim = crate::support::runner::Claim::read(&runner.acquire(&token, &offer).expect(200).await);
     let method = "results.services.receiver.Receiver/GetJobLogsSignedBlobURL";
     let log = claim.results(github, method, json!({})).expect(200).await.json();
+    let checkout = json!([{"action": "actions/checkout", "version": "v4"}]);
+    let resolved = claim.resolve(github, checkout).expect(200).await.json();
+    let id_token = github.get(claim.id_token_url()).bearer(&claim.token).expect(200).await.json();
     let numbers = &runner.files[".credentials_rsaparams"];
     vec![
         ("app-key", github.app.private_key.clone()),
@@ -48,6 +51,8 @@ async fn play(github: &Github) -> Vec<(&'static str, String)> {
         ("client-assertion", assertion),
         ("runner-token", token),
         ("session-key", text(&opened["encryptionKey"]["value"])),
+        ("action-token", text(&resolved["actions"]["actions/checkout@v4"]["authentication"]["token"])),
+        ("id-token", text(&id_token["value"])),
         ("job-token", claim.token),
         ("workflow-token", text(&claim.message["variables"]["github_token"]["value"])),
         ("workflow-secret", "canary.7".to_owned()),

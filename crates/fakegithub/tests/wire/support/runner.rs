@@ -208,6 +208,19 @@ impl Claim {
         github.post(&format!("{base}twirp/{method}")).bearer(&self.token).json(&body)
     }
 
+    /// Asks which commits some actions are.
+    pub fn resolve<'a>(&self, github: &'a Github, actions: Value) -> Draft<'a> {
+        let launch = self.message["variables"]["system.github.launch_endpoint"]["value"].as_str().unwrap();
+        let url = format!("{launch}/actions/build/{}/jobs/{}/runnerresolve/actions", self.plan, self.job);
+        let body = json!({"actions": actions, "actions_dependencies": []});
+        github.post(&url).bearer(&self.token).json(&body)
+    }
+
+    /// Where the job's steps ask for id tokens.
+    pub fn id_token_url(&self) -> &str {
+        self.message["resources"]["endpoints"][0]["data"]["GenerateIdTokenUrl"].as_str().unwrap()
+    }
+
     /// The worker's first sign of life.
     pub async fn start(&self, github: &Github) {
         let step = json!({"external_id": "5e900000", "number": 1, "name": "Set up job", "status": 3});
