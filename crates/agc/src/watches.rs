@@ -5,9 +5,9 @@ use std::fmt::Debug;
 use std::hash::Hash;
 use std::sync::Arc;
 
-use api::{RunnerJob, labels, names};
+use api::{RunnerJob, labels};
 use futures::{Stream, StreamExt as _};
-use k8s_openapi::api::core::v1::{Pod, PodSpec, ResourceQuota, Volume};
+use k8s_openapi::api::core::v1::{Pod, PodSpec, ResourceQuota};
 use kube::core::DeserializeGuard;
 use kube::runtime::watcher::{self, Event};
 use kube::runtime::{WatchStreamExt as _, reflector, watcher as watch};
@@ -76,13 +76,10 @@ where
     watch(api, config).default_backoff().modify(|it| it.managed_fields_mut().clear())
 }
 
-/// Of a pod's spec, which we wrote, only the node is news, and whether its wrapper can be asked: the rest would be most
-/// of what a running job costs.
+/// Of a pod's spec, which we wrote, only the node is news: the rest would be most of what a running job costs.
 fn forget_what_we_wrote(pod: &mut Pod) {
-    let PodSpec { node_name, volumes, .. } = pod.spec.take().unwrap_or_default();
-    let heard = volumes.into_iter().flatten().find(|it| it.name == names::STOP_VOLUME);
-    let volumes = heard.map(|it| vec![Volume { name: it.name, ..Volume::default() }]);
-    pod.spec = Some(PodSpec { node_name, volumes, ..PodSpec::default() });
+    let node_name = pod.spec.take().and_then(|it| it.node_name);
+    pod.spec = Some(PodSpec { node_name, ..PodSpec::default() });
 }
 
 async fn forward_pods(

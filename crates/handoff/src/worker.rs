@@ -27,7 +27,7 @@ pub const RUN_INFO: &str = "run.json";
 /// Where the GitHub CA bundle is mounted in a worker.
 pub const GITHUB_CA_DIR: &str = "/etc/actions-gateway/github-ca";
 
-/// Annotation of a worker pod: a [`StopRequest`], written when its job is to end.
+/// Annotation of a worker pod: a [`StopRequest`], written when its job is to end; empty until then.
 pub const ANNOTATION_STOP: &str = "actions-gateway.github.com/stop";
 /// Where the downward-API volume with [`STOP_FILE`] is mounted, whole: a file mounted by itself is never refreshed.
 pub const STOP_DIR: &str = "/etc/actions-gateway/pod";

@@ -106,6 +106,8 @@ fn metadata(platform: &Platform, template: &Template, work: &Work<'_>) -> Object
     let mut annotations = written.annotations.unwrap_or_default();
     annotations.extend(HINTS.map(|(key, value)| (key.to_owned(), value.to_owned())));
     annotations.extend(run_annotations(work.run));
+    // Nothing is asked yet; that it stands there says that the wrapper looks at it.
+    annotations.insert(ANNOTATION_STOP.to_owned(), String::new());
     ObjectMeta {
         name: Some(work.name.to_owned()),
         namespace: Some(platform.namespace.clone()),

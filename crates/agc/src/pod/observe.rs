@@ -21,7 +21,7 @@ pub fn observe(pod: &Pod, now: Timestamp) -> PodView {
         gone_by: pod.metadata.deletion_timestamp.as_ref().map(|it| it.0),
         disruption: disruption(status),
         held: pod.metadata.finalizers.iter().flatten().any(|it| it == labels::FINALIZER_JOB),
-        listens: has_stop_volume(pod),
+        listens: stop_annotation(pod).is_some(),
         asked: asked(pod),
     }
 }
@@ -65,14 +65,13 @@ fn words_of(reason: Option<&str>, message: Option<&str>) -> Option<String> {
     }
 }
 
-/// A pod of an older release has a wrapper that looks for no request.
-fn has_stop_volume(pod: &Pod) -> bool {
-    let volumes = pod.spec.as_ref().and_then(|it| it.volumes.as_deref()).unwrap_or_default();
-    volumes.iter().any(|it| it.name == names::STOP_VOLUME)
+/// Empty until the worker is asked to stop. A pod of an older release, whose wrapper looks for no request, has none.
+fn stop_annotation(pod: &Pod) -> Option<&str> {
+    pod.metadata.annotations.as_ref()?.get(ANNOTATION_STOP).map(String::as_str)
 }
 
 fn asked(pod: &Pod) -> Option<Asked> {
-    let request: StopRequest = pod.metadata.annotations.as_ref()?.get(ANNOTATION_STOP)?.parse().ok()?;
+    let request: StopRequest = stop_annotation(pod)?.parse().ok()?;
     let seconds = u32::try_from(request.seconds).unwrap_or(u32::MAX);
     Some(Asked { reason: stamp(pod).unwrap_or(StopReason::Cancelled), seconds })
 }

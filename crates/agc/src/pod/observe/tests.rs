@@ -59,17 +59,16 @@ fn a_runner_that_was_told_to_shut_down_is_told_from_a_job_that_failed() {
 
 #[test]
 fn what_a_worker_was_asked_is_read_from_its_annotations() {
-    let yaml = |stop: &str| {
-        format!(
-            "{{ metadata: {{ annotations: {{ actions-gateway.github.com/stop: '{stop}', actions-gateway.github.com/deletion-reason: lock_lost }} }},
-               spec: {{ containers: [], volumes: [{{ name: {} }}] }} }}",
-            names::STOP_VOLUME
-        )
+    let seen = |stop: &str| {
+        let yaml = format!(
+            "{{ metadata: {{ annotations: {{ actions-gateway.github.com/stop: '{stop}', actions-gateway.github.com/deletion-reason: lock_lost }} }} }}"
+        );
+        let view = observe(&pod(&yaml), NOW);
+        (view.listens, view.asked)
     };
-    let seen = observe(&pod(&yaml("2;60")), NOW);
-    assert_eq!(seen.asked, Some(Asked { reason: StopReason::LockLost, seconds: 60 }));
-    assert!(seen.listens);
-    assert_eq!(observe(&pod(&yaml("soon")), NOW).asked, None);
+    assert_eq!(seen("2;60"), (true, Some(Asked { reason: StopReason::LockLost, seconds: 60 })));
+    assert_eq!(seen(""), (true, None), "nothing yet");
+    assert_eq!(seen("soon"), (true, None));
     assert!(!observe(&pod("{}"), NOW).listens, "a wrapper of an older release looks for no request");
 }
 
