@@ -2,6 +2,7 @@
 //! §2.5).
 
 use std::fmt;
+use std::marker::PhantomData;
 
 use serde::de::{DeserializeOwned, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
@@ -32,13 +33,35 @@ impl Plain {
 
 impl<'de> Deserialize<'de> for Plain {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(AnyValue).map(Self)
+        let text = any_text::<D, NoText>(deserializer)?;
+        Ok(Self(text.filter(|text| !text.is_empty())))
     }
 }
 
-struct AnyValue;
+/// The text of a value that may have any form; what an object says is `M`'s to tell.
+pub(crate) fn any_text<'de, D: Deserializer<'de>, M: TextOfMap>(
+    deserializer: D,
+) -> Result<Option<String>, D::Error> {
+    deserializer.deserialize_any(AnyValue(PhantomData::<M>))
+}
 
-impl<'de> Visitor<'de> for AnyValue {
+/// What text an object stands for, if any.
+pub(crate) trait TextOfMap {
+    fn text_of<'de, A: MapAccess<'de>>(map: A) -> Result<Option<String>, A::Error>;
+}
+
+struct NoText;
+
+impl TextOfMap for NoText {
+    fn text_of<'de, A: MapAccess<'de>>(mut map: A) -> Result<Option<String>, A::Error> {
+        while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+        Ok(None)
+    }
+}
+
+struct AnyValue<M>(PhantomData<M>);
+
+impl<'de, M: TextOfMap> Visitor<'de> for AnyValue<M> {
     type Value = Option<String>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -62,7 +85,7 @@ impl<'de> Visitor<'de> for AnyValue {
     }
 
     fn visit_str<E>(self, value: &str) -> Result<Self::Value, E> {
-        Ok(Some(value.to_owned()).filter(|text| !text.is_empty()))
+        Ok(Some(value.to_owned()))
     }
 
     fn visit_unit<E>(self) -> Result<Self::Value, E> {
@@ -74,9 +97,8 @@ impl<'de> Visitor<'de> for AnyValue {
         Ok(None)
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Self::Value, A::Error> {
-        while entries.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
-        Ok(None)
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
+        M::text_of(map)
     }
 }
 

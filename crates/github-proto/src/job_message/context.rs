@@ -3,10 +3,11 @@
 
 use std::fmt;
 
-use serde::de::{IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::{MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
 use crate::any_case::any_case;
+use crate::plain::{TextOfMap, any_text};
 use crate::reply::clip;
 use crate::rest::{Attempt, RunId};
 use crate::url::Repository;
@@ -111,52 +112,17 @@ any_case! {
 
 impl<'de> Deserialize<'de> for Text {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Any;
-        impl<'de> Visitor<'de> for Any {
-            type Value = Option<String>;
+        any_text::<D, Typed>(deserializer).map(Self)
+    }
+}
 
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a value")
-            }
-
-            fn visit_bool<E>(self, value: bool) -> Result<Self::Value, E> {
-                Ok(Some(value.to_string()))
-            }
-
-            fn visit_u64<E>(self, value: u64) -> Result<Self::Value, E> {
-                Ok(Some(value.to_string()))
-            }
-
-            fn visit_i64<E>(self, value: i64) -> Result<Self::Value, E> {
-                Ok(Some(value.to_string()))
-            }
-
-            fn visit_f64<E>(self, value: f64) -> Result<Self::Value, E> {
-                Ok(Some(value.to_string()))
-            }
-
-            fn visit_str<E>(self, value: &str) -> Result<Self::Value, E> {
-                Ok(Some(value.to_owned()))
-            }
-
-            fn visit_unit<E>(self) -> Result<Self::Value, E> {
-                Ok(None)
-            }
-
-            fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Self::Value, A::Error> {
-                while items.next_element::<IgnoredAny>()?.is_some() {}
-                Ok(None)
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
-                let typed = Typed::deserialize(serde::de::value::MapAccessDeserializer::new(map))?;
-                Ok(match typed.kind.unwrap_or(0) {
-                    0 => typed.text,
-                    4 => typed.number.map(|number| number.to_string()),
-                    _ => None,
-                })
-            }
-        }
-        deserializer.deserialize_any(Any).map(Self)
+impl TextOfMap for Typed {
+    fn text_of<'de, A: MapAccess<'de>>(map: A) -> Result<Option<String>, A::Error> {
+        let typed = Typed::deserialize(serde::de::value::MapAccessDeserializer::new(map))?;
+        Ok(match typed.kind.unwrap_or(0) {
+            0 => typed.text,
+            4 => typed.number.map(|number| number.to_string()),
+            _ => None,
+        })
     }
 }
