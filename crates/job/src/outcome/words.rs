@@ -85,9 +85,10 @@ impl FailureReason {
                 "GitHub no longer held the job for us, so the worker was stopped.",
                 "Look for failed renewals (`actions_gateway_renewjob_errors_total`) and for what cut the way to GitHub.",
             ),
-            Self::RunnerVersion => {
-                ("GitHub refuses the runner version that we report.", "Upgrade the installation.")
-            }
+            Self::RunnerVersion => (
+                "GitHub refuses the runner version that we report.",
+                "Move image and version together: the chart's `runner.image` and `runner.version`, or the group's.",
+            ),
             Self::Credential => (
                 "The App's credentials bought no token.",
                 "See condition `CredentialUnavailable` of the gateway.",
