@@ -9,6 +9,7 @@ mod proxy;
 mod recorded;
 mod recorder;
 mod signals;
+mod tls;
 mod transcript;
 mod tree;
 mod worker;

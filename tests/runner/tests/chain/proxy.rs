@@ -3,11 +3,11 @@
 use std::io;
 use std::sync::{Arc, Mutex};
 
-use rustls::ServerConfig;
-use rustls_pki_types::PrivateKeyDer;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, copy_bidirectional};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
+
+use crate::tls;
 
 pub struct Proxy {
     pub url: String,
@@ -18,15 +18,7 @@ pub struct Proxy {
 
 impl Proxy {
     pub async fn start() -> Proxy {
-        let made = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
-        let key = PrivateKeyDer::Pkcs8(made.signing_key.serialize_der().into());
-        let config =
-            ServerConfig::builder_with_provider(Arc::new(rustls::crypto::aws_lc_rs::default_provider()))
-                .with_safe_default_protocol_versions()
-                .unwrap()
-                .with_no_client_auth()
-                .with_single_cert(vec![made.cert.der().clone()], key);
-        let tls = TlsAcceptor::from(Arc::new(config.unwrap()));
+        let (tls, certificate) = tls::self_signed();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("https://{}", listener.local_addr().unwrap());
         let tunnels = Arc::new(Mutex::new(Vec::new()));
@@ -36,7 +28,7 @@ impl Proxy {
                 tokio::spawn(tunnel(tls.clone(), connection, seen.clone()));
             }
         });
-        Proxy { url, certificate: made.cert.pem(), tunnels }
+        Proxy { url, certificate, tunnels }
     }
 }
 

@@ -10,12 +10,11 @@ use hyper::body::{Bytes, Incoming};
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
-use rustls::ServerConfig;
-use rustls_pki_types::PrivateKeyDer;
 use serde_json::json;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
-use tokio_rustls::TlsAcceptor;
+
+use crate::tls;
 
 /// One call, as it came.
 #[derive(Clone, Debug)]
@@ -42,15 +41,7 @@ struct Shared {
 
 impl Recorder {
     pub async fn start() -> Recorder {
-        let made = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
-        let key = PrivateKeyDer::Pkcs8(made.signing_key.serialize_der().into());
-        let config =
-            ServerConfig::builder_with_provider(Arc::new(rustls::crypto::aws_lc_rs::default_provider()))
-                .with_safe_default_protocol_versions()
-                .unwrap()
-                .with_no_client_auth()
-                .with_single_cert(vec![made.cert.der().clone()], key);
-        let tls = TlsAcceptor::from(Arc::new(config.unwrap()));
+        let (tls, certificate) = tls::self_signed();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("https://{}", listener.local_addr().unwrap());
         let shared = Arc::new(Shared {
@@ -71,7 +62,7 @@ impl Recorder {
                 });
             }
         });
-        Recorder { url, certificate: made.cert.pem(), shared }
+        Recorder { url, certificate, shared }
     }
 
     /// All calls so far.
