@@ -37,6 +37,10 @@ const API_CALLS: usize = 32;
 /// Calls to GitHub at once, beside the polls: a storm of a thousand jobs renews a thousand locks a minute.
 const GITHUB_CALLS: usize = 64;
 
+/// Jobs whose end GitHub is being told at once. Apart from the calls: a report is repeated for minutes while GitHub is
+/// in trouble, and no lock may lapse for it.
+const REPORTS: usize = 64;
+
 /// Effects of one job that wait to be done. A machine never has more than a dozen outstanding.
 const QUEUE: usize = 64;
 
@@ -94,6 +98,7 @@ pub(crate) struct Shared {
     dispatcher: mpsc::WeakSender<Message>,
     api_calls: Semaphore,
     github_calls: Semaphore,
+    reports: Semaphore,
 }
 
 impl Shared {
@@ -147,6 +152,7 @@ impl Executor {
             dispatcher,
             api_calls: Semaphore::new(API_CALLS),
             github_calls: Semaphore::new(GITHUB_CALLS),
+            reports: Semaphore::new(REPORTS),
         };
         Self { shared: Arc::new(shared), tasks: TaskTracker::new() }
     }

@@ -43,7 +43,7 @@ async fn complete(shared: &Shared, view: &View) -> Option<Completed> {
         tracing::warn!(job = %name, "GitHub cannot be told how a job ended: its payload is gone");
         return None;
     };
-    let Ok(_permit) = shared.github_calls.acquire().await else { return None };
+    let Ok(_permit) = shared.reports.acquire().await else { return None };
     let (github, job) = (&shared.github, &claim.job);
     let message = job.masks().apply(&annotation(&shared.platform.namespace, view));
     let report = Completion {
@@ -142,7 +142,7 @@ fn judge(jobs: &[RunJob], agent: &str) -> Seen {
 
 /// J8: ends the run, where nothing of it has run.
 async fn force_cancel(shared: &Shared, view: &View) {
-    let Ok(_permit) = shared.github_calls.acquire().await else { return };
+    let Ok(_permit) = shared.reports.acquire().await else { return };
     let outcome = match view.identity.as_ref().and_then(run_of) {
         None => "identity_unknown",
         Some((repository, run)) => {
