@@ -6,6 +6,7 @@ use std::str::FromStr as _;
 use std::sync::Arc;
 use std::time::Duration;
 
+use api::FailureReason;
 use api::conditions::{Type, find, is_true};
 use api::runner_job::{JobResult, RunnerJobStatus};
 use api::{RunnerJob, labels};
@@ -15,7 +16,7 @@ use github_proto::run_service::Acquired;
 use github_proto::{RequestId, RunnerId};
 use jiff::Timestamp;
 use job::naming::RunnerJobName;
-use job::{FailureReason, Outcome, Recovered, Times};
+use job::{Outcome, Recovered, Times};
 use k8s_openapi::api::core::v1::{Pod, Secret};
 use kube::{Api, ResourceExt as _};
 use tokio::sync::mpsc;
@@ -202,13 +203,7 @@ fn found(object: &RunnerJob, payload_stored: bool, pod: Option<&Pod>, now: Times
 /// How the job ended, as its status says.
 fn outcome(status: &RunnerJobStatus) -> Option<Outcome> {
     find(&status.conditions, Type::Complete).filter(|it| it.status == "True")?;
-    let result = match status.result {
-        Some(JobResult::Succeeded) => job::JobResult::Succeeded,
-        Some(JobResult::Failed) => job::JobResult::Failed,
-        Some(JobResult::Cancelled) => job::JobResult::Cancelled,
-        Some(JobResult::Skipped) => job::JobResult::Skipped,
-        None => job::JobResult::Duplicate,
-    };
+    let result = status.result.unwrap_or(JobResult::Duplicate);
     let reason = status.failure_reason.as_deref().and_then(|it| FailureReason::from_str(it).ok());
     Some(Outcome { result, reason, exit_code: status.exit_code })
 }

@@ -15,9 +15,10 @@ use std::sync::Arc;
 use api::RunnerJob;
 use api::actions_gateway::NeverStarted;
 use api::runner_job::JobIdentity;
+use api::runner_job::Phase;
 use jiff::Timestamp;
 use job::naming::RunnerJobName;
-use job::{Effect, Event, Outcome, Step, Summary, Times};
+use job::{Effect, Event, Outcome, Step, Times};
 use k8s_openapi::api::core::v1::{Pod, Secret};
 use kube::{Api, Client};
 use tokio::sync::{Semaphore, mpsc};
@@ -71,7 +72,7 @@ pub struct View {
     /// When it came to where.
     pub times: Times,
     /// Where it stands.
-    pub summary: Summary,
+    pub phase: Phase,
     /// How it ended.
     pub outcome: Option<Outcome>,
     /// End of the lock.

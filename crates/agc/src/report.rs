@@ -1,10 +1,12 @@
 //! Turns what happened into metric, Event, log line and span: in one place, so that they say the same.
 
 use api::runner_job::JobIdentity;
+use api::runner_job::JobResult;
+use api::{FailureClass, FailureReason, StopReason};
 use jiff::SignedDuration;
 use job::capacity::Verdict;
 use job::naming::RunnerJobName;
-use job::{Fact, FailureReason, JobResult, NotAcquired, Outcome, StopReason};
+use job::{Fact, NotAcquired, Outcome};
 use k8s_openapi::api::core::v1::ObjectReference;
 use operator::report::{Events, Severity};
 use runtime::telemetry::root_span;
@@ -213,7 +215,7 @@ impl Reporter {
             runner_job = %subject.name,
             result,
             failure_reason = outcome.reason.map(FailureReason::as_str),
-            failure_class = outcome.class().map(job::Class::as_str),
+            failure_class = outcome.class().map(FailureClass::as_str),
             exit_code = outcome.exit_code,
             duration_seconds = took.as_secs_f64(),
             run_id = subject.identity.map(|it| it.run_id.as_str()),

@@ -9,7 +9,9 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use strum::IntoStaticStr;
+use strum::{EnumIter, IntoStaticStr};
+
+use crate::failure::FailureClass;
 
 /// What the offer said, written before the claim. Immutable.
 #[derive(CustomResource, KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
@@ -185,7 +187,9 @@ pub struct Times {
 }
 
 /// Summary of a job's conditions.
-#[derive(Serialize, Deserialize, JsonSchema, IntoStaticStr, Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(
+    Serialize, Deserialize, JsonSchema, EnumIter, IntoStaticStr, Clone, Copy, Debug, PartialEq, Eq, Hash,
+)]
 #[expect(
     missing_docs,
     reason = "the names are the documentation; doc comments would reorder the schema's enum"
@@ -202,7 +206,10 @@ pub enum Phase {
 }
 
 /// How a job ended.
-#[derive(Serialize, Deserialize, JsonSchema, IntoStaticStr, Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(
+    Serialize, Deserialize, JsonSchema, EnumIter, IntoStaticStr, Clone, Copy, Debug, PartialEq, Eq, Hash,
+)]
+#[strum(serialize_all = "snake_case")]
 #[expect(
     missing_docs,
     reason = "the names are the documentation; doc comments would reorder the schema's enum"
@@ -212,17 +219,15 @@ pub enum JobResult {
     Failed,
     Cancelled,
     Skipped,
+    // Another claim of the same job runs it, and its result is that one's: the status has none.
+    #[serde(skip)]
+    Duplicate,
 }
 
-/// Whose failure it was.
-#[derive(Serialize, Deserialize, JsonSchema, IntoStaticStr, Clone, Copy, Debug, PartialEq, Eq)]
-#[serde(rename_all = "lowercase")]
-#[strum(serialize_all = "lowercase")]
-#[expect(
-    missing_docs,
-    reason = "the names are the documentation; doc comments would reorder the schema's enum"
-)]
-pub enum FailureClass {
-    User,
-    Infra,
+impl JobResult {
+    /// The word that stands in metric and log.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        self.into()
+    }
 }

@@ -2,7 +2,8 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::outcome::{FailureReason, Outcome, StopReason};
+use crate::outcome::Outcome;
+use api::{FailureReason, StopReason};
 
 /// Something to do. The W, X and R numbers are those of the job's contract.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -3,7 +3,8 @@
 use jiff::{SignedDuration, Timestamp};
 
 use crate::effect::{Step, Timer};
-use crate::outcome::{Disruption, Ending, StopReason};
+use crate::outcome::{Disruption, Ending};
+use api::StopReason;
 
 /// Something that happened.
 #[derive(Debug, Clone, PartialEq, Eq)]

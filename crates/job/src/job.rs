@@ -12,7 +12,9 @@ use jiff::{SignedDuration, Timestamp};
 use crate::backoff::Backoff;
 use crate::effect::{Effect, Fact, NotAcquired, Step, Timer};
 use crate::event::{AgentState, Event, StartFailure};
-use crate::outcome::{Disruption, FailureReason, JobResult, Outcome, StopReason};
+use crate::outcome::{Disruption, Outcome};
+use api::runner_job::{self, JobResult};
+use api::{FailureReason, StopReason};
 
 mod claim;
 mod end;
@@ -115,19 +117,6 @@ pub enum Phase {
     Dropped,
 }
 
-/// [`Phase`] in the words of a `RunnerJob`'s status.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, strum::IntoStaticStr)]
-#[expect(missing_docs, reason = "the words of the API")]
-pub enum Summary {
-    Acquiring,
-    Acquired,
-    Starting,
-    Running,
-    Succeeded,
-    Failed,
-    Cancelled,
-}
-
 /// One job, from its offer until nothing is left to write.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Job {
@@ -226,7 +215,8 @@ impl Job {
 
     /// The status's word for where it stands.
     #[must_use]
-    pub fn summary(&self) -> Summary {
+    pub fn summary(&self) -> runner_job::Phase {
+        use runner_job::Phase as Summary;
         match &self.phase {
             Phase::Offered
             | Phase::Recording

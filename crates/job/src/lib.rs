@@ -25,5 +25,5 @@ pub mod trace;
 
 pub use effect::{Effect, Fact, NotAcquired, Step, Timer, Unreported};
 pub use event::{AgentState, Asked, Event, PodRefusal, PodStage, PodView, StartFailure};
-pub use job::{Job, Phase, Policy, Recovered, Summary, Times};
-pub use outcome::{Class, Ending, FailureReason, JobResult, Outcome, StopReason};
+pub use job::{Job, Phase, Policy, Recovered, Times};
+pub use outcome::{Ending, Outcome};

@@ -1,183 +1,8 @@
 //! How a job ended, and whose fault it was: from the worker's report, the container's state and what the cluster did.
 
-mod words;
-
+use api::runner_job::JobResult;
+use api::{FailureClass, FailureReason, StopReason};
 use jiff::Timestamp;
-use strum::{EnumIter, EnumString, IntoStaticStr};
-
-/// What came of a job.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EnumIter, EnumString, IntoStaticStr)]
-#[strum(serialize_all = "snake_case")]
-pub enum JobResult {
-    /// The job did what it should, with or without issues.
-    Succeeded,
-    /// The job failed, by itself or by what `Outcome::reason` names.
-    Failed,
-    /// A person or GitHub ended it.
-    Cancelled,
-    /// GitHub's runner skipped it.
-    Skipped,
-    /// Another claim of the same job runs it.
-    Duplicate,
-}
-
-impl JobResult {
-    /// The word that stands in status, metric and log.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        self.into()
-    }
-}
-
-/// Why a job failed that did not fail by its own doing. A closed set: a plain test failure has none.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, EnumIter, EnumString, IntoStaticStr)]
-#[strum(serialize_all = "snake_case")]
-#[expect(missing_docs, reason = "`meaning` and `remedy` say it, and docs/reference/failure-reasons.md")]
-pub enum FailureReason {
-    OomKilled,
-    OomSubprocess,
-    EvictedMemory,
-    EvictedDisk,
-    EvictedOther,
-    Preempted,
-    NodeLost,
-    Drained,
-    PodDeleted,
-    Unschedulable,
-    ImagePull,
-    ContainerConfig,
-    QuotaRejected,
-    Ceiling,
-    QueueTimeout,
-    PendingDeadline,
-    LifetimeExceeded,
-    JobTimeout,
-    LockLost,
-    RunnerVersion,
-    Credential,
-    RateLimited,
-    EgressDenied,
-    WrapperError,
-    RunnerError,
-    Cancelled,
-    ClaimLost,
-    PayloadTooLarge,
-    Unknown,
-}
-
-/// Who can mend it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EnumIter, EnumString, IntoStaticStr)]
-#[strum(serialize_all = "snake_case")]
-pub enum Class {
-    /// The workflow's author or the tenant.
-    User,
-    /// Whoever runs the cluster or the gateway.
-    Infra,
-}
-
-impl Class {
-    /// The word that stands in status, metric and log.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        self.into()
-    }
-}
-
-impl FailureReason {
-    /// The word that stands in status, annotation, metric, Event, log and span.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        self.into()
-    }
-
-    /// The word in the form that condition and Event reasons have.
-    #[must_use]
-    pub fn pascal_case(self) -> String {
-        pascal_case(self.as_str())
-    }
-
-    /// Who can mend it.
-    #[must_use]
-    pub fn class(self) -> Class {
-        match self {
-            Self::OomKilled
-            | Self::OomSubprocess
-            | Self::ImagePull
-            | Self::ContainerConfig
-            | Self::LifetimeExceeded
-            | Self::JobTimeout
-            | Self::Cancelled
-            | Self::PayloadTooLarge => Class::User,
-            Self::EvictedMemory
-            | Self::EvictedDisk
-            | Self::EvictedOther
-            | Self::Preempted
-            | Self::NodeLost
-            | Self::Drained
-            | Self::PodDeleted
-            | Self::Unschedulable
-            | Self::QuotaRejected
-            | Self::Ceiling
-            | Self::QueueTimeout
-            | Self::PendingDeadline
-            | Self::LockLost
-            | Self::RunnerVersion
-            | Self::Credential
-            | Self::RateLimited
-            | Self::EgressDenied
-            | Self::WrapperError
-            | Self::RunnerError
-            | Self::ClaimLost
-            | Self::Unknown => Class::Infra,
-        }
-    }
-}
-
-/// Why we ended or removed a worker pod: stamped on it before the deletion, so that a deletion without a stamp is
-/// somebody else's.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EnumIter, EnumString, IntoStaticStr)]
-#[strum(serialize_all = "snake_case")]
-pub enum StopReason {
-    /// GitHub sent a cancellation, or somebody deleted the `RunnerJob`.
-    Cancelled,
-    /// GitHub no longer knows our claim.
-    LockLost,
-    /// The image cannot be pulled, for good.
-    ImagePull,
-    /// The container cannot be configured, for good.
-    ContainerConfig,
-    /// It did not start within the group's `pendingPodDeadline`.
-    PendingDeadline,
-    /// It outlived the group's `maxWorkerLifetime`.
-    LifetimeExceeded,
-    /// It ended, and its time on show is over.
-    CompletedTtl,
-    /// No job stands behind it.
-    Orphaned,
-    /// The gateway is being deleted.
-    GatewayDeleted,
-}
-
-impl StopReason {
-    /// The word that stands on the pod and in the metric of reaped pods.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        self.into()
-    }
-
-    /// What a job that was stopped for this comes to, when its worker did not get to say more.
-    pub(crate) fn outcome(self) -> (JobResult, Option<FailureReason>) {
-        match self {
-            Self::Cancelled | Self::GatewayDeleted => (JobResult::Cancelled, Some(FailureReason::Cancelled)),
-            Self::LockLost => (JobResult::Failed, Some(FailureReason::LockLost)),
-            Self::ImagePull => (JobResult::Failed, Some(FailureReason::ImagePull)),
-            Self::ContainerConfig => (JobResult::Failed, Some(FailureReason::ContainerConfig)),
-            Self::PendingDeadline => (JobResult::Failed, Some(FailureReason::PendingDeadline)),
-            Self::LifetimeExceeded => (JobResult::Failed, Some(FailureReason::LifetimeExceeded)),
-            Self::CompletedTtl | Self::Orphaned => (JobResult::Failed, Some(FailureReason::PodDeleted)),
-        }
-    }
-}
 
 /// The end of a job: what a `RunnerJob`'s `Complete` condition says.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -211,7 +36,7 @@ impl Outcome {
 
     /// Who can mend it; `None` when there is nothing to mend outside the job.
     #[must_use]
-    pub fn class(&self) -> Option<Class> {
+    pub fn class(&self) -> Option<FailureClass> {
         self.reason.map(FailureReason::class)
     }
 
@@ -220,7 +45,11 @@ impl Outcome {
     pub fn condition_reason(&self) -> String {
         match (self.result, self.reason) {
             (JobResult::Failed, Some(reason)) => reason.pascal_case(),
-            (result, _) => pascal_case(result.as_str()),
+            (JobResult::Succeeded, _) => "Succeeded".to_owned(),
+            (JobResult::Failed, None) => "Failed".to_owned(),
+            (JobResult::Cancelled, _) => "Cancelled".to_owned(),
+            (JobResult::Skipped, _) => "Skipped".to_owned(),
+            (JobResult::Duplicate, _) => "Duplicate".to_owned(),
         }
     }
 }
@@ -262,7 +91,7 @@ impl Report {
 }
 
 /// Why the cluster ends a pod, as its `DisruptionTarget` condition or its status says.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, strum::EnumIter)]
 pub enum Disruption {
     /// A more important pod needs the room.
     Preempted,
@@ -278,15 +107,15 @@ pub enum Disruption {
     EvictedOther,
 }
 
-impl From<Disruption> for FailureReason {
-    fn from(it: Disruption) -> Self {
-        match it {
-            Disruption::Preempted => Self::Preempted,
-            Disruption::Drained => Self::Drained,
-            Disruption::NodeLost => Self::NodeLost,
-            Disruption::EvictedMemory => Self::EvictedMemory,
-            Disruption::EvictedDisk => Self::EvictedDisk,
-            Disruption::EvictedOther => Self::EvictedOther,
+impl Disruption {
+    fn reason(self) -> FailureReason {
+        match self {
+            Self::Preempted => FailureReason::Preempted,
+            Self::Drained => FailureReason::Drained,
+            Self::NodeLost => FailureReason::NodeLost,
+            Self::EvictedMemory => FailureReason::EvictedMemory,
+            Self::EvictedDisk => FailureReason::EvictedDisk,
+            Self::EvictedOther => FailureReason::EvictedOther,
         }
     }
 }
@@ -342,7 +171,7 @@ impl Ending {
     fn verdict(&self) -> (JobResult, Option<FailureReason>) {
         match self.report {
             Report::Concluded { result: JobResult::Cancelled, .. } => {
-                self.interruption().unwrap_or_else(|| StopReason::Cancelled.outcome())
+                self.interruption().unwrap_or_else(|| stopped(StopReason::Cancelled))
             }
             Report::Concluded { result: JobResult::Failed, oom_kills: 1.. } => {
                 failed(FailureReason::OomSubprocess)
@@ -359,13 +188,13 @@ impl Ending {
     /// What ended the pod from outside, if anything did.
     fn interruption(&self) -> Option<(JobResult, Option<FailureReason>)> {
         if let Some(stamp) = self.stamp {
-            return Some(stamp.outcome());
+            return Some(stopped(stamp));
         }
         if self.deadline_exceeded {
             return Some(failed(FailureReason::LifetimeExceeded));
         }
         if let Some(disruption) = self.disruption {
-            return Some(failed(disruption.into()));
+            return Some(failed(disruption.reason()));
         }
         self.deletion_requested.then(|| failed(FailureReason::PodDeleted))
     }
@@ -383,17 +212,23 @@ impl Ending {
     }
 }
 
+/// What a job that was stopped for this comes to, when its worker did not get to say more.
+pub(crate) fn stopped(reason: StopReason) -> (JobResult, Option<FailureReason>) {
+    match reason {
+        StopReason::Cancelled | StopReason::GatewayDeleted => {
+            (JobResult::Cancelled, Some(FailureReason::Cancelled))
+        }
+        StopReason::LockLost => failed(FailureReason::LockLost),
+        StopReason::ImagePull => failed(FailureReason::ImagePull),
+        StopReason::ContainerConfig => failed(FailureReason::ContainerConfig),
+        StopReason::PendingDeadline => failed(FailureReason::PendingDeadline),
+        StopReason::LifetimeExceeded => failed(FailureReason::LifetimeExceeded),
+        StopReason::CompletedTtl | StopReason::Orphaned => failed(FailureReason::PodDeleted),
+    }
+}
+
 fn failed(reason: FailureReason) -> (JobResult, Option<FailureReason>) {
     (JobResult::Failed, Some(reason))
-}
-
-fn pascal_case(snake_case: &str) -> String {
-    snake_case.split('_').map(capitalised).collect()
-}
-
-fn capitalised(word: &str) -> String {
-    let mut rest = word.chars();
-    rest.next().map_or_else(String::new, |first| first.to_ascii_uppercase().to_string() + rest.as_str())
 }
 
 #[cfg(test)]

@@ -5,7 +5,11 @@
 use std::collections::BTreeSet;
 use std::fs;
 
-use job::FailureReason;
+use api::runner_job::JobResult;
+use api::{FailureReason, StopReason};
+use jiff::Timestamp;
+use job::outcome::{Disruption, Report};
+use job::{AgentState, Ending, Event, Job, PodRefusal, Policy};
 use strum::IntoEnumIterator as _;
 
 fn root() -> String {
@@ -33,32 +37,56 @@ fn every_failure_reason_has_an_entry_and_every_entry_is_a_failure_reason() {
 /// Whoever begins to set a reason moves its row, and whoever stops doing so, too.
 #[test]
 fn the_page_tells_which_reasons_are_set_and_which_are_not_yet() {
-    let [set, unset] = tables().try_into().unwrap();
-    let sources = deciding_sources();
-    let is_set = |reason: &FailureReason| sources.contains(&format!("<{reason:?}>"));
-    let (truly_set, truly_unset): (Vec<FailureReason>, Vec<FailureReason>) =
-        FailureReason::iter().partition(is_set);
-    let words = |reasons: Vec<FailureReason>| reasons.iter().map(|it| it.as_str().to_owned()).collect();
-    assert_eq!((set, unset), (words(truly_set), words(truly_unset)));
+    let [said_to_be_set, _] = tables().try_into().unwrap();
+    let reached: BTreeSet<FailureReason> = judged_by_endings().chain(decided_by_the_machine()).collect();
+    assert_eq!(said_to_be_set, reached.into_iter().map(|it| it.as_str().to_owned()).collect());
 }
 
-/// Every mention of a reason that stands for setting it: the machine's files, and of the file that declares the reasons what
-/// stands after the declarations.
-fn deciding_sources() -> String {
-    let outcome = fs::read_to_string(format!("{}/crates/job/src/outcome.rs", root())).unwrap();
-    let (_, deciding) = outcome.split_once("/// Why we ended or removed a worker pod").unwrap();
-    let machine = fs::read_dir(format!("{}/crates/job/src/job", root())).unwrap();
-    let machine = machine.map(|it| it.unwrap().path()).filter(|it| it.is_file() && !it.ends_with("tests.rs"));
-    let machine: String = machine.map(|it| fs::read_to_string(it).unwrap()).collect();
-    let entry = fs::read_to_string(format!("{}/crates/job/src/job.rs", root())).unwrap();
-    let all = deciding.to_owned() + &machine + &entry;
-    all.lines().flat_map(reasons_named).collect::<Vec<String>>().join("\n")
+/// The reasons in the outcome of every pod's end that can be told from another.
+fn judged_by_endings() -> impl Iterator<Item = FailureReason> {
+    let reports = [
+        Report::Concluded { result: JobResult::Failed, oom_kills: 0 },
+        Report::Concluded { result: JobResult::Failed, oom_kills: 1 },
+        Report::Concluded { result: JobResult::Cancelled, oom_kills: 0 },
+        Report::ShutDown { oom_kills: 0 },
+        Report::RunnerDied { oom_kills: 0 },
+        Report::WrapperFailed,
+        Report::Missing,
+    ];
+    let plain = Ending { deletion_requested: false, ..Ending::vanished(Timestamp::UNIX_EPOCH) };
+    let mut endings = Vec::new();
+    for report in reports {
+        let ending = Ending { report, ..plain.clone() };
+        endings.push(Ending { exit_code: Some(1), ..ending.clone() });
+        endings.push(Ending { oom_killed: true, ..ending.clone() });
+        endings.push(Ending { deadline_exceeded: true, ..ending.clone() });
+        endings.push(Ending { deletion_requested: true, ..ending.clone() });
+        endings.extend(StopReason::iter().map(|it| Ending { stamp: Some(it), ..ending.clone() }));
+        endings.extend(Disruption::iter().map(|it| Ending { disruption: Some(it), ..ending.clone() }));
+        endings.push(ending);
+    }
+    endings.into_iter().filter_map(|it| it.conclude().reason)
 }
 
-/// `FailureReason::X`, and `Self::X` where the line turns something into one.
-fn reasons_named(line: &str) -> Vec<String> {
-    let after = |marker: &'static str| line.split(marker).skip(1);
-    let name = |rest: &str| rest.chars().take_while(char::is_ascii_alphanumeric).collect::<String>();
-    let turned = line.contains("Disruption::").then(|| after("=> Self::")).into_iter().flatten();
-    after("FailureReason::").chain(turned).map(|rest| format!("<{}>", name(rest))).collect()
+/// The reasons of jobs that end without a pod, by the answer that ends them.
+fn decided_by_the_machine() -> impl Iterator<Item = FailureReason> {
+    let claimed = [Event::Admitted, Event::Recorded, Event::Acquired { locked_until: Timestamp::MAX }];
+    let stored = [&claimed[..], &[Event::PayloadStored]].concat();
+    let stories = [
+        vec![
+            Event::Admitted,
+            Event::Recorded,
+            Event::AcquireRefused { doubtful: true },
+            Event::AgentSeen(AgentState::Busy),
+        ],
+        [&claimed[..], &[Event::PayloadTooLarge]].concat(),
+        [&stored[..], &[Event::PodRefused(PodRefusal::Invalid)]].concat(),
+        [&stored[..], &[Event::PodRefused(PodRefusal::Quota)]].concat(),
+    ];
+    let policy = Policy { quota_retries: 0, ..Policy::default() };
+    stories.into_iter().filter_map(move |events| {
+        let mut job = Job::offered(policy.clone(), 7, Timestamp::UNIX_EPOCH);
+        events.into_iter().for_each(|it| drop(job.handle(it, Timestamp::UNIX_EPOCH)));
+        job.outcome()?.reason
+    })
 }

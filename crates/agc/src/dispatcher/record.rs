@@ -73,7 +73,7 @@ impl Record {
             identity: self.identity.clone(),
             priority_class: self.priority_class.clone(),
             times: *self.job.times(),
-            summary: self.job.summary(),
+            phase: self.job.summary(),
             outcome: self.job.outcome().cloned(),
             locked_until: self.job.locked_until(),
             pod: self.pod.clone(),

@@ -1,9 +1,10 @@
 //! The status of a `RunnerJob`, computed whole. Pure.
 
+use api::FailureReason;
 use api::conditions::{Reason, Type, condition, settle};
-use api::runner_job::{FailureClass, JobResult, Phase, PodRef, RunnerJobStatus, Times};
+use api::runner_job::{JobResult, PodRef, RunnerJobStatus, Times};
 use jiff::Timestamp;
-use job::{Class, FailureReason, Outcome, Summary};
+use job::Outcome;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 
 use super::View;
@@ -20,7 +21,7 @@ pub fn status(
     let known = view.identity.is_some() || old.job.is_some();
     let conditions = [acquired(view, known, generation), complete(view, generation)];
     RunnerJobStatus {
-        phase: Some(phase(view.summary)),
+        phase: Some(view.phase),
         job: view.identity.clone().or_else(|| old.job.clone()),
         pod: view
             .pod
@@ -31,10 +32,7 @@ pub fn status(
         locked_until: view.locked_until.map(Time),
         result: outcome.and_then(result),
         failure_reason: outcome.and_then(|it| it.reason).map(|it| it.as_str().to_owned()),
-        failure_class: outcome.and_then(Outcome::class).map(|it| match it {
-            Class::User => FailureClass::User,
-            Class::Infra => FailureClass::Infra,
-        }),
+        failure_class: outcome.and_then(Outcome::class),
         exit_code: outcome.and_then(|it| it.exit_code),
         trace_id: view.claim.as_ref().map(|it| it.run.trace_id.clone()).or_else(|| old.trace_id.clone()),
         conditions: conditions.into_iter().map(|it| settle(&old.conditions, it, now)).collect(),
@@ -63,27 +61,9 @@ fn complete(view: &View, generation: Option<i64>) -> Condition {
     condition(Type::Complete, true, outcome.condition_reason(), message, generation)
 }
 
-fn phase(summary: Summary) -> Phase {
-    match summary {
-        Summary::Acquiring => Phase::Acquiring,
-        Summary::Acquired => Phase::Acquired,
-        Summary::Starting => Phase::Starting,
-        Summary::Running => Phase::Running,
-        Summary::Succeeded => Phase::Succeeded,
-        Summary::Failed => Phase::Failed,
-        Summary::Cancelled => Phase::Cancelled,
-    }
-}
-
 /// A duplicate has none: the job's result is the other claim's.
 fn result(outcome: &Outcome) -> Option<JobResult> {
-    match outcome.result {
-        job::JobResult::Succeeded => Some(JobResult::Succeeded),
-        job::JobResult::Failed => Some(JobResult::Failed),
-        job::JobResult::Cancelled => Some(JobResult::Cancelled),
-        job::JobResult::Skipped => Some(JobResult::Skipped),
-        job::JobResult::Duplicate => None,
-    }
+    Some(outcome.result).filter(|it| *it != JobResult::Duplicate)
 }
 
 fn times(view: &View) -> Times {

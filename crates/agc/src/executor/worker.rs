@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use api::RunnerJob;
-use job::{Effect, Event, FailureReason, Step, StopReason};
+use api::{FailureReason, StopReason};
+use job::{Effect, Event, Step};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 use tracing::Instrument as _;

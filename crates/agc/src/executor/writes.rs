@@ -1,8 +1,8 @@
 //! W2 to W9: one function each. Every one bears repeating.
 
+use api::StopReason;
 use api::{RunnerJob, labels};
 use handoff::worker::{ANNOTATION_STOP, RunInfo, StopFrame, StopRequest};
-use job::outcome::StopReason;
 use job::{Event, PodRefusal, naming};
 use json_patch::{
     AddOperation, Patch as JsonPatch, PatchOperation, RemoveOperation, TestOperation, jsonptr::PointerBuf,

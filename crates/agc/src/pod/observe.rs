@@ -1,10 +1,12 @@
 //! Reads a worker pod: the whole of what the job needs to know, each time. Pure.
 
+use api::StopReason;
+use api::runner_job::JobResult;
 use api::{labels, names};
 use handoff::worker::{ANNOTATION_STOP, StopFrame, StopRequest, TaskResult, TerminationReport};
 use jiff::{SignedDuration, Timestamp};
 use job::outcome::{Disruption, Report};
-use job::{Asked, Ending, JobResult, PodStage, PodView, StartFailure, StopReason};
+use job::{Asked, Ending, PodStage, PodView, StartFailure};
 use k8s_openapi::api::core::v1::{ContainerStateTerminated, ContainerStatus, Pod, PodCondition, PodStatus};
 
 /// What the job needs to know of its pod. `now` is when the pod was seen, for ends that carry no time.

@@ -3,11 +3,12 @@
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
+use api::StopReason;
 use api::conditions::{Type, find, is_true};
 use api::runner_job::JobResult;
 use api::{RunnerJob, labels};
 use jiff::{SignedDuration, Timestamp};
-use job::{PodStage, StopReason};
+use job::PodStage;
 use k8s_openapi::api::core::v1::Pod;
 use kube::ResourceExt;
 

@@ -6,7 +6,7 @@ mod steps;
 
 use std::time::Duration;
 
-use api::{RunnerGroup, RunnerJob, labels, names};
+use api::{RunnerGroup, RunnerJob, StopReason, labels, names};
 use jiff::Timestamp;
 use k8s_openapi::NamespaceResourceScope;
 use k8s_openapi::api::apps::v1::Deployment;
@@ -25,9 +25,6 @@ pub use steps::{Facts, Step, few, next};
 
 /// Between two looks. What ends it is mostly not watched: pods, and the controller's own clean-up at GitHub.
 pub const LOOK_EVERY: Duration = Duration::from_secs(1);
-
-/// The word on a worker that we delete, of the closed list of deletion reasons.
-const GATEWAY_DELETED: &str = "gateway_deleted";
 
 /// A request failed.
 #[derive(Debug, thiserror::Error)]
@@ -166,7 +163,7 @@ where
 /// Says on the pod, before it goes, that it was us.
 async fn mark(applier: &Applier, namespace: &str, worker: &ObjectMeta) -> Result<(), Error> {
     let name = worker.name.clone().unwrap_or_default();
-    let patch = json!({ "metadata": { "annotations": { labels::DELETION_REASON: GATEWAY_DELETED } } });
+    let patch = json!({ "metadata": { "annotations": { labels::DELETION_REASON: StopReason::GatewayDeleted.as_str() } } });
     let pods: Api<Pod> = Api::namespaced(applier.client().clone(), namespace);
     match pods.patch_metadata(&name, &PatchParams::default(), &Patch::Merge(patch)).await {
         Ok(_) => Ok(()),

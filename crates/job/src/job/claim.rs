@@ -5,7 +5,8 @@ use jiff::{SignedDuration, Timestamp};
 use super::{Job, Phase, WRITE, not_acquired};
 use crate::backoff::between;
 use crate::effect::{Effect, Fact, NotAcquired, Timer};
-use crate::outcome::{FailureReason, Outcome};
+use crate::outcome::Outcome;
+use api::FailureReason;
 
 /// How often a claim that may have been granted is repeated before the agent is asked instead: the offer's window is
 /// two minutes.

@@ -4,7 +4,9 @@ use jiff::Timestamp;
 
 use super::{Job, Phase};
 use crate::effect::{Effect, Fact, Step, Unreported};
-use crate::outcome::{FailureReason, JobResult, Outcome};
+use crate::outcome::Outcome;
+use api::FailureReason;
+use api::runner_job::JobResult;
 
 impl Job {
     /// Whether GitHub must be told, because the runner did not and nobody else will. Not so where GitHub itself ended the

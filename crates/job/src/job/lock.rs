@@ -6,7 +6,7 @@ use super::Job;
 use super::stop::TIME_TO_CANCEL;
 use crate::backoff::between;
 use crate::effect::{Effect, Fact, Timer};
-use crate::outcome::StopReason;
+use api::StopReason;
 
 /// A minute after each success, as GitHub's own runner does; the lock lasts ten.
 const RENEW_EVERY: SignedDuration = SignedDuration::from_secs(60);

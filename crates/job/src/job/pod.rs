@@ -6,7 +6,8 @@ use super::stop::{Stopping, stopped};
 use super::{Job, Phase};
 use crate::effect::{Effect, Fact, Timer};
 use crate::event::{PodRefusal, PodStage, PodView, StartFailure};
-use crate::outcome::{Disruption, Ending, FailureReason, Outcome, StopReason};
+use crate::outcome::{Disruption, Ending, Outcome};
+use api::{FailureReason, StopReason};
 
 /// A job shorter than this goes without the `Running` write.
 const MARK_RUNNING_AFTER: SignedDuration = SignedDuration::from_secs(10);

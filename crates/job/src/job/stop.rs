@@ -1,11 +1,12 @@
 //! How a worker is ended. A person's wish, or a lost lock, becomes a cancellation that the wrapper relays, with the time
 //! that GitHub names for clean-up steps; everything else is a deletion, which the runner hears of as a shutdown.
 
+use api::StopReason;
 use jiff::{SignedDuration, Timestamp};
 
 use super::{Job, Phase};
 use crate::effect::{Effect, Fact, Timer};
-use crate::outcome::{Outcome, StopReason};
+use crate::outcome::{self, Outcome};
 
 /// What a cancelled job gets when GitHub named no time, protocol §5.6.
 pub(super) const TIME_TO_CANCEL: SignedDuration = SignedDuration::from_secs(60);
@@ -141,6 +142,6 @@ impl Job {
 
 /// What a job comes to that is stopped before its worker can say anything.
 pub(super) fn stopped(reason: StopReason) -> Outcome {
-    let (result, reason) = reason.outcome();
+    let (result, reason) = outcome::stopped(reason);
     Outcome { result, reason, exit_code: None }
 }

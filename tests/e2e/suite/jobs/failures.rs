@@ -1,7 +1,8 @@
 //! Jobs that did not fail by their own doing: each says why, in a word of the closed list, and whose it is to mend.
 
 use anyhow::{Context as _, Result, ensure};
-use api::runner_job::{FailureClass, JobResult};
+use api::FailureClass;
+use api::runner_job::JobResult;
 use api::{RunnerGroup, RunnerJob};
 use e2e::tenant::{GATE, REACTION, condition};
 use e2e::{Namespace, Tenant, wait};

@@ -1,7 +1,8 @@
 //! What comes over a session and makes no sense, and a lock that is gone.
 
 use anyhow::{Context as _, Result, ensure};
-use api::runner_job::{FailureClass, JobResult};
+use api::FailureClass;
+use api::runner_job::JobResult;
 use e2e::tenant::{GATE, REACTION, condition};
 use e2e::{Namespace, Tenant, wait};
 use k8s_openapi::api::core::v1::Pod;

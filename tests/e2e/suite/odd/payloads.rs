@@ -1,7 +1,8 @@
 //! Job messages of all sizes.
 
 use anyhow::{Context as _, Result, ensure};
-use api::runner_job::{FailureClass, JobResult};
+use api::FailureClass;
+use api::runner_job::JobResult;
 use e2e::tenant::condition;
 use e2e::{Namespace, Tenant};
 use k8s_openapi::api::core::v1::Secret;

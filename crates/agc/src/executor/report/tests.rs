@@ -1,5 +1,7 @@
+use api::FailureReason;
+use api::runner_job::Phase;
 use github_proto::rest::{self, RunJob};
-use job::{FailureReason, Outcome, Summary};
+use job::Outcome;
 use serde_json::{Value, json};
 
 use super::*;
@@ -48,10 +50,8 @@ fn a_run_with_a_step_that_began_is_left_alone() {
 #[test]
 fn the_annotation_says_the_reason_its_remedy_and_the_clusters_words() {
     let outcome = Some(Outcome::failed(FailureReason::ImagePull));
-    let seen = View {
-        cluster_words: Some("ErrImagePull: manifest unknown".into()),
-        ..view(Summary::Failed, outcome)
-    };
+    let seen =
+        View { cluster_words: Some("ErrImagePull: manifest unknown".into()), ..view(Phase::Failed, outcome) };
     insta::assert_snapshot!(annotation("team-a", &seen), @r"
     image_pull: The image cannot be pulled, for good. Correct the image's name, or the credentials for its registry.
     Kubernetes says: ErrImagePull: manifest unknown

@@ -1,8 +1,8 @@
 use std::sync::Arc;
 
+use api::runner_job::Phase;
 use github_proto::RequestId;
 use github_proto::message::RunnerJobRequest;
-use job::JobResult as Result_;
 use job::naming::RunnerJobName;
 
 use super::*;
@@ -30,7 +30,7 @@ fn offer() -> Offer {
     }
 }
 
-pub(in crate::executor) fn view(summary: Summary, outcome: Option<Outcome>) -> View {
+pub(in crate::executor) fn view(phase: Phase, outcome: Option<Outcome>) -> View {
     View {
         offer: Arc::new(offer()),
         claim: None,
@@ -45,7 +45,7 @@ pub(in crate::executor) fn view(summary: Summary, outcome: Option<Outcome>) -> V
         }),
         priority_class: None,
         times: job::Times { offered: Some(NOW), acquired: Some(NOW), ..job::Times::default() },
-        summary,
+        phase,
         outcome,
         locked_until: Some(NOW),
         cluster_words: None,
@@ -63,10 +63,10 @@ fn no_template_may_mount_the_payload_of_a_job() {
 
 #[test]
 fn a_claimed_job_and_its_end_are_said_whole() {
-    let starting = status(&view(Summary::Starting, None), &RunnerJobStatus::default(), Some(1), NOW);
+    let starting = status(&view(Phase::Starting, None), &RunnerJobStatus::default(), Some(1), NOW);
     insta::assert_yaml_snapshot!("starting", starting);
     let outcome = Outcome { exit_code: Some(137), ..Outcome::failed(FailureReason::OomKilled) };
-    let failed = status(&view(Summary::Failed, Some(outcome)), &starting, Some(1), NOW);
+    let failed = status(&view(Phase::Failed, Some(outcome)), &starting, Some(1), NOW);
     insta::assert_yaml_snapshot!("failed", failed);
 }
 
@@ -75,7 +75,7 @@ fn a_claim_that_was_lost_is_not_acquired() {
     let lost = View {
         identity: None,
         pod: None,
-        ..view(Summary::Failed, Some(Outcome::failed(FailureReason::ClaimLost)))
+        ..view(Phase::Failed, Some(Outcome::failed(FailureReason::ClaimLost)))
     };
     let lost = status(&lost, &RunnerJobStatus::default(), Some(1), NOW);
     let said = |type_| {
@@ -88,11 +88,11 @@ fn a_claim_that_was_lost_is_not_acquired() {
 
 #[test]
 fn what_a_restart_does_not_know_again_stays() {
-    let first = status(&view(Summary::Running, None), &RunnerJobStatus::default(), Some(1), NOW);
+    let first = status(&view(Phase::Running, None), &RunnerJobStatus::default(), Some(1), NOW);
     let forgetful = View {
         identity: None,
         pod: None,
-        ..view(Summary::Failed, Some(Outcome::failed(FailureReason::PodDeleted)))
+        ..view(Phase::Failed, Some(Outcome::failed(FailureReason::PodDeleted)))
     };
     let second = status(&forgetful, &first, Some(1), NOW);
     assert_eq!((&second.job, &second.pod), (&first.job, &first.pod));
@@ -101,8 +101,8 @@ fn what_a_restart_does_not_know_again_stays() {
 #[test]
 fn a_duplicate_has_no_result_of_its_own() {
     let duplicate =
-        status(&view(Summary::Cancelled, Some(Outcome::duplicate())), &RunnerJobStatus::default(), None, NOW);
+        status(&view(Phase::Cancelled, Some(Outcome::duplicate())), &RunnerJobStatus::default(), None, NOW);
     assert_eq!(duplicate.result, None);
-    assert_eq!(Outcome::duplicate().result, Result_::Duplicate);
+    assert_eq!(Outcome::duplicate().result, JobResult::Duplicate);
     assert_eq!(api::conditions::find(&duplicate.conditions, Type::Complete).unwrap().reason, "Duplicate");
 }

@@ -1,0 +1,36 @@
+//! Why one of our programs ends or removes a worker pod.
+
+use strum::{EnumIter, EnumString, IntoStaticStr};
+
+/// Why a worker pod is ended: the value of its annotation [`DELETION_REASON`](crate::labels::DELETION_REASON), written before
+/// the deletion, so that a deletion without one is somebody else's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EnumIter, EnumString, IntoStaticStr)]
+#[strum(serialize_all = "snake_case")]
+pub enum StopReason {
+    /// GitHub sent a cancellation, or somebody deleted the `RunnerJob`.
+    Cancelled,
+    /// GitHub no longer knows our claim.
+    LockLost,
+    /// The image cannot be pulled, for good.
+    ImagePull,
+    /// The container cannot be configured, for good.
+    ContainerConfig,
+    /// It did not start within the group's `pendingPodDeadline`.
+    PendingDeadline,
+    /// It outlived the group's `maxWorkerLifetime`.
+    LifetimeExceeded,
+    /// It ended, and its time on show is over.
+    CompletedTtl,
+    /// No job stands behind it.
+    Orphaned,
+    /// The gateway is being deleted.
+    GatewayDeleted,
+}
+
+impl StopReason {
+    /// The word that stands on the pod and in the metric of reaped pods.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        self.into()
+    }
+}
