@@ -14,14 +14,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use api::RunnerJob;
+use api::runner_job::AgentRef;
 use github::Ambient;
 use github_proto::JobId;
 use jiff::{SignedDuration, Timestamp};
 use job::naming::RunnerJobName;
-use job::{Effect, Event, Fact, Job, NotAcquired, Phase, Recovered};
+use job::{Effect, Event, Job, Phase, Recovered, effect};
 use k8s_openapi::api::core::v1::Pod;
 use runtime::admin::Heartbeat;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
@@ -273,13 +274,9 @@ impl Dispatcher {
     }
 
     fn claimed(&mut self, name: &RunnerJobName, claim: Arc<Claim>) {
-        let now = self.ambient.now();
-        let locked_until = claim.locked_until(now);
+        let locked_until = claim.locked_until(self.ambient.now());
         if let Some(record) = self.jobs.get_mut(name) {
             record.claimed(&claim, &self.reporter);
-            let (group, agent) = (record.offer.group.name.clone(), record.offer.agent.clone());
-            self.ledger.granted(&group);
-            self.tell_pool(&group, agents::Message::Claimed(agent));
         }
         self.event(name, Event::Acquired { locked_until });
     }
@@ -338,49 +335,46 @@ impl Dispatcher {
         self.apply(name, effects, now);
     }
 
+    /// Has every effect performed by whoever performs its kind.
     fn apply(&mut self, name: &RunnerJobName, effects: Vec<Effect>, now: Timestamp) {
         let Some(record) = self.jobs.get_mut(name) else { return };
-        let group = record.offer.group.clone();
-        let mut not_acquired = None;
-        let mut slots_changed = false;
+        let group = record.offer.group.name.clone();
+        let mut changes = Vec::new();
+        let mut tasks = Vec::new();
         for effect in effects {
             match effect {
-                Effect::TakeSlot => {
-                    self.ledger.take(&group.name);
-                    slots_changed = true;
-                }
-                Effect::ReleaseSlot => {
-                    self.ledger.give_back(&group.name);
-                    slots_changed = true;
-                }
+                Effect::Slot(change) => changes.push(change),
+                Effect::Call(call) => self.executor.call(call, record.view()),
+                Effect::Write(write) => record.writer.write(write, record.view()),
                 Effect::Wake(timer, at) => self.timers.set(name.clone(), timer, at, now),
-                Effect::Report(fact) => {
-                    if let Fact::NotAcquired(why) = fact {
-                        not_acquired = Some(why);
-                    }
-                    record.report(&fact, &self.reporter);
-                }
-                effect => {
-                    let pool = self.groups.get(&group.name).map(|(_, pool)| pool.clone());
-                    self.executor.perform(&record.writer, effect, record.view(pool));
-                }
+                Effect::Agent(task) => tasks.push((task, record.offer.agent.clone())),
+                Effect::Report(fact) => record.report(&fact, &self.reporter),
             }
         }
-        let over = record.job.is_over();
-        let agent = record.offer.agent.clone();
-        if let Some(why) = not_acquired {
-            if why == NotAcquired::Refused {
-                self.ledger.refused(&group.name, Instant::now());
-            }
-            self.tell_pool(&group.name, agents::Message::Released(agent));
-        }
-        if over {
+        if record.job.is_over() {
             self.jobs.remove(name);
         }
-        if slots_changed {
-            self.hold_or_let_listen(&group.name);
+        for (task, agent) in tasks {
+            self.tell_agent(name, &group, task, agent);
         }
-        self.publish(&group.name);
+        if !changes.is_empty() {
+            changes.into_iter().for_each(|it| self.ledger.change(&group, it, Instant::now()));
+            self.hold_or_let_listen(&group);
+        }
+        self.publish(&group);
+    }
+
+    fn tell_agent(&mut self, name: &RunnerJobName, group: &str, task: effect::Agent, agent: AgentRef) {
+        match task {
+            effect::Agent::Keep => self.tell_pool(group, agents::Message::Claimed(agent)),
+            effect::Agent::Release => self.tell_pool(group, agents::Message::Released(agent)),
+            effect::Agent::Replace => {
+                // Without a pool nobody answers, and the wait is over at once.
+                let (done, replaced) = oneshot::channel();
+                self.tell_pool(group, agents::Message::Replace(agent, done));
+                self.executor.await_replacement(name.clone(), replaced);
+            }
+        }
     }
 
     /// While every offer would be left alone, the group's sessions say so to GitHub, which then offers the job to

@@ -11,20 +11,22 @@ mod worker;
 mod writes;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use api::RunnerJob;
 use api::actions_gateway::NeverStarted;
 use api::runner_job::JobIdentity;
 use api::runner_job::Phase;
 use jiff::Timestamp;
+use job::effect::{Call, Write};
 use job::naming::RunnerJobName;
-use job::{Effect, Event, Outcome, Step, Times};
+use job::{Event, Outcome, Step, Times};
 use k8s_openapi::api::core::v1::{Pod, Secret};
 use kube::{Api, Client};
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio::time::timeout;
 use tokio_util::task::TaskTracker;
 
-use crate::agents::PoolHandle;
 use crate::claim::Claim;
 use crate::dispatcher::Message;
 use crate::github::GitHub;
@@ -42,8 +44,11 @@ const GITHUB_CALLS: usize = 64;
 /// in trouble, and no lock may lapse for it.
 const REPORTS: usize = 64;
 
-/// Effects of one job that wait to be done. A machine never has more than a dozen outstanding.
+/// Writes of one job that wait to be done. A machine never has more than a dozen outstanding.
 const QUEUE: usize = 64;
+
+/// How long a settled job waits for its agent's successor, before it leaves that to the pool.
+const REPLACEMENT: Duration = Duration::from_secs(120);
 
 /// A worker pod, as far as writes about it need to know.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -81,8 +86,6 @@ pub struct View {
     pub pod: Option<PodFacts>,
     /// What the cluster says of its pod, for people.
     pub cluster_words: Option<String>,
-    /// The group's agents.
-    pub pool: Option<PoolHandle>,
     /// The span of the job.
     pub span: tracing::Span,
 }
@@ -128,7 +131,18 @@ pub struct Executor {
 
 /// The task that writes for one job.
 #[derive(Debug, Clone)]
-pub struct JobWriter(mpsc::Sender<(Effect, View)>);
+pub struct JobWriter(mpsc::Sender<(Write, View)>);
+
+impl JobWriter {
+    /// Does this after everything that was asked for before; the answer comes as a message.
+    pub fn write(&self, write: Write, view: View) {
+        let name = view.offer.name.clone();
+        if self.0.try_send((write, view)).is_err() {
+            // Cannot happen while the machine keeps to its bound; the next start would mend it.
+            tracing::error!(job = %name, "a write was dropped: the job's writer does not keep up");
+        }
+    }
+}
 
 impl Executor {
     /// Answers go to `dispatcher`, which does not outlive its own handles for it.
@@ -167,24 +181,25 @@ impl Executor {
         JobWriter(sender)
     }
 
-    /// Does the effect, or hands it to the job's writer.
-    pub fn perform(&self, writer: &JobWriter, effect: Effect, view: View) {
+    /// Calls GitHub, beside everything else; the answer comes as a message.
+    pub fn call(&self, call: Call, view: View) {
         let shared = self.shared.clone();
-        match effect {
-            Effect::Acquire => drop(self.tasks.spawn(github_calls::acquire(shared, view))),
-            Effect::Renew => drop(self.tasks.spawn(github_calls::renew(shared, view))),
-            Effect::CheckAgent => drop(self.tasks.spawn(github_calls::check_agent(shared, view))),
-            Effect::Settle(Step::TellGitHub(what)) => {
-                drop(self.tasks.spawn(report::tell(shared, view, what)));
-            }
-            effect => {
-                let name = view.offer.name.clone();
-                if writer.0.try_send((effect, view)).is_err() {
-                    // Cannot happen while the machine keeps to its bound; the next start would mend it.
-                    tracing::error!(job = %name, "a write was dropped: the job's writer does not keep up");
-                }
-            }
+        match call {
+            Call::AcquireJob => drop(self.tasks.spawn(github_calls::acquire(shared, view))),
+            Call::RenewJob => drop(self.tasks.spawn(github_calls::renew(shared, view))),
+            Call::GetRunner => drop(self.tasks.spawn(github_calls::check_agent(shared, view))),
+            Call::CompleteJob(what) => drop(self.tasks.spawn(report::tell(shared, view, what))),
         }
+    }
+
+    /// Waits until the agent's place has another, or puts that off; a pool that is gone needs none.
+    pub fn await_replacement(&self, name: RunnerJobName, replaced: oneshot::Receiver<()>) {
+        let shared = self.shared.clone();
+        self.tasks.spawn(async move {
+            // Late, or never: the pool goes on by itself.
+            let _ = timeout(REPLACEMENT, replaced).await;
+            shared.event(&name, Event::Done(Step::ReplaceAgent)).await;
+        });
     }
 
     /// Lets go of a `RunnerJob` that somebody deleted and that has no machine.

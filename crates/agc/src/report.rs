@@ -139,7 +139,7 @@ impl Reporter {
     pub fn fact(&self, subject: Subject<'_>, fact: &Fact) {
         match fact {
             Fact::Acquired => self.acquired(&subject),
-            Fact::NotAcquired(NotAcquired::Declined | NotAcquired::Refused) => {}
+            Fact::NotAcquired(NotAcquired::Refused) => {}
             Fact::NotAcquired(NotAcquired::Failed) => self.log(&subject, "a job was not claimed"),
             Fact::Scheduled(after) => {
                 let latency = self.metrics.pod_creation_latency.with_label_values(&[self.namespace.as_str()]);

@@ -3,60 +3,130 @@
 use jiff::{SignedDuration, Timestamp};
 
 use crate::outcome::Outcome;
-use api::{FailureReason, StopReason};
+use api::StopReason;
 
-/// Something to do. The W, X and R numbers are those of the job's contract.
+/// Something to do, by who does it. The W, X and R numbers are those of the job's contract.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Effect {
-    /// Count the job against its group's ceiling.
-    TakeSlot,
-    /// Stop counting it.
-    ReleaseSlot,
-    /// W1: POST the `RunnerJob`.
-    Record,
-    /// X1: claim the job.
-    Acquire,
-    /// R5: ask whether the agent is busy, which says whether an unanswered claim was granted.
-    CheckAgent,
-    /// W2: POST the payload Secret.
-    StorePayload,
-    /// X2: extend the lock.
-    Renew,
-    /// W3: POST the pod.
-    CreatePod,
-    /// W4: PATCH the status, `Acquired`.
-    WriteAcquired,
-    /// W5: PATCH the status, `Running`.
-    WriteRunning,
-    /// Stamp the pod with the reason, and ask its wrapper to cancel the job within so many seconds.
-    AskToCancel(StopReason, u32),
-    /// Stamp the pod with the reason, then DELETE it: with this grace in seconds, or its own.
-    StopWorker(StopReason, Option<u32>),
-    /// Take one step of the settlement.
-    Settle(Step),
-    /// DELETE a `RunnerJob` whose offer was not ours.
-    DeleteRecord,
-    /// Take our finalizer off a `RunnerJob` that somebody deleted.
-    ReleaseRecord,
-    /// Send [`Event::Due`](crate::Event::Due) at this time.
+    /// The account of the group's jobs changes.
+    Slot(Slot),
+    /// GitHub is called.
+    Call(Call),
+    /// The API server is asked for a write, in order with the job's other writes.
+    Write(Write),
+    /// [`Event::Due`](crate::Event::Due) comes at this time.
     Wake(Timer, Timestamp),
-    /// Tell the world.
+    /// The agent that the job was offered to has something else to do.
+    Agent(Agent),
+    /// Metrics, Events, log lines and spans say so.
     Report(Fact),
 }
 
-/// What is left to write once a job is over. Each bears repeating.
+/// What happens to the account of a group's jobs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Slot {
+    /// The job counts against the group's ceiling.
+    Take,
+    /// It counts no more.
+    GiveBack,
+    /// GitHub refused to let it be acquired: the group holds back, longer each time.
+    Throttle,
+    /// GitHub let it be acquired: the group holds back no more.
+    Unthrottle,
+}
+
+/// A call to GitHub.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Call {
+    /// X1: acquire the job.
+    AcquireJob,
+    /// R5: look at the runner. That it is busy says that an unanswered X1 was granted.
+    GetRunner,
+    /// X2: extend the lock.
+    RenewJob,
+    /// X3: say what the runner could not say, while the lock still holds.
+    CompleteJob(Unreported),
+}
+
+/// A write to the API server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Write {
+    /// W1: POST the `RunnerJob`.
+    CreateRunnerJob,
+    /// W2: POST the payload Secret.
+    CreatePayload,
+    /// W3: POST the pod.
+    CreatePod,
+    /// W4: PATCH the status, `Acquired`.
+    PatchAcquired,
+    /// W5: PATCH the status, `Running`.
+    PatchRunning,
+    /// W6: PATCH the status, `Complete`.
+    PatchComplete,
+    /// W7: DELETE the payload Secret.
+    DeletePayload,
+    /// W9: take our finalizer off the pod.
+    ReleasePod,
+    /// Write the reason on the pod, and ask its wrapper to cancel the job within so many seconds.
+    AskToCancel(StopReason, u32),
+    /// Write the reason on the pod, then DELETE it: with this grace in seconds, or its own.
+    DeletePod(StopReason, Option<u32>),
+    /// DELETE a `RunnerJob` whose offer was not ours.
+    DeleteRunnerJob,
+    /// Take our finalizer off a `RunnerJob` that somebody deleted.
+    ReleaseRunnerJob,
+}
+
+/// What the agent does next that the job was offered to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Agent {
+    /// The job is acquired: its session polls on as `Busy`, for a cancellation.
+    Keep,
+    /// The job is not acquired: it listens on.
+    Release,
+    /// R3 and W8: the job is over, and its place gets the next generation.
+    Replace,
+}
+
+impl From<Call> for Effect {
+    fn from(call: Call) -> Self {
+        Self::Call(call)
+    }
+}
+
+impl From<Write> for Effect {
+    fn from(write: Write) -> Self {
+        Self::Write(write)
+    }
+}
+
+/// What is left to do once a job is over. Each bears repeating.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Step {
     /// X3: tell GitHub what the runner could not tell, while the lock still holds.
-    TellGitHub(Unreported),
+    CompleteJob(Unreported),
     /// W6: PATCH the status, `Complete`.
-    WriteComplete,
+    PatchComplete,
     /// W7: DELETE the payload Secret.
     DeletePayload,
     /// R3 and W8: give the agent its next generation.
     ReplaceAgent,
     /// W9: take our finalizer off the pod.
     ReleasePod,
+}
+
+impl Step {
+    /// What takes it.
+    #[must_use]
+    pub fn effect(self) -> Effect {
+        match self {
+            Self::CompleteJob(what) => Effect::Call(Call::CompleteJob(what)),
+            Self::PatchComplete => Effect::Write(Write::PatchComplete),
+            Self::DeletePayload => Effect::Write(Write::DeletePayload),
+            Self::ReplaceAgent => Effect::Agent(Agent::Replace),
+            Self::ReleasePod => Effect::Write(Write::ReleasePod),
+        }
+    }
 }
 
 /// What GitHub has not heard of the end of a job that is still ours there.
@@ -118,24 +188,11 @@ pub enum Fact {
     Settled,
 }
 
-/// Why a claim did not come about.
+/// Why a job that was offered is not acquired.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NotAcquired {
-    /// No room: left queued.
-    Declined,
     /// GitHub refused.
     Refused,
-    /// No answer in five attempts, or the intent could not be written.
+    /// No answer in five attempts, or its `RunnerJob` could not be written.
     Failed,
-}
-
-impl Fact {
-    /// The failure reason in it, if any.
-    #[must_use]
-    pub fn failure(&self) -> Option<FailureReason> {
-        match self {
-            Self::Finished(outcome, _) => outcome.reason,
-            _ => None,
-        }
-    }
 }

@@ -11,8 +11,6 @@ use api::StopReason;
 pub enum Event {
     /// There is room: the slot is ours.
     Admitted,
-    /// There is none: the job stays queued at GitHub.
-    Declined,
     /// W1 is done.
     Recorded,
     /// W1 failed; whether an object is there is not known.

@@ -10,7 +10,7 @@
 use jiff::{SignedDuration, Timestamp};
 
 use crate::backoff::Backoff;
-use crate::effect::{Effect, Fact, NotAcquired, Step, Timer};
+use crate::effect::{Call, Effect, NotAcquired, Slot, Step, Timer, Write};
 use crate::event::{AgentState, Event, StartFailure};
 use crate::outcome::{Disruption, Outcome};
 use api::runner_job::{self, JobResult};
@@ -209,7 +209,7 @@ impl Job {
 
     /// Whether its lock is ours to renew: until GitHub has heard how it ended.
     fn holds_lock(&self) -> bool {
-        let telling = |steps: &[Step]| matches!(steps.first(), Some(Step::TellGitHub(_)));
+        let telling = |steps: &[Step]| matches!(steps.first(), Some(Step::CompleteJob(_)));
         self.is_claimed() || matches!(&self.phase, Phase::Finished(_, steps) if telling(steps))
     }
 
@@ -240,18 +240,14 @@ impl Job {
             self.deletion_requested = true;
         }
         match (&self.phase, event) {
-            (Phase::Offered, Event::Admitted) => {
-                self.enter(Phase::Recording, [Effect::TakeSlot, Effect::Record])
-            }
-            (Phase::Offered, Event::Declined) => {
-                self.enter(Phase::Dropped, [not_acquired(NotAcquired::Declined)])
-            }
+            (Phase::Offered, Event::Admitted) => self
+                .enter(Phase::Recording, [Effect::Slot(Slot::Take), Effect::Write(Write::CreateRunnerJob)]),
 
             (Phase::Recording, Event::Recorded) if self.deletion_requested => {
                 self.drop_offer(NotAcquired::Failed)
             }
             (Phase::Recording, Event::Recorded) => {
-                self.enter(Phase::Acquiring { attempt: 1, doubtful: false }, [Effect::Acquire])
+                self.enter(Phase::Acquiring { attempt: 1, doubtful: false }, [Effect::Call(Call::AcquireJob)])
             }
             (Phase::Recording, Event::RecordFailed) => self.drop_offer(NotAcquired::Failed),
 
@@ -308,7 +304,7 @@ impl Job {
             (_, Event::DeletionRequested) if self.is_claimed() => {
                 self.cancel(StopReason::Cancelled, stop::TIME_TO_CANCEL, now)
             }
-            (Phase::Settled(_), Event::DeletionRequested) => vec![Effect::ReleaseRecord],
+            (Phase::Settled(_), Event::DeletionRequested) => vec![Effect::Write(Write::ReleaseRunnerJob)],
 
             (_, Event::Renewed { locked_until }) if self.holds_lock() => self.lock.renewed(locked_until, now),
             (_, Event::RenewFailed) if self.holds_lock() => self.renew_failed(now),
@@ -339,7 +335,7 @@ impl Job {
             (_, Timer::Renew) if self.holds_lock() => self.lock.due().into_iter().collect(),
             (Phase::Running, Timer::MarkRunning) if !self.running_written => {
                 self.running_written = true;
-                vec![Effect::WriteRunning]
+                vec![Effect::Write(Write::PatchRunning)]
             }
             (Phase::Starting | Phase::Running, timer) => self.pod_timer_due(timer, now),
             _ => Vec::new(),
@@ -349,10 +345,10 @@ impl Job {
 
 fn retried(timer: Timer) -> Option<Effect> {
     match timer {
-        Timer::Acquire => Some(Effect::Acquire),
-        Timer::CheckAgent => Some(Effect::CheckAgent),
-        Timer::StorePayload => Some(Effect::StorePayload),
-        Timer::CreatePod => Some(Effect::CreatePod),
+        Timer::Acquire => Some(Effect::Call(Call::AcquireJob)),
+        Timer::CheckAgent => Some(Effect::Call(Call::GetRunner)),
+        Timer::StorePayload => Some(Effect::Write(Write::CreatePayload)),
+        Timer::CreatePod => Some(Effect::Write(Write::CreatePod)),
         Timer::Renew
         | Timer::MarkRunning
         | Timer::Pending
@@ -361,10 +357,6 @@ fn retried(timer: Timer) -> Option<Effect> {
         | Timer::Cancel
         | Timer::Vanish => None,
     }
-}
-
-fn not_acquired(why: NotAcquired) -> Effect {
-    Effect::Report(Fact::NotAcquired(why))
 }
 
 #[cfg(test)]

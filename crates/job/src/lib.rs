@@ -5,17 +5,18 @@
 //! pace of repeated attempts ([`backoff`]).
 //!
 //! ```
-//! use job::{Effect, Event, Job, Policy};
+//! use job::effect::{Call, Effect, Write};
+//! use job::{Event, Job, Policy};
 //! let now = jiff::Timestamp::UNIX_EPOCH;
 //! let mut job = Job::offered(Policy::default(), 7, now);
 //! let effects = job.handle(Event::Admitted, now);
-//! assert!(effects.contains(&Effect::Record)); // the intent is written before the claim
-//! assert!(!effects.contains(&Effect::Acquire));
+//! assert!(effects.contains(&Effect::Write(Write::CreateRunnerJob))); // the intent is written before the claim
+//! assert!(!effects.contains(&Effect::Call(Call::AcquireJob)));
 //! ```
 
 pub mod backoff;
 pub mod capacity;
-mod effect;
+pub mod effect;
 mod event;
 mod job;
 pub mod naming;

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use github::pace::Throttle;
 use job::capacity::{Amounts, Question, Quota, Verdict, admit};
+use job::effect::Slot;
 use tokio::time::Instant;
 
 use super::record::Record;
@@ -24,13 +25,17 @@ impl Ledger {
         self.slots.get(group).copied().unwrap_or_default()
     }
 
-    pub(super) fn take(&mut self, group: &str) {
-        *self.slots.entry(group.to_owned()).or_default() += 1;
-    }
-
-    pub(super) fn give_back(&mut self, group: &str) {
-        if let Some(slots) = self.slots.get_mut(group) {
-            *slots = slots.saturating_sub(1);
+    /// Does what a job's machine says of its group's account.
+    pub(super) fn change(&mut self, group: &str, change: Slot, now: Instant) {
+        match change {
+            Slot::Take => *self.slots.entry(group.to_owned()).or_default() += 1,
+            Slot::GiveBack => {
+                if let Some(slots) = self.slots.get_mut(group) {
+                    *slots = slots.saturating_sub(1);
+                }
+            }
+            Slot::Throttle => self.refused(group, now),
+            Slot::Unthrottle => drop(self.throttles.remove(group)),
         }
     }
 
@@ -55,16 +60,11 @@ impl Ledger {
     }
 
     /// GitHub refused a claim: the group holds back longer each time.
-    pub(super) fn refused(&mut self, group: &str, now: Instant) {
+    fn refused(&mut self, group: &str, now: Instant) {
         let (throttle, until) =
             self.throttles.entry(group.to_owned()).or_insert_with(|| (Throttle::of_claims(), now));
         let wait: Duration = throttle.refuse();
         *until = now + wait;
-    }
-
-    /// GitHub granted a claim: no holding back any more.
-    pub(super) fn granted(&mut self, group: &str) {
-        self.throttles.remove(group);
     }
 
     pub(super) fn is_throttled(&self, group: &str, now: Instant) -> bool {

@@ -6,7 +6,6 @@ use api::RunnerJob;
 use api::runner_job::JobIdentity;
 use job::{Fact, Job};
 
-use crate::agents::PoolHandle;
 use crate::claim::Claim;
 use crate::executor::{JobWriter, PodFacts, View};
 use crate::intake::Offer;
@@ -66,7 +65,7 @@ impl Record {
     }
 
     /// What the executor needs to know at this moment.
-    pub(super) fn view(&self, pool: Option<PoolHandle>) -> View {
+    pub(super) fn view(&self) -> View {
         View {
             offer: self.offer.clone(),
             claim: self.claim.clone(),
@@ -78,7 +77,6 @@ impl Record {
             locked_until: self.job.locked_until(),
             pod: self.pod.clone(),
             cluster_words: self.cluster_words.clone(),
-            pool,
             span: self.trace.root(),
         }
     }

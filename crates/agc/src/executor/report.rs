@@ -28,7 +28,7 @@ pub(super) async fn tell(shared: Arc<Shared>, view: View, what: Unreported) {
         }
         _ => complete(&shared, &view).await,
     };
-    shared.event(&view.offer.name, Event::Done(Step::TellGitHub(what))).await;
+    shared.event(&view.offer.name, Event::Done(Step::CompleteJob(what))).await;
     let doubtful = matches!(told, Some(Completed::Accepted | Completed::Refused | Completed::GaveUp(_)));
     if what == Unreported::NeverStarted && doubtful {
         // Not waited for when the process ends: GitHub then ends the job when its lock lapses.

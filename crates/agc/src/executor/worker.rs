@@ -3,21 +3,16 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use api::RunnerJob;
-use api::{FailureReason, StopReason};
-use job::{Effect, Event, Step};
-use tokio::sync::{mpsc, oneshot};
-use tokio::time::timeout;
+use api::{RunnerJob, StopReason};
+use job::effect::Write;
+use job::{Event, Step};
+use tokio::sync::mpsc;
 use tracing::Instrument as _;
 
 use super::record::{self, Record};
 use super::writes::{self, Created};
 use super::{Shared, View};
-use crate::agents;
 use crate::dispatcher::Message;
-
-/// How long a settled job waits for its agent's successor, before it leaves that to the pool.
-const REPLACEMENT: Duration = Duration::from_secs(120);
 
 /// Pauses between tries of what must be written in the end.
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
@@ -26,19 +21,20 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 /// Writes until nobody asks for more.
 pub(super) async fn run(
     shared: Arc<Shared>,
-    mut queue: mpsc::Receiver<(Effect, View)>,
+    mut queue: mpsc::Receiver<(Write, View)>,
     found: Option<RunnerJob>,
 ) {
     let mut record = found.map_or(Record::Absent, |it| Record::Present(Box::new(it)));
-    while let Some((effect, view)) = queue.recv().await {
-        perform(&shared, &mut record, effect, &view).await;
+    while let Some((write, view)) = queue.recv().await {
+        perform(&shared, &mut record, write, &view).await;
     }
 }
 
-async fn perform(shared: &Shared, record: &mut Record, effect: Effect, view: &View) {
+/// Does what is asked, and tells the dispatcher of answers that a machine waits for.
+async fn perform(shared: &Shared, record: &mut Record, write: Write, view: &View) {
     let name = &view.offer.name;
-    match effect {
-        Effect::Record => {
+    match write {
+        Write::CreateRunnerJob => {
             *record = record::create(shared, view).await;
             match record {
                 Record::Present(it) => {
@@ -48,82 +44,59 @@ async fn perform(shared: &Shared, record: &mut Record, effect: Effect, view: &Vi
                 _ => shared.event(name, Event::RecordFailed).await,
             }
         }
-        Effect::StorePayload => {
+        Write::CreatePayload => {
             let span = tracing::info_span!(parent: &view.span, "stageJobSecret");
             let event = writes::store_payload(shared, record, view).instrument(span).await;
             shared.event(name, event).await;
         }
-        Effect::CreatePod => {
+        Write::CreatePod => {
             let span = tracing::info_span!(parent: &view.span, "createPod");
             match writes::create_pod(shared, record, view).instrument(span).await {
                 Created::Pod(pod) => shared.tell(Message::PodCreated(name.clone(), pod)).await,
                 Created::Not(event) => shared.event(name, event).await,
             }
         }
-        Effect::WriteAcquired | Effect::WriteRunning => {
-            until_done(shared, record, view, Write::Status).await;
-        }
-        Effect::AskToCancel(reason, seconds) => {
-            until_done(shared, record, view, Write::AskToCancel(reason, seconds)).await;
-        }
-        Effect::StopWorker(reason, grace) => {
-            until_done(shared, record, view, Write::StopWorker(reason, grace)).await;
-        }
-        Effect::Settle(Step::TellGitHub(_)) => {} // a call to GitHub, done beside
-        Effect::Settle(step) => {
-            settle(shared, record, view, step).await;
-            shared.event(name, Event::Done(step)).await;
-        }
-        Effect::DeleteRecord => record::delete(shared, record, view).await,
-        Effect::ReleaseRecord => {
+        Write::DeleteRunnerJob => record::delete(shared, record, view).await,
+        Write::ReleaseRunnerJob => {
             if let Record::Present(it) = record {
                 record::release(shared, it).await;
             }
         }
-        Effect::TakeSlot
-        | Effect::ReleaseSlot
-        | Effect::Acquire
-        | Effect::CheckAgent
-        | Effect::Renew
-        | Effect::Wake(..)
-        | Effect::Report(_) => {} // the dispatcher's, or done beside
+        Write::PatchAcquired | Write::PatchRunning => {
+            until_done(shared, record, view, Lasting::Status).await;
+        }
+        Write::AskToCancel(reason, seconds) => {
+            until_done(shared, record, view, Lasting::AskToCancel(reason, seconds)).await;
+        }
+        Write::DeletePod(reason, grace) => {
+            until_done(shared, record, view, Lasting::DeletePod(reason, grace)).await;
+        }
+        Write::PatchComplete => {
+            until_done(shared, record, view, Lasting::Status).await;
+            shared.event(name, Event::Done(Step::PatchComplete)).await;
+        }
+        Write::DeletePayload => {
+            until_done(shared, record, view, Lasting::DeletePayload).await;
+            shared.event(name, Event::Done(Step::DeletePayload)).await;
+        }
+        Write::ReleasePod => {
+            until_done(shared, record, view, Lasting::ReleasePod).await;
+            shared.event(name, Event::Done(Step::ReleasePod)).await;
+        }
     }
 }
 
-async fn settle(shared: &Shared, record: &mut Record, view: &View, step: Step) {
-    match step {
-        Step::TellGitHub(_) => {}
-        Step::WriteComplete => until_done(shared, record, view, Write::Status).await,
-        Step::DeletePayload => until_done(shared, record, view, Write::DeletePayload).await,
-        Step::ReplaceAgent => replace_agent(view).await,
-        Step::ReleasePod => until_done(shared, record, view, Write::ReleasePod).await,
-    }
-}
-
-/// The pool answers when it has another agent, or has put that off. A pool that is gone needs none.
-async fn replace_agent(view: &View) {
-    let reason = view.outcome.as_ref().and_then(|it| it.reason);
-    tracing::debug!(job = %view.offer.name, lost = reason == Some(FailureReason::ClaimLost), "replacing the agent");
-    let Some(pool) = &view.pool else { return };
-    let (done, replaced) = oneshot::channel();
-    let message = agents::Message::Replace(view.offer.agent.clone(), done);
-    if pool.send(message).await.is_ok() {
-        // Late, or never: the pool goes on by itself.
-        let _ = timeout(REPLACEMENT, replaced).await;
-    }
-}
-
-/// A write that must be done in the end: what it writes is the only trace of a job's end.
-#[derive(Clone, Copy)]
-enum Write {
+/// A write that must be done in the end: what it writes is the only trace of what happened.
+#[derive(Debug, Clone, Copy)]
+enum Lasting {
     Status,
     AskToCancel(StopReason, u32),
-    StopWorker(StopReason, Option<u32>),
+    DeletePod(StopReason, Option<u32>),
     DeletePayload,
     ReleasePod,
 }
 
-async fn until_done(shared: &Shared, record: &mut Record, view: &View, write: Write) {
+async fn until_done(shared: &Shared, record: &mut Record, view: &View, write: Lasting) {
     let mut pause = FIRST_PAUSE;
     while let Err(error) = attempt(shared, record, view, write).await {
         tracing::warn!(error = %operator::describe(&error), "a write failed and is tried again");
@@ -132,12 +105,17 @@ async fn until_done(shared: &Shared, record: &mut Record, view: &View, write: Wr
     }
 }
 
-async fn attempt(shared: &Shared, record: &mut Record, view: &View, write: Write) -> Result<(), kube::Error> {
+async fn attempt(
+    shared: &Shared,
+    record: &mut Record,
+    view: &View,
+    write: Lasting,
+) -> Result<(), kube::Error> {
     match write {
-        Write::Status => writes::status(shared, record, view).await,
-        Write::AskToCancel(reason, seconds) => writes::ask_to_cancel(shared, view, reason, seconds).await,
-        Write::StopWorker(reason, grace) => writes::stop_worker(shared, view, reason, grace).await,
-        Write::DeletePayload => writes::delete_payload(shared, view).await,
-        Write::ReleasePod => writes::release_pod(shared, view).await,
+        Lasting::Status => writes::status(shared, record, view).await,
+        Lasting::AskToCancel(reason, seconds) => writes::ask_to_cancel(shared, view, reason, seconds).await,
+        Lasting::DeletePod(reason, grace) => writes::delete_pod(shared, view, reason, grace).await,
+        Lasting::DeletePayload => writes::delete_payload(shared, view).await,
+        Lasting::ReleasePod => writes::release_pod(shared, view).await,
     }
 }

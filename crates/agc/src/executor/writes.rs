@@ -188,7 +188,7 @@ pub(super) async fn ask_to_cancel(
 }
 
 /// Stamps the pod, then deletes it, with this grace in seconds or its own. A pod that is gone needs neither.
-pub(super) async fn stop_worker(
+pub(super) async fn delete_pod(
     shared: &Shared,
     view: &View,
     reason: StopReason,

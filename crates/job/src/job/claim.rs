@@ -2,9 +2,9 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Job, Phase, WRITE, not_acquired};
+use super::{Job, Phase, WRITE};
 use crate::backoff::between;
-use crate::effect::{Effect, Fact, NotAcquired, Timer};
+use crate::effect::{Agent, Call, Effect, Fact, NotAcquired, Slot, Timer, Write};
 use crate::outcome::Outcome;
 use api::FailureReason;
 
@@ -34,7 +34,7 @@ impl Job {
     }
 
     pub(super) fn verify(&mut self, since: Timestamp) -> Vec<Effect> {
-        self.enter(Phase::Verifying { attempt: 1, since }, [Effect::CheckAgent])
+        self.enter(Phase::Verifying { attempt: 1, since }, [Effect::Call(Call::GetRunner)])
     }
 
     pub(super) fn verify_again(&mut self, attempt: u32, since: Timestamp, now: Timestamp) -> Vec<Effect> {
@@ -47,21 +47,28 @@ impl Job {
 
     pub(super) fn drop_offer(&mut self, why: NotAcquired) -> Vec<Effect> {
         self.retry = None;
-        self.enter(Phase::Dropped, [Effect::DeleteRecord, Effect::ReleaseSlot, not_acquired(why)])
+        self.phase = Phase::Dropped;
+        let throttle = (why == NotAcquired::Refused).then_some(Effect::Slot(Slot::Throttle));
+        let rest = [
+            Effect::Write(Write::DeleteRunnerJob),
+            Effect::Slot(Slot::GiveBack),
+            Effect::Agent(Agent::Release),
+            Effect::Report(Fact::NotAcquired(why)),
+        ];
+        throttle.into_iter().chain(rest).collect()
     }
 
     pub(super) fn acquired(&mut self, locked_until: Timestamp, now: Timestamp) -> Vec<Effect> {
         self.retry = None;
         self.times.acquired = Some(now);
-        let renew = self.lock.taken(locked_until);
-        let mut effects = vec![Effect::Report(Fact::Acquired)];
-        if self.deletion_requested {
-            self.phase = Phase::Storing { attempt: 1 };
-            effects.extend(self.finish_without_pod(Outcome::cancelled(), now));
-            return effects;
-        }
         self.phase = Phase::Storing { attempt: 1 };
-        effects.splice(0..0, [Effect::StorePayload, renew]);
-        effects
+        let renew = self.lock.taken(locked_until);
+        let told =
+            [Effect::Slot(Slot::Unthrottle), Effect::Agent(Agent::Keep), Effect::Report(Fact::Acquired)];
+        if self.deletion_requested {
+            return told.into_iter().chain(self.finish_without_pod(Outcome::cancelled(), now)).collect();
+        }
+        // What stands between the claim and the pod goes first.
+        [Effect::Write(Write::CreatePayload), renew].into_iter().chain(told).collect()
     }
 }

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use super::{Job, Phase};
-use crate::effect::{Effect, Fact, Step, Unreported};
+use crate::effect::{Effect, Fact, Slot, Step, Unreported, Write};
 use crate::outcome::Outcome;
 use api::FailureReason;
 use api::runner_job::JobResult;
@@ -24,9 +24,9 @@ impl Job {
     }
 
     pub(super) fn finish_without_pod(&mut self, outcome: Outcome, now: Timestamp) -> Vec<Effect> {
-        let tell = self.unreported(&outcome).map(Step::TellGitHub);
+        let tell = self.unreported(&outcome).map(Step::CompleteJob);
         // W6 comes last: no pod with our finalizer tells a successor that more is to do.
-        let rest = [Step::DeletePayload, Step::ReplaceAgent, Step::WriteComplete];
+        let rest = [Step::DeletePayload, Step::ReplaceAgent, Step::PatchComplete];
         self.finish(outcome, tell.into_iter().chain(rest).collect(), now)
     }
 
@@ -38,16 +38,16 @@ impl Job {
         now: Timestamp,
     ) -> Vec<Effect> {
         let unreported = self.unreported(&outcome).filter(|_| !reported);
-        let rest = [Step::WriteComplete, Step::DeletePayload, Step::ReplaceAgent, Step::ReleasePod];
-        self.finish(outcome, unreported.map(Step::TellGitHub).into_iter().chain(rest).collect(), now)
+        let rest = [Step::PatchComplete, Step::DeletePayload, Step::ReplaceAgent, Step::ReleasePod];
+        self.finish(outcome, unreported.map(Step::CompleteJob).into_iter().chain(rest).collect(), now)
     }
 
     fn finish(&mut self, outcome: Outcome, steps: Vec<Step>, now: Timestamp) -> Vec<Effect> {
         self.retry = None;
         self.times.finished = Some(now);
         let took = now.duration_since(self.times.acquired.unwrap_or(now));
-        let mut effects: Vec<Effect> = steps.first().map(|it| Effect::Settle(*it)).into_iter().collect();
-        effects.push(Effect::ReleaseSlot);
+        let mut effects: Vec<Effect> = steps.first().map(|it| it.effect()).into_iter().collect();
+        effects.push(Effect::Slot(Slot::GiveBack));
         effects.push(Effect::Report(Fact::Finished(outcome.clone(), took)));
         self.phase = Phase::Finished(outcome, steps);
         effects
@@ -60,10 +60,10 @@ impl Job {
         }
         steps.remove(0);
         if let Some(next) = steps.first() {
-            return vec![Effect::Settle(*next)];
+            return vec![next.effect()];
         }
         self.phase = Phase::Settled(outcome.clone());
-        let release = self.deletion_requested.then_some(Effect::ReleaseRecord);
+        let release = self.deletion_requested.then_some(Effect::Write(Write::ReleaseRunnerJob));
         [Effect::Report(Fact::Settled)].into_iter().chain(release).collect()
     }
 }

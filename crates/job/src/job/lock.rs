@@ -5,7 +5,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::Job;
 use super::stop::TIME_TO_CANCEL;
 use crate::backoff::between;
-use crate::effect::{Effect, Fact, Timer};
+use crate::effect::{Call, Effect, Fact, Timer};
 use api::StopReason;
 
 /// A minute after each success, as GitHub's own runner does; the lock lasts ten.
@@ -29,7 +29,7 @@ impl Lock {
     /// The claim was granted: the first renewal goes out at once.
     pub(super) fn taken(&mut self, until: Timestamp) -> Effect {
         self.until = Some(until);
-        Effect::Renew
+        Effect::Call(Call::RenewJob)
     }
 
     pub(super) fn renewed(&mut self, until: Timestamp, now: Timestamp) -> Vec<Effect> {
@@ -41,7 +41,7 @@ impl Lock {
     }
 
     pub(super) fn due(&mut self) -> Option<Effect> {
-        std::mem::take(&mut self.waiting).then_some(Effect::Renew)
+        std::mem::take(&mut self.waiting).then_some(Effect::Call(Call::RenewJob))
     }
 
     /// Counts a failure and says when to try again; `None` when the lock is past saving.

@@ -4,7 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::stop::{Stopping, stopped};
 use super::{Job, Phase};
-use crate::effect::{Effect, Fact, Timer};
+use crate::effect::{Effect, Fact, Timer, Write};
 use crate::event::{PodRefusal, PodStage, PodView, StartFailure};
 use crate::outcome::{Disruption, Ending, Outcome};
 use api::{FailureReason, StopReason};
@@ -19,7 +19,7 @@ const DELETION_SLACK: SignedDuration = SignedDuration::from_secs(30);
 impl Job {
     pub(super) fn create_pod(&mut self) -> Vec<Effect> {
         self.retry = None;
-        self.enter(Phase::Creating { attempt: 1, quota_refusals: 0 }, [Effect::CreatePod])
+        self.enter(Phase::Creating { attempt: 1, quota_refusals: 0 }, [Effect::Write(Write::CreatePod)])
     }
 
     pub(super) fn pod_refused(
@@ -53,8 +53,10 @@ impl Job {
         self.times.pod_created = Some(now);
         self.listens = true;
         self.phase = Phase::Starting;
-        let mut effects =
-            vec![Effect::WriteAcquired, Effect::Wake(Timer::Pending, now + self.policy.pending_deadline)];
+        let mut effects = vec![
+            Effect::Write(Write::PatchAcquired),
+            Effect::Wake(Timer::Pending, now + self.policy.pending_deadline),
+        ];
         effects.extend(self.stop_pod_that_came());
         effects
     }

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use super::{Job, Phase, Policy, Times};
-use crate::effect::{Effect, Step, Timer};
+use crate::effect::{Call, Effect, Slot, Step, Timer, Write};
 use crate::event::{Event, PodView};
 use crate::outcome::Outcome;
 
@@ -40,7 +40,7 @@ impl Job {
             let effects = job.settle_rest(outcome, found.pod.is_some_and(|it| it.held));
             return (job, effects);
         }
-        let mut effects = vec![Effect::TakeSlot];
+        let mut effects = vec![Effect::Slot(Slot::Take)];
         effects.extend(match found.pod {
             Some(pod) => job.found_pod(pod, found.pod_named, found.locked_until, now), // C5 to C8
             None if found.pod_named => job.found_no_pod(now),                          // C12
@@ -57,10 +57,10 @@ impl Job {
         if pod_held {
             self.phase =
                 Phase::Finished(outcome, vec![Step::DeletePayload, Step::ReplaceAgent, Step::ReleasePod]);
-            return vec![Effect::Settle(Step::DeletePayload)]; // C9 to C11
+            return vec![Effect::Write(Write::DeletePayload)]; // C9 to C11
         }
         self.phase = Phase::Settled(outcome);
-        self.deletion_requested.then_some(Effect::ReleaseRecord).into_iter().collect()
+        self.deletion_requested.then_some(Effect::Write(Write::ReleaseRunnerJob)).into_iter().collect()
     }
 
     fn found_pod(
@@ -74,7 +74,7 @@ impl Job {
         self.times.pod_created = Some(pod.created);
         self.phase = Phase::Starting;
         if !named {
-            effects.push(Effect::WriteAcquired);
+            effects.push(Effect::Write(Write::PatchAcquired));
         }
         effects.push(Effect::Wake(Timer::Pending, pod.created + self.policy.pending_deadline));
         effects.extend(self.look_at_pod(pod, now));
@@ -94,7 +94,7 @@ impl Job {
     }
 
     fn found_intent(&mut self) -> Vec<Effect> {
-        self.enter(Phase::Acquiring { attempt: 1, doubtful: true }, [Effect::Acquire])
+        self.enter(Phase::Acquiring { attempt: 1, doubtful: true }, [Effect::Call(Call::AcquireJob)])
     }
 
     /// The claim is ours still. Without W4 its lock is of unknown age: it counts from now, and X2 tells.

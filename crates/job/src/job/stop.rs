@@ -5,7 +5,7 @@ use api::StopReason;
 use jiff::{SignedDuration, Timestamp};
 
 use super::{Job, Phase};
-use crate::effect::{Effect, Fact, Timer};
+use crate::effect::{Effect, Fact, Timer, Write};
 use crate::outcome::{self, Outcome};
 
 /// What a cancelled job gets when GitHub named no time, protocol §5.6.
@@ -94,7 +94,7 @@ impl Job {
         let seconds = u32::try_from(time.as_secs()).unwrap_or(u32::MAX);
         let patience = if self.phase == Phase::Running { deadline } else { now + STARTED_AFTER_ALL };
         vec![
-            Effect::AskToCancel(reason, seconds),
+            Effect::Write(Write::AskToCancel(reason, seconds)),
             Effect::Wake(Timer::Cancel, patience),
             Effect::Report(Fact::Stopping(reason)),
         ]
@@ -102,12 +102,15 @@ impl Job {
 
     fn delete(&mut self, reason: StopReason) -> Vec<Effect> {
         self.stopping = Some(Stopping { reason, means: Means::Deletion });
-        vec![Effect::StopWorker(reason, None), Effect::Report(Fact::Stopping(reason))]
+        vec![Effect::Write(Write::DeletePod(reason, None)), Effect::Report(Fact::Stopping(reason))]
     }
 
     fn delete_soon(&mut self, reason: StopReason) -> Vec<Effect> {
         self.stopping = Some(Stopping { reason, means: Means::LastDeletion });
-        vec![Effect::StopWorker(reason, Some(SHORTENED_GRACE)), Effect::Report(Fact::Stopping(reason))]
+        vec![
+            Effect::Write(Write::DeletePod(reason, Some(SHORTENED_GRACE))),
+            Effect::Report(Fact::Stopping(reason)),
+        ]
     }
 
     /// A predecessor asked: its time counts anew, since nobody knows how much of it is left.
@@ -128,11 +131,11 @@ impl Job {
         match self.phase {
             Phase::Starting => {
                 self.stopping = Some(Stopping { reason, means: Means::Deletion });
-                vec![Effect::StopWorker(reason, None)]
+                vec![Effect::Write(Write::DeletePod(reason, None))]
             }
             Phase::Running if now >= deadline => {
                 self.stopping = Some(Stopping { reason, means: Means::LastDeletion });
-                vec![Effect::StopWorker(reason, Some(LAST_GRACE))]
+                vec![Effect::Write(Write::DeletePod(reason, Some(LAST_GRACE)))]
             }
             Phase::Running => vec![Effect::Wake(Timer::Cancel, deadline)],
             _ => Vec::new(),

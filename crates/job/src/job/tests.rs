@@ -2,7 +2,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 
 use super::*;
-use crate::effect::Unreported;
+use crate::effect::{Agent, Fact, Unreported};
 use crate::event::{Asked, PodRefusal, PodStage, PodView};
 use crate::outcome::{Ending, Report};
 
@@ -69,7 +69,7 @@ fn cancelled(timeout: i64) -> Event {
 /// What GitHub is told of the end.
 fn told(effects: &[Effect]) -> Option<Unreported> {
     effects.iter().find_map(|it| match it {
-        Effect::Settle(Step::TellGitHub(what)) => Some(*what),
+        Effect::Call(Call::CompleteJob(what)) => Some(*what),
         _ => None,
     })
 }
@@ -92,7 +92,7 @@ fn an_ordinary_job_is_written_down_in_the_order_of_the_contract() {
         (5, Event::PodSeen(pod(PodStage::Running { since: at(5) }))),
         (15, Event::Due(Timer::MarkRunning)),
         (30, Event::PodSeen(pod(PodStage::Ended(succeeded())))),
-        (30, Event::Done(Step::WriteComplete)),
+        (30, Event::Done(Step::PatchComplete)),
         (30, Event::Done(Step::DeletePayload)),
         (30, Event::Done(Step::ReplaceAgent)),
         (30, Event::Done(Step::ReleasePod)),
@@ -105,19 +105,21 @@ fn an_ordinary_job_is_written_down_in_the_order_of_the_contract() {
         );
     }
     let expected = [
-        Effect::TakeSlot,
-        Effect::Record,
-        Effect::Acquire,
-        Effect::StorePayload,
-        Effect::Renew,
-        Effect::CreatePod,
-        Effect::WriteAcquired,
-        Effect::WriteRunning,
-        Effect::Settle(Step::WriteComplete),
-        Effect::ReleaseSlot,
-        Effect::Settle(Step::DeletePayload),
-        Effect::Settle(Step::ReplaceAgent),
-        Effect::Settle(Step::ReleasePod),
+        Effect::Slot(Slot::Take),
+        Effect::Write(Write::CreateRunnerJob),
+        Effect::Call(Call::AcquireJob),
+        Effect::Write(Write::CreatePayload),
+        Effect::Call(Call::RenewJob),
+        Effect::Slot(Slot::Unthrottle),
+        Effect::Agent(Agent::Keep),
+        Effect::Write(Write::CreatePod),
+        Effect::Write(Write::PatchAcquired),
+        Effect::Write(Write::PatchRunning),
+        Effect::Write(Write::PatchComplete),
+        Effect::Slot(Slot::GiveBack),
+        Effect::Write(Write::DeletePayload),
+        Effect::Agent(Agent::Replace),
+        Effect::Write(Write::ReleasePod),
     ];
     assert_eq!(writes, expected);
     assert_eq!(
@@ -127,16 +129,18 @@ fn an_ordinary_job_is_written_down_in_the_order_of_the_contract() {
 }
 
 #[test]
-fn what_is_declined_is_neither_written_nor_counted() {
-    let mut job = Job::offered(Policy::default(), 7, EPOCH);
-    assert_eq!(job.handle(Event::Declined, EPOCH), [not_acquired(NotAcquired::Declined)]);
-    assert!(job.is_over());
-}
-
-#[test]
 fn an_offer_that_was_not_ours_leaves_nothing_behind() {
     let effects = acquiring().handle(Event::AcquireRefused { doubtful: false }, EPOCH);
-    assert_eq!(effects, [Effect::DeleteRecord, Effect::ReleaseSlot, not_acquired(NotAcquired::Refused)]);
+    assert_eq!(
+        effects,
+        [
+            Effect::Slot(Slot::Throttle),
+            Effect::Write(Write::DeleteRunnerJob),
+            Effect::Slot(Slot::GiveBack),
+            Effect::Agent(Agent::Release),
+            Effect::Report(Fact::NotAcquired(NotAcquired::Refused)),
+        ]
+    );
 }
 
 #[test]
@@ -144,8 +148,11 @@ fn c3_a_refusal_after_an_unanswered_claim_is_settled_by_asking_for_the_agent() {
     let doubtful = || {
         let mut job = acquiring();
         job.handle(Event::AcquireFailed { sent: true }, EPOCH);
-        assert_eq!(job.handle(Event::Due(Timer::Acquire), at(10)), [Effect::Acquire]);
-        assert_eq!(job.handle(Event::AcquireRefused { doubtful: false }, at(10)), [Effect::CheckAgent]);
+        assert_eq!(job.handle(Event::Due(Timer::Acquire), at(10)), [Effect::Call(Call::AcquireJob)]);
+        assert_eq!(
+            job.handle(Event::AcquireRefused { doubtful: false }, at(10)),
+            [Effect::Call(Call::GetRunner)]
+        );
         job
     };
     let mut lost = doubtful();
@@ -158,7 +165,11 @@ fn c3_a_refusal_after_an_unanswered_claim_is_settled_by_asking_for_the_agent() {
 
 #[test]
 fn a_claim_that_never_left_us_gives_the_offer_back() {
-    assert!(acquiring().handle(Event::AcquireFailed { sent: false }, EPOCH).contains(&Effect::DeleteRecord));
+    assert!(
+        acquiring()
+            .handle(Event::AcquireFailed { sent: false }, EPOCH)
+            .contains(&Effect::Write(Write::DeleteRunnerJob))
+    );
 }
 
 #[test]
@@ -169,14 +180,14 @@ fn a_claim_without_an_answer_is_repeated_and_then_asked_about() {
         assert!(matches!(effects[..], [Effect::Wake(Timer::Acquire, _)]));
         job.handle(Event::Due(Timer::Acquire), EPOCH);
     }
-    assert_eq!(job.handle(Event::AcquireFailed { sent: true }, EPOCH), [Effect::CheckAgent]);
+    assert_eq!(job.handle(Event::AcquireFailed { sent: true }, EPOCH), [Effect::Call(Call::GetRunner)]);
 }
 
 #[test]
 fn a_payload_that_cannot_be_stored_is_tried_again_while_the_lock_is_renewed() {
     let mut job = acquiring();
     let effects = job.handle(Event::Acquired { locked_until: at(600) }, EPOCH);
-    assert_eq!(effects[..2], [Effect::StorePayload, Effect::Renew]);
+    assert_eq!(effects[..2], [Effect::Write(Write::CreatePayload), Effect::Call(Call::RenewJob)]);
     assert!(matches!(
         job.handle(Event::PayloadStoreFailed, EPOCH)[..],
         [Effect::Wake(Timer::StorePayload, _)]
@@ -185,7 +196,7 @@ fn a_payload_that_cannot_be_stored_is_tried_again_while_the_lock_is_renewed() {
         job.handle(Event::Renewed { locked_until: at(600) }, EPOCH)[..],
         [Effect::Wake(Timer::Renew, _)]
     ));
-    assert_eq!(job.handle(Event::Due(Timer::StorePayload), at(1)), [Effect::StorePayload]);
+    assert_eq!(job.handle(Event::Due(Timer::StorePayload), at(1)), [Effect::Write(Write::CreatePayload)]);
     job.handle(Event::LockGone, at(2));
     assert_eq!(reason(&job), Some(FailureReason::LockLost));
 }
@@ -204,7 +215,7 @@ fn a_pod_that_quota_refuses_is_tried_as_often_as_the_group_allows() {
     for _ in 1..=5 {
         let effects = job.handle(Event::PodRefused(PodRefusal::Quota), EPOCH);
         assert_eq!(effects, [Effect::Wake(Timer::CreatePod, at(30)), Effect::Report(Fact::QuotaRefused)]);
-        assert_eq!(job.handle(Event::Due(Timer::CreatePod), at(30)), [Effect::CreatePod]);
+        assert_eq!(job.handle(Event::Due(Timer::CreatePod), at(30)), [Effect::Write(Write::CreatePod)]);
     }
     let effects = job.handle(Event::PodRefused(PodRefusal::Quota), EPOCH);
     assert_eq!(reason(&job), Some(FailureReason::QuotaRejected));
@@ -216,9 +227,12 @@ fn a_renewal_is_tried_until_five_minutes_past_the_lock() {
     let mut job = running();
     let mut now = at(0);
     let mut tries = 0;
-    while !job.handle(Event::RenewFailed, now).contains(&Effect::AskToCancel(StopReason::LockLost, 60)) {
+    while !job
+        .handle(Event::RenewFailed, now)
+        .contains(&Effect::Write(Write::AskToCancel(StopReason::LockLost, 60)))
+    {
         now += SignedDuration::from_secs(30);
-        assert_eq!(job.handle(Event::Due(Timer::Renew), now), [Effect::Renew]);
+        assert_eq!(job.handle(Event::Due(Timer::Renew), now), [Effect::Call(Call::RenewJob)]);
         tries += 1;
     }
     assert_eq!(now, at(900));
@@ -239,7 +253,10 @@ fn a_container_that_never_will_start_ends_the_job_within_a_minute_and_github_is_
             assert_eq!(job.handle(Event::Due(Timer::StartFailure), at(patience - 1)), []);
             effects = job.handle(Event::Due(Timer::StartFailure), at(patience));
         }
-        assert!(matches!(effects[..], [Effect::StopWorker(_, None), _]), "{failure:?}: {effects:?}");
+        assert!(
+            matches!(effects[..], [Effect::Write(Write::DeletePod(_, None)), _]),
+            "{failure:?}: {effects:?}"
+        );
         let effects = job.handle(Event::PodSeen(pod(PodStage::Ended(Ending::vanished(at(60))))), at(60));
         assert_eq!(told(&effects), Some(Unreported::NeverStarted));
         assert_eq!(reason(&job), Some(expected));
@@ -291,18 +308,24 @@ fn check_recovery(found: Recovered, expected: &[Effect]) -> Job {
 #[test]
 fn c2_an_intent_alone_is_claimed_again() {
     let found = Recovered { payload_stored: false, ..found() };
-    check_recovery(found, &[Effect::TakeSlot, Effect::Acquire]);
+    check_recovery(found, &[Effect::Slot(Slot::Take), Effect::Call(Call::AcquireJob)]);
 }
 
 #[test]
 fn c4_a_stored_payload_gets_its_pod_and_its_lock_is_renewed() {
-    check_recovery(found(), &[Effect::TakeSlot, Effect::CreatePod, Effect::Renew]);
+    check_recovery(
+        found(),
+        &[Effect::Slot(Slot::Take), Effect::Write(Write::CreatePod), Effect::Call(Call::RenewJob)],
+    );
 }
 
 #[test]
 fn c6_a_pod_that_no_status_names_is_named() {
     let found = Recovered { pod: Some(pod(PodStage::Pending(None))), ..found() };
-    let job = check_recovery(found, &[Effect::TakeSlot, Effect::Renew, Effect::WriteAcquired]);
+    let job = check_recovery(
+        found,
+        &[Effect::Slot(Slot::Take), Effect::Call(Call::RenewJob), Effect::Write(Write::PatchAcquired)],
+    );
     assert_eq!(job.phase(), &Phase::Starting);
 }
 
@@ -311,7 +334,7 @@ fn c7_a_running_job_is_renewed_at_once_and_goes_on() {
     let running = Some(pod(PodStage::Running { since: at(5) }));
     let job = check_recovery(
         Recovered { pod: running, pod_named: true, ..found() },
-        &[Effect::TakeSlot, Effect::Renew],
+        &[Effect::Slot(Slot::Take), Effect::Call(Call::RenewJob)],
     );
     assert_eq!(job.phase(), &Phase::Running);
 }
@@ -320,13 +343,13 @@ fn c7_a_running_job_is_renewed_at_once_and_goes_on() {
 fn c9_a_job_that_is_over_is_tidied_up_and_holds_no_slot() {
     let complete = Some(Outcome::failed(FailureReason::OomKilled));
     let ended = Some(pod(PodStage::Ended(succeeded())));
-    check_recovery(Recovered { complete, pod: ended, ..found() }, &[Effect::Settle(Step::DeletePayload)]);
+    check_recovery(Recovered { complete, pod: ended, ..found() }, &[Effect::Write(Write::DeletePayload)]);
 }
 
 #[test]
 fn c12_a_pod_that_was_named_and_is_not_there_has_vanished() {
-    let tell = Effect::Settle(Step::TellGitHub(Unreported::Died));
-    let expected = [Effect::TakeSlot, tell, Effect::ReleaseSlot];
+    let tell = Effect::Call(Call::CompleteJob(Unreported::Died));
+    let expected = [Effect::Slot(Slot::Take), tell, Effect::Slot(Slot::GiveBack)];
     let job = check_recovery(Recovered { pod_named: true, ..found() }, &expected);
     assert_eq!(reason(&job), Some(FailureReason::PodDeleted));
 }
@@ -346,9 +369,9 @@ fn any_event() -> impl Strategy<Value = Event> {
         Just(Timer::Vanish)
     ];
     let steps = prop_oneof![
-        Just(Step::TellGitHub(Unreported::Died)),
-        Just(Step::TellGitHub(Unreported::NeverStarted)),
-        Just(Step::WriteComplete),
+        Just(Step::CompleteJob(Unreported::Died)),
+        Just(Step::CompleteJob(Unreported::NeverStarted)),
+        Just(Step::PatchComplete),
         Just(Step::DeletePayload),
         Just(Step::ReplaceAgent),
         Just(Step::ReleasePod)
@@ -369,7 +392,6 @@ fn any_event() -> impl Strategy<Value = Event> {
         4 => Just(Event::Acquired { locked_until: at(600) }),
         4 => Just(Event::PayloadStored),
         4 => Just(Event::PodCreated),
-        1 => Just(Event::Declined),
         1 => Just(Event::RecordFailed),
         1 => any::<bool>().prop_map(|doubtful| Event::AcquireRefused { doubtful }),
         1 => any::<bool>().prop_map(|sent| Event::AcquireFailed { sent }),
@@ -410,23 +432,26 @@ proptest! {
         for (event, second) in events {
             pod_exists |= matches!(job.phase(), Phase::Starting | Phase::Running);
             let new = job.handle(event, at(second));
-            prop_assert!(!pod_exists || !new.contains(&Effect::CreatePod), "a second pod");
+            prop_assert!(!pod_exists || !new.contains(&Effect::Write(Write::CreatePod)), "a second pod");
             effects.extend(new);
             match &over {
                 Some(outcome) => prop_assert_eq!(job.outcome(), Some(outcome), "what is over stays as it is"),
                 None => over = job.outcome().cloned(),
             }
         }
-        let taken = count(&effects, |it| *it == Effect::TakeSlot);
-        let given = count(&effects, |it| *it == Effect::ReleaseSlot);
+        let taken = count(&effects, |it| *it == Effect::Slot(Slot::Take));
+        let given = count(&effects, |it| *it == Effect::Slot(Slot::GiveBack));
         let ended = job.outcome().is_some() || *job.phase() == Phase::Dropped;
         prop_assert!(if ended { taken == given } else { given == 0 }, "{taken} slots taken, {given} given back");
         prop_assert!(taken <= 1);
-        prop_assert!(count(&effects, |it| *it == Effect::WriteRunning) <= 1);
-        prop_assert!(count(&effects, |it| matches!(it, Effect::Settle(Step::TellGitHub(_)))) <= 1);
-        prop_assert!(count(&effects, |it| matches!(it, Effect::AskToCancel(..))) <= 1);
-        prop_assert!(count(&effects, |it| matches!(it, Effect::StopWorker(_, None))) <= 1);
-        prop_assert!(count(&effects, |it| matches!(it, Effect::StopWorker(_, Some(_)))) <= 1);
+        let agent = |wanted| count(&effects, |it| *it == Effect::Agent(wanted));
+        prop_assert!(agent(Agent::Keep) + agent(Agent::Release) <= 1, "an agent is kept for its job, or released");
+        prop_assert_eq!(agent(Agent::Release), usize::from(*job.phase() == Phase::Dropped));
+        prop_assert!(count(&effects, |it| *it == Effect::Write(Write::PatchRunning)) <= 1);
+        prop_assert!(count(&effects, |it| matches!(it, Effect::Call(Call::CompleteJob(_)))) <= 1);
+        prop_assert!(count(&effects, |it| matches!(it, Effect::Write(Write::AskToCancel(..)))) <= 1);
+        prop_assert!(count(&effects, |it| matches!(it, Effect::Write(Write::DeletePod(_, None)))) <= 1);
+        prop_assert!(count(&effects, |it| matches!(it, Effect::Write(Write::DeletePod(_, Some(_))))) <= 1);
         prop_assert!(count(&effects, |it| matches!(it, Effect::Report(Fact::Finished(..)))) <= 1);
     }
 }

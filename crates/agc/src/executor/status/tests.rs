@@ -50,7 +50,6 @@ pub(in crate::executor) fn view(phase: Phase, outcome: Option<Outcome>) -> View 
         locked_until: Some(NOW),
         cluster_words: None,
         pod: Some(PodFacts { name: "pod".into(), uid: "pod-uid".into(), node: None, deleting: false }),
-        pool: None,
         span: tracing::Span::none(),
     }
 }

@@ -10,7 +10,7 @@ fn a_lost_lock_stops_the_worker_and_its_report_decides() {
         effects,
         [
             Effect::Report(Fact::RenewFailed),
-            Effect::AskToCancel(StopReason::LockLost, 60),
+            Effect::Write(Write::AskToCancel(StopReason::LockLost, 60)),
             Effect::Wake(Timer::Cancel, at(83)),
             Effect::Report(Fact::Stopping(StopReason::LockLost)),
         ]
@@ -30,14 +30,14 @@ fn a_cancellation_ends_the_worker_once() {
     assert_eq!(
         job.handle(cancelled(300), at(20)),
         [
-            Effect::AskToCancel(StopReason::Cancelled, 285),
+            Effect::Write(Write::AskToCancel(StopReason::Cancelled, 285)),
             Effect::Wake(Timer::Cancel, at(308)),
             Effect::Report(Fact::Stopping(StopReason::Cancelled))
         ]
     );
     assert_eq!(job.handle(cancelled(300), at(21)), []);
     assert_eq!(job.handle(Event::DeletionRequested, at(21)), []);
-    let deletion = Effect::StopWorker(StopReason::Cancelled, Some(5));
+    let deletion = Effect::Write(Write::DeletePod(StopReason::Cancelled, Some(5)));
     assert_eq!(job.handle(Event::Due(Timer::Cancel), at(308)), [deletion], "it does not listen");
     assert_eq!(job.handle(Event::Due(Timer::Cancel), at(309)), []);
 }
@@ -46,11 +46,15 @@ fn a_cancellation_ends_the_worker_once() {
 fn a_cancelled_job_has_the_time_that_github_names_but_for_a_quarter_of_a_minute() {
     for (timeout, seconds) in [(300, 285), (60, 45), (30, 45), (0, 45), (3600, 3585), (i64::MAX, 86_385)] {
         let effects = running().handle(cancelled(timeout), at(20));
-        assert_eq!(effects[0], Effect::AskToCancel(StopReason::Cancelled, seconds), "timeout {timeout}");
+        assert_eq!(
+            effects[0],
+            Effect::Write(Write::AskToCancel(StopReason::Cancelled, seconds)),
+            "timeout {timeout}"
+        );
     }
     assert_eq!(
         running().handle(Event::DeletionRequested, at(20))[0],
-        Effect::AskToCancel(StopReason::Cancelled, 60),
+        Effect::Write(Write::AskToCancel(StopReason::Cancelled, 60)),
         "a person who deletes the RunnerJob names none"
     );
 }
@@ -60,12 +64,12 @@ fn a_cancellation_ends_a_worker_that_has_not_started_unless_it_just_did() {
     let mut job = starting();
     assert_eq!(
         job.handle(cancelled(300), at(20))[..2],
-        [Effect::AskToCancel(StopReason::Cancelled, 285), Effect::Wake(Timer::Cancel, at(23))]
+        [Effect::Write(Write::AskToCancel(StopReason::Cancelled, 285)), Effect::Wake(Timer::Cancel, at(23))]
     );
     let mut started = job.clone();
     assert_eq!(
         job.handle(Event::Due(Timer::Cancel), at(23)),
-        [Effect::StopWorker(StopReason::Cancelled, None)]
+        [Effect::Write(Write::DeletePod(StopReason::Cancelled, None))]
     );
     started.handle(Event::PodSeen(pod(PodStage::Running { since: at(19) })), at(21));
     let effects = started.handle(Event::Due(Timer::Cancel), at(23));
@@ -77,7 +81,10 @@ fn a_worker_that_cannot_hear_is_deleted_at_once() {
     let mut job = starting();
     let old = PodView { listens: false, ..pod(PodStage::Running { since: at(5) }) };
     job.handle(Event::PodSeen(old), at(5));
-    assert_eq!(job.handle(cancelled(300), at(20))[0], Effect::StopWorker(StopReason::Cancelled, None));
+    assert_eq!(
+        job.handle(cancelled(300), at(20))[0],
+        Effect::Write(Write::DeletePod(StopReason::Cancelled, None))
+    );
 }
 
 #[test]
@@ -86,12 +93,15 @@ fn a_cancellation_shortens_the_grace_of_a_pod_that_is_on_its_way_out() {
     let drained = PodView { gone_by: Some(at(320)), ..pod(PodStage::Running { since: at(5) }) };
     job.handle(Event::PodSeen(drained), at(20));
     let effects = job.handle(cancelled(300), at(25));
-    assert_eq!(effects[0], Effect::StopWorker(StopReason::Cancelled, Some(30)));
+    assert_eq!(effects[0], Effect::Write(Write::DeletePod(StopReason::Cancelled, Some(30))));
     assert_eq!(job.handle(cancelled(300), at(26)), []);
 
     let mut ours = running();
     ours.handle(Event::Due(Timer::Lifetime), at(20));
-    assert_eq!(ours.handle(cancelled(300), at(25))[0], Effect::StopWorker(StopReason::Cancelled, Some(30)));
+    assert_eq!(
+        ours.handle(cancelled(300), at(25))[0],
+        Effect::Write(Write::DeletePod(StopReason::Cancelled, Some(30)))
+    );
 }
 
 #[test]
@@ -104,7 +114,7 @@ fn a_successor_waits_for_what_its_predecessor_asked() {
     assert_eq!(job.handle(cancelled(300), at(61)), [], "it was asked already");
     assert_eq!(
         job.handle(Event::Due(Timer::Cancel), at(348)),
-        [Effect::StopWorker(StopReason::Cancelled, Some(5))]
+        [Effect::Write(Write::DeletePod(StopReason::Cancelled, Some(5)))]
     );
 }
 
@@ -134,11 +144,11 @@ fn the_lock_is_renewed_until_github_has_heard_of_the_end() {
     let mut job = running();
     job.handle(Event::Renewed { locked_until: at(600) }, at(10));
     let effects = job.handle(Event::PodGone, at(30));
-    assert!(effects.contains(&Effect::ReleaseSlot), "nobody waits for it: {effects:?}");
-    assert_eq!(job.handle(Event::Due(Timer::Renew), at(70)), [Effect::Renew]);
+    assert!(effects.contains(&Effect::Slot(Slot::GiveBack)), "nobody waits for it: {effects:?}");
+    assert_eq!(job.handle(Event::Due(Timer::Renew), at(70)), [Effect::Call(Call::RenewJob)]);
     assert_eq!(
-        job.handle(Event::Done(Step::TellGitHub(Unreported::Died)), at(71)),
-        [Effect::Settle(Step::DeletePayload)]
+        job.handle(Event::Done(Step::CompleteJob(Unreported::Died)), at(71)),
+        [Effect::Write(Write::DeletePayload)]
     );
     job.handle(Event::Renewed { locked_until: at(671) }, at(71));
     assert_eq!(job.handle(Event::Due(Timer::Renew), at(131)), [], "heard");
@@ -148,7 +158,7 @@ fn the_lock_is_renewed_until_github_has_heard_of_the_end() {
 fn a_cancellation_while_the_pod_is_being_made_stops_that_pod() {
     let mut job = after(&[Event::Admitted, Event::Recorded, LOCKED, Event::PayloadStored, cancelled(300)]);
     let effects = job.handle(Event::PodCreated, EPOCH);
-    assert!(effects.contains(&Effect::StopWorker(StopReason::Cancelled, None)), "{effects:?}");
+    assert!(effects.contains(&Effect::Write(Write::DeletePod(StopReason::Cancelled, None))), "{effects:?}");
 }
 
 #[test]
@@ -157,11 +167,11 @@ fn a_deleted_runner_job_cancels_its_job_and_is_let_go_at_the_end() {
     job.handle(Event::DeletionRequested, at(20));
     job.handle(Event::PodSeen(pod(PodStage::Ended(Ending::vanished(at(25))))), at(25));
     let mut effects = Vec::new();
-    let tell = Step::TellGitHub(Unreported::Died);
-    for step in [tell, Step::WriteComplete, Step::DeletePayload, Step::ReplaceAgent, Step::ReleasePod] {
+    let tell = Step::CompleteJob(Unreported::Died);
+    for step in [tell, Step::PatchComplete, Step::DeletePayload, Step::ReplaceAgent, Step::ReleasePod] {
         effects = job.handle(Event::Done(step), at(25));
     }
-    assert_eq!(effects, [Effect::Report(Fact::Settled), Effect::ReleaseRecord]);
+    assert_eq!(effects, [Effect::Report(Fact::Settled), Effect::Write(Write::ReleaseRunnerJob)]);
     assert_eq!(job.outcome().map(|it| it.result), Some(JobResult::Cancelled));
 }
 
@@ -171,6 +181,6 @@ fn a_worker_that_outlives_the_kubelets_deadline_is_stopped_by_us() {
     let day = 24 * 3600;
     assert_eq!(
         job.handle(Event::Due(Timer::Lifetime), at(day))[0],
-        Effect::StopWorker(StopReason::LifetimeExceeded, None)
+        Effect::Write(Write::DeletePod(StopReason::LifetimeExceeded, None))
     );
 }

@@ -75,30 +75,32 @@ impl World {
     /// Does what an effect asks, and answers.
     fn perform(&mut self, effect: &Effect, outcome: Option<&Outcome>) -> Option<Event> {
         match effect {
-            Effect::Record => {
+            Effect::Write(Write::CreateRunnerJob) => {
                 self.record = Some(Record { pod_named: false, complete: None });
                 Some(Event::Recorded)
             }
-            Effect::Acquire => match (self.claimed, self.repeat) {
+            Effect::Call(Call::AcquireJob) => match (self.claimed, self.repeat) {
                 (true, Repeat::Refused) => Some(Event::AcquireRefused { doubtful: false }),
                 _ => {
                     self.claimed = true;
                     Some(Event::Acquired { locked_until: at(600) })
                 }
             },
-            Effect::CheckAgent => {
+            Effect::Call(Call::GetRunner) => {
                 Some(Event::AgentSeen(if self.claimed { AgentState::Busy } else { AgentState::Free }))
             }
-            Effect::StorePayload if self.story == Story::IsTooLarge => Some(Event::PayloadTooLarge),
-            Effect::StorePayload => {
+            Effect::Write(Write::CreatePayload) if self.story == Story::IsTooLarge => {
+                Some(Event::PayloadTooLarge)
+            }
+            Effect::Write(Write::CreatePayload) => {
                 self.payload = true;
                 Some(Event::PayloadStored)
             }
-            Effect::Renew => Some(Event::Renewed { locked_until: at(600) }),
-            Effect::CreatePod if self.story == Story::QuotaRefuses => {
+            Effect::Call(Call::RenewJob) => Some(Event::Renewed { locked_until: at(600) }),
+            Effect::Write(Write::CreatePod) if self.story == Story::QuotaRefuses => {
                 Some(Event::PodRefused(PodRefusal::Quota))
             }
-            Effect::CreatePod => {
+            Effect::Write(Write::CreatePod) => {
                 if self.worker.is_none() {
                     self.pods_made += 1;
                     self.worker = Some(Worker::Pending);
@@ -106,27 +108,37 @@ impl World {
                 }
                 Some(Event::PodCreated)
             }
-            Effect::WriteAcquired => {
+            Effect::Write(Write::PatchAcquired) => {
                 self.record.as_mut().unwrap().pod_named = true;
                 None
             }
-            Effect::StopWorker(reason, _) | Effect::AskToCancel(reason, _) => {
+            Effect::Write(Write::DeletePod(reason, _)) | Effect::Write(Write::AskToCancel(reason, _)) => {
                 self.worker = Some(Worker::Stopped(*reason));
                 None
             }
-            Effect::DeleteRecord => {
+            Effect::Write(Write::DeleteRunnerJob) => {
                 self.record = None;
                 None
             }
-            Effect::Settle(step) => {
-                match step {
-                    Step::TellGitHub(_) => self.told += 1,
-                    Step::WriteComplete => self.record.as_mut().unwrap().complete = outcome.cloned(),
-                    Step::DeletePayload => self.payload = false,
-                    Step::ReplaceAgent => self.agent_replaced = true,
-                    Step::ReleasePod => self.held = false,
-                }
-                Some(Event::Done(*step))
+            Effect::Call(Call::CompleteJob(what)) => {
+                self.told += 1;
+                Some(Event::Done(Step::CompleteJob(*what)))
+            }
+            Effect::Write(Write::PatchComplete) => {
+                self.record.as_mut().unwrap().complete = outcome.cloned();
+                Some(Event::Done(Step::PatchComplete))
+            }
+            Effect::Write(Write::DeletePayload) => {
+                self.payload = false;
+                Some(Event::Done(Step::DeletePayload))
+            }
+            Effect::Agent(Agent::Replace) => {
+                self.agent_replaced = true;
+                Some(Event::Done(Step::ReplaceAgent))
+            }
+            Effect::Write(Write::ReleasePod) => {
+                self.held = false;
+                Some(Event::Done(Step::ReleasePod))
             }
             Effect::Wake(Timer::CreatePod, _) => Some(Event::Due(Timer::CreatePod)),
             Effect::Wake(Timer::StartFailure, _) if self.worker == Some(Worker::Pending) => {
