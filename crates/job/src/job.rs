@@ -7,9 +7,11 @@
 //!          Dropped  ◀── Verifying ┘         lost, refused, cancelled
 //! ```
 
+use std::time::Duration;
+
+use backoff::Backoff;
 use jiff::{SignedDuration, Timestamp};
 
-use crate::backoff::Backoff;
 use crate::effect::{Call, Effect, NotAcquired, Slot, Step, Timer, Write};
 use crate::event::{AgentState, Event, StartFailure};
 use crate::outcome::{Disruption, Outcome};
@@ -28,8 +30,7 @@ pub use recover::Recovered;
 use stop::Stopping;
 
 /// Pause between tries of what stands between the claim and the pod: short, because the job waits.
-const WRITE: Backoff =
-    Backoff { first: SignedDuration::from_secs(1), longest: SignedDuration::from_secs(30) };
+const WRITE: Backoff = Backoff::Doubling { first: Duration::from_secs(1), longest: Duration::from_secs(30) };
 
 /// What a group says of all its jobs.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,8 +1,7 @@
 //! Decides the life of one job: events and a time in, effects out. Knows no clock, no socket and no cluster.
 //!
 //! [`Job`] is the machine. Around it stand the pure decisions that need the same care: the [`naming`] of everything a
-//! job leaves in the cluster, its [`capacity`] question before the claim, its [`outcome`], its [`trace`] ids and the
-//! pace of repeated attempts ([`backoff`]).
+//! job leaves in the cluster, its [`capacity`] question before the claim, its [`outcome`] and its [`trace`] ids.
 //!
 //! ```
 //! use job::effect::{Call, Effect, Write};
@@ -14,7 +13,6 @@
 //! assert!(!effects.contains(&Effect::Call(Call::AcquireJob)));
 //! ```
 
-pub mod backoff;
 pub mod capacity;
 pub mod effect;
 mod event;

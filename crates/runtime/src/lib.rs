@@ -32,3 +32,5 @@ pub mod shutdown;
 pub mod telemetry;
 pub mod tls;
 pub mod version;
+
+pub use backoff;

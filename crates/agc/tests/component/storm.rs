@@ -3,8 +3,7 @@
 use std::time::Duration;
 
 use fakegithub::Fault;
-use jiff::SignedDuration;
-use job::backoff::Backoff;
+use runtime::backoff::Backoff;
 use serde_json::json;
 
 use crate::kubelet::Behaviour;
@@ -15,11 +14,11 @@ const HOUR: Duration = Duration::from_secs(3600);
 /// How often an hour has room for what pauses five seconds, doubling to five minutes: the first try, and one after each
 /// pause.
 fn tries_in_an_hour() -> usize {
-    let pauses = Backoff { first: SignedDuration::from_secs(5), longest: SignedDuration::from_mins(5) };
-    let mut left = SignedDuration::try_from(HOUR).unwrap();
+    let pauses = Backoff::Doubling { first: Duration::from_secs(5), longest: Duration::from_secs(300) };
+    let mut spent = Duration::ZERO;
     let fits = |failures: &u32| {
-        left -= pauses.after(*failures, 0);
-        !left.is_negative()
+        spent += pauses.after(*failures, 0);
+        spent <= HOUR
     };
     1 + (1..).take_while(fits).count()
 }

@@ -1,9 +1,11 @@
 //! From the offer to the claim: X1, its repetitions, and what an unanswered one leaves open.
 
+use std::time::Duration;
+
+use backoff::{Range, between};
 use jiff::{SignedDuration, Timestamp};
 
 use super::{Job, Phase, WRITE};
-use crate::backoff::between;
 use crate::effect::{Agent, Call, Effect, Fact, NotAcquired, Slot, Timer, Write};
 use crate::outcome::Outcome;
 use api::FailureReason;
@@ -12,8 +14,7 @@ use api::FailureReason;
 /// two minutes.
 const ACQUIRE_ATTEMPTS: u32 = 3;
 /// The pause of GitHub's own runner between two claims, protocol §5.2.
-const ACQUIRE_PAUSE: (SignedDuration, SignedDuration) =
-    (SignedDuration::from_secs(5), SignedDuration::from_secs(15));
+const ACQUIRE_PAUSE: Range = (Duration::from_secs(5), Duration::from_secs(15));
 /// Past this an unanswered question for the agent is answered by the lock's end: whatever was claimed is over.
 const VERIFY_FOR: SignedDuration = SignedDuration::from_mins(10);
 
@@ -25,10 +26,7 @@ impl Job {
             (true, false) => self.verify(now),
             (true, true) => {
                 self.phase = Phase::Acquiring { attempt: attempt + 1, doubtful };
-                self.again(
-                    Timer::Acquire,
-                    now + between(ACQUIRE_PAUSE.0, ACQUIRE_PAUSE.1, self.seed, attempt),
-                )
+                self.again(Timer::Acquire, now + between(ACQUIRE_PAUSE, self.seed, attempt))
             }
         }
     }

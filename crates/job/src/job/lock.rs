@@ -1,15 +1,23 @@
 //! The lock on a claimed job: when to renew it, and when it is lost.
 
+use std::time::Duration;
+
+use backoff::Backoff;
 use jiff::{SignedDuration, Timestamp};
 
 use super::Job;
 use super::stop::TIME_TO_CANCEL;
-use crate::backoff::between;
 use crate::effect::{Call, Effect, Fact, Timer};
 use api::StopReason;
 
 /// A minute after each success, as GitHub's own runner does; the lock lasts ten.
 const RENEW_EVERY: SignedDuration = SignedDuration::from_secs(60);
+/// Between two renewals that fail, as GitHub's own runner pauses, protocol §5.3.
+const AGAIN: Backoff = Backoff::Tiers {
+    first: (Duration::from_secs(5), Duration::from_secs(15)),
+    patience: 5,
+    second: (Duration::from_secs(15), Duration::from_secs(30)),
+};
 /// How long past its end a lock may still be granted again, protocol §5.3.
 const GRACE: SignedDuration = SignedDuration::from_mins(5);
 
@@ -52,15 +60,7 @@ impl Lock {
         }
         self.failures += 1;
         self.waiting = true;
-        let (shortest, longest) = if self.failures <= 5 { (5, 15) } else { (15, 30) };
-        Some(
-            now + between(
-                SignedDuration::from_secs(shortest),
-                SignedDuration::from_secs(longest),
-                seed,
-                self.failures,
-            ),
-        )
+        Some(now + AGAIN.after(self.failures, seed))
     }
 }
 

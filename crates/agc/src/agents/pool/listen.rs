@@ -9,7 +9,7 @@ use github_proto::SessionId;
 use github_proto::broker::RunnerStatus;
 use github_proto::message::{JobCancellation, RunnerJobRequest};
 use jiff::SignedDuration;
-use job::backoff::Backoff;
+use runtime::backoff::Backoff;
 use tokio::time::{Instant, timeout};
 
 use super::{Message, Pool, runner_id};
@@ -29,7 +29,7 @@ const VERSION_AGAIN: Duration = Duration::from_secs(600);
 
 /// Between two sessions of an agent whose job runs.
 const REOPEN: Backoff =
-    Backoff { first: SignedDuration::from_secs(5), longest: SignedDuration::from_mins(5) };
+    Backoff::Doubling { first: Duration::from_secs(5), longest: Duration::from_secs(300) };
 
 /// What closing all sessions may take: they close side by side, each within ten seconds.
 const DRAIN: Duration = Duration::from_secs(11);
@@ -295,7 +295,7 @@ impl Pool {
                     "the session of a busy agent ended: opening another"
                 );
                 let pause = REOPEN.after(deaths.saturating_add(1), u64::from(index));
-                self.send_later(pause.try_into().unwrap_or_default(), Message::Reopen(agent.reference()));
+                self.send_later(pause, Message::Reopen(agent.reference()));
                 self.retire(index, |agent| Slot::Consumed { agent, deaths: deaths.saturating_add(1) });
             }
         }

@@ -6,8 +6,7 @@ use std::time::Duration;
 use api::runner_job::AgentRef;
 use github::app::AppError;
 use github_proto::rest::RestErrorKind;
-use jiff::SignedDuration;
-use job::backoff::Backoff;
+use runtime::backoff::Backoff;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
@@ -19,11 +18,11 @@ use crate::board::Trouble;
 
 /// A registration that is refused is asked for again by the passes of the group's controller, less and less often.
 const REFUSED: Backoff =
-    Backoff { first: SignedDuration::from_secs(5), longest: SignedDuration::from_secs(60) };
+    Backoff::Doubling { first: Duration::from_secs(5), longest: Duration::from_secs(60) };
 
 /// A runner that is registered in vain costs a record at GitHub each time: the pauses grow further.
 const DEAD_ON_ARRIVAL: Backoff =
-    Backoff { first: SignedDuration::from_secs(5), longest: SignedDuration::from_mins(5) };
+    Backoff::Doubling { first: Duration::from_secs(5), longest: Duration::from_secs(300) };
 
 /// When to try again what could not be registered.
 #[derive(Debug, Default)]
@@ -35,8 +34,7 @@ pub(super) struct Patience {
 impl Patience {
     fn failed(&mut self, backoff: Backoff) {
         self.failures = self.failures.saturating_add(1);
-        let pause = backoff.after(self.failures, 0);
-        self.until = Some(Instant::now() + Duration::try_from(pause).unwrap_or_default());
+        self.until = Some(Instant::now() + backoff.after(self.failures, 0));
     }
 
     pub(super) fn is_over(&self) -> bool {
