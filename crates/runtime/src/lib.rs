@@ -1,4 +1,5 @@
-//! What every process of the product has: log lines and traces, probes and metrics, TLS, an orderly end.
+//! What every process of the product has: log lines and traces, probes and metrics, TLS, clock and
+//! chance, an orderly end.
 //!
 //! A `main` wires these together and nothing else does; libraries below it are handed a
 //! [`prometheus::Registry`], a [`admin::Health`], a `CancellationToken`.
@@ -27,6 +28,7 @@
 
 pub mod admin;
 pub mod args;
+pub mod clock;
 pub mod metrics;
 pub mod shutdown;
 pub mod telemetry;
