@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use api::ActionsGateway;
 use api::conditions::{Reason, Type, condition, settle};
-use github::Ambient;
 use github::token::{TokenFailure, TokenState};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::api::{Patch, PatchParams};
 use kube::{Api, Resource as _};
+use runtime::clock::Clock;
 use serde_json::json;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -25,12 +25,12 @@ pub async fn run(
     gateways: Api<ActionsGateway>,
     name: String,
     mut tokens: watch::Receiver<TokenState>,
-    ambient: Ambient,
+    clock: Clock,
     stop: CancellationToken,
 ) {
     loop {
         let state = tokens.borrow_and_update().clone();
-        let pause = match say(&gateways, &name, &state, &ambient).await {
+        let pause = match say(&gateways, &name, &state, &clock).await {
             Ok(()) => RESYNC,
             Err(error) => {
                 tracing::warn!(error = %operator::describe(&error), "the state of the credentials could not be written");
@@ -49,12 +49,12 @@ async fn say(
     gateways: &Api<ActionsGateway>,
     name: &str,
     state: &TokenState,
-    ambient: &Ambient,
+    clock: &Clock,
 ) -> Result<(), kube::Error> {
     let Some(gateway) = gateways.get_opt(name).await? else { return Ok(()) };
     let Some(wanted) = unavailable(state, &gateway) else { return Ok(()) };
     let old = gateway.status.as_ref().map(|it| it.conditions.as_slice()).unwrap_or_default();
-    let wanted = settle(old, wanted, ambient.now());
+    let wanted = settle(old, wanted, clock.now());
     if old.contains(&wanted) {
         return Ok(());
     }

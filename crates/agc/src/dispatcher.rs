@@ -15,13 +15,13 @@ use std::time::Duration;
 
 use api::RunnerJob;
 use api::runner_job::AgentRef;
-use github::Ambient;
 use github_proto::JobId;
 use jiff::{SignedDuration, Timestamp};
 use job::naming::RunnerJobName;
 use job::{Effect, Event, Job, Phase, Recovered, effect};
 use k8s_openapi::api::core::v1::Pod;
 use runtime::admin::Heartbeat;
+use runtime::clock::Clock;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
@@ -106,7 +106,7 @@ pub struct Dispatcher {
     executor: Executor,
     reporter: Reporter,
     board: Board,
-    ambient: Ambient,
+    clock: Clock,
     jobs: HashMap<RunnerJobName, Record>,
     /// Every `RunnerJob` that there is, with or without a machine.
     known: BTreeSet<String>,
@@ -128,14 +128,14 @@ impl Dispatcher {
         executor: Executor,
         reporter: Reporter,
         board: Board,
-        ambient: Ambient,
+        clock: Clock,
     ) -> Self {
         Self {
             mailbox,
             executor,
             reporter,
             board,
-            ambient,
+            clock,
             jobs: HashMap::new(),
             known: BTreeSet::new(),
             released: HashSet::new(),
@@ -245,7 +245,7 @@ impl Dispatcher {
     }
 
     fn offered(&mut self, offer: Offer) {
-        let now = self.ambient.now();
+        let now = self.clock.now();
         let (name, group) = (offer.name.clone(), offer.group.clone());
         let twice = self.jobs.contains_key(&name) || self.known.contains(name.as_str());
         if self.draining || twice || self.ledger.is_throttled(&group.name, Instant::now()) {
@@ -274,7 +274,7 @@ impl Dispatcher {
     }
 
     fn claimed(&mut self, name: &RunnerJobName, claim: Arc<Claim>) {
-        let locked_until = claim.locked_until(self.ambient.now());
+        let locked_until = claim.locked_until(self.clock.now());
         if let Some(record) = self.jobs.get_mut(name) {
             record.claimed(&claim, &self.reporter);
         }
@@ -293,7 +293,7 @@ impl Dispatcher {
     }
 
     fn adopt(&mut self, adopted: Adopted) {
-        let now = self.ambient.now();
+        let now = self.clock.now();
         let Adopted { offer, object, claim, pod, found } = adopted;
         let name = offer.name.clone();
         let (job, effects) = Job::recover(offer.group.policy.clone(), name.seed(), found, now);
@@ -326,7 +326,7 @@ impl Dispatcher {
     }
 
     fn event(&mut self, name: &RunnerJobName, event: Event) {
-        let now = self.ambient.now();
+        let now = self.clock.now();
         let Some(record) = self.jobs.get_mut(name) else { return };
         if event == Event::PayloadStored {
             record.payload_stored();
@@ -358,7 +358,8 @@ impl Dispatcher {
             self.tell_agent(name, &group, task, agent);
         }
         if !changes.is_empty() {
-            changes.into_iter().for_each(|it| self.ledger.change(&group, it, Instant::now()));
+            let (now, seed) = (Instant::now(), self.clock.seed());
+            changes.into_iter().for_each(|it| self.ledger.change(&group, it, now, seed));
             self.hold_or_let_listen(&group);
         }
         self.publish(&group);

@@ -118,7 +118,7 @@ impl Shared {
     }
 
     fn now(&self) -> Timestamp {
-        self.github.ambient.now()
+        self.github.clock.now()
     }
 }
 

@@ -1,9 +1,10 @@
 //! GitHub as the parts of this program see it, bundled once.
 
-use github::{Ambient, App, Client, RunnerAuth, Timers};
+use github::{App, Client, RunnerAuth, Timers};
 use github_proto::JitBlob;
 use github_proto::broker::{Architecture, RunnerStatus};
 use github_proto::jit::{JitConfig, JitError};
+use runtime::clock::Clock;
 use std::sync::Arc;
 
 use crate::versions::Versions;
@@ -15,8 +16,8 @@ pub struct GitHub {
     pub client: Client,
     /// REST calls with the installation's token.
     pub app: App,
-    /// Clock and jitter.
-    pub ambient: Ambient,
+    /// Time of day, and chance.
+    pub clock: Clock,
     /// Waits.
     pub timers: Timers,
     /// Who we are, for people to see at GitHub.
@@ -36,7 +37,7 @@ impl GitHub {
     /// The configuration is none.
     pub fn runner(&self, jit: &JitBlob) -> Result<RunnerAuth, JitError> {
         let config = Arc::new(JitConfig::decode(jit.expose(), None)?);
-        Ok(RunnerAuth::new(config, self.client.clone(), self.ambient.clone(), self.timers.clone()))
+        Ok(RunnerAuth::new(config, self.client.clone(), self.clock.clone(), self.timers.clone()))
     }
 
     /// A session of that runner, which reports this version.
@@ -56,7 +57,7 @@ impl GitHub {
             architecture: self.architecture,
             fresh,
             status,
-            ambient: self.ambient.clone(),
+            clock: self.clock.clone(),
             timers: self.timers.clone(),
         })
     }

@@ -15,11 +15,12 @@ use agc::versions::Versions;
 use anyhow::Context as _;
 use clap::Parser as _;
 use github::token::{CredentialFiles, TokenConfig, TokenFailure};
-use github::{Ambient, App, Client, InstallationTokens, Timers};
+use github::{App, Client, InstallationTokens, Timers};
 use operator::lease::{Elector, Params, Timing};
 use operator::metrics::{ControllerMetrics, RestMetrics};
 use operator::report::Events;
 use runtime::admin::{self, Health};
+use runtime::clock::Clock;
 use runtime::shutdown::Shutdown;
 use runtime::telemetry::{self, Traces};
 
@@ -104,7 +105,7 @@ async fn serve(args: &Args, config: &Config, shutdown: &Shutdown) -> anyhow::Res
     };
     let stop = shutdown.requested();
     shutdown.spawn("controller", async move {
-        if let Err(error) = run(parts, leadership, stop).await {
+        if let Err(error) = Box::pin(run(parts, leadership, stop)).await {
             tracing::error!(%error, "ending at once");
             // Whatever is under way must not be finished: another may have taken over.
             std::process::exit(1);
@@ -145,14 +146,14 @@ fn github(
     shutdown: &Shutdown,
 ) -> anyhow::Result<(GitHub, InstallationTokens)> {
     let client = Client::new(config.github_client()?)?;
-    let (ambient, timers) = (Ambient::system(), Timers::default());
+    let (clock, timers) = (Clock::system(), Timers::default());
     let observer = metrics.token_observer(&config.env.pod_namespace);
     let (tokens, _task) = InstallationTokens::start(
         TokenConfig {
             client: client.clone(),
             api: config.target.api.clone(),
             source: Box::new(CredentialFiles::new(&config.env.credentials_dir)),
-            ambient: ambient.clone(),
+            clock: clock.clone(),
             timers: timers.clone(),
             observer: Arc::new(move |outcome: Result<(), TokenFailure>| observer(outcome.is_ok())),
         },
@@ -162,7 +163,7 @@ fn github(
     let github = GitHub {
         client,
         app,
-        ambient,
+        clock,
         timers,
         owner: config.env.pod_name.clone(),
         versions: Versions::new(&config.env.runner_version, &config.env.worker_image),

@@ -9,11 +9,11 @@ use std::time::Duration;
 
 use api::StopReason;
 use api::{RunnerJob, labels};
-use github::Ambient;
 use k8s_openapi::api::core::v1::Pod;
 use kube::api::{DeleteParams, Patch, PatchParams, Preconditions};
 use kube::{Api, Client, ResourceExt as _};
 use operator::finalizer;
+use runtime::clock::Clock;
 use serde_json::json;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -37,7 +37,7 @@ pub struct Reaper {
     groups: Groups,
     metrics: Metrics,
     namespace: String,
-    ambient: Ambient,
+    clock: Clock,
 }
 
 impl Reaper {
@@ -49,11 +49,11 @@ impl Reaper {
         stores: Stores,
         groups: Groups,
         metrics: Metrics,
-        ambient: Ambient,
+        clock: Clock,
     ) -> Self {
         let pods = Api::namespaced(client.clone(), namespace);
         let jobs = Api::namespaced(client, namespace);
-        Self { pods, jobs, stores, groups, metrics, namespace: namespace.to_owned(), ambient }
+        Self { pods, jobs, stores, groups, metrics, namespace: namespace.to_owned(), clock }
     }
 
     /// Runs until told to stop.
@@ -69,7 +69,7 @@ impl Reaper {
 
     /// One look at everything.
     pub async fn round(&self) {
-        let now = self.ambient.now();
+        let now = self.clock.now();
         let groups = self.groups.borrow().clone();
         let pods = self.stores.pods.state();
         let jobs = self.stores.runner_jobs();

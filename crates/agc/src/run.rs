@@ -152,7 +152,7 @@ async fn work(parts: Parts, stop: CancellationToken) {
     let reporter = Reporter::new(metrics.clone(), events.clone(), &namespace);
     let jobs_ended = CancellationToken::new();
     let dispatcher =
-        Dispatcher::new(mailbox, executor.clone(), reporter, board.clone(), github.ambient.clone());
+        Dispatcher::new(mailbox, executor.clone(), reporter, board.clone(), github.clock.clone());
     let heartbeat = health.heartbeat("dispatcher", dispatcher::HEARTBEAT);
     let dispatching = tokio::spawn(dispatcher.run(heartbeat, jobs_ended.clone()));
 
@@ -181,7 +181,7 @@ async fn work(parts: Parts, stop: CancellationToken) {
         namespace: namespace.clone(),
         dispatcher: sender.clone(),
     };
-    adoption.run(&stores, &groups, github.ambient.now()).await;
+    adoption.run(&stores, &groups, github.clock.now()).await;
 
     let reaper = Reaper::new(
         client.clone(),
@@ -189,7 +189,7 @@ async fn work(parts: Parts, stop: CancellationToken) {
         stores.clone(),
         pools.groups(),
         metrics.clone(),
-        github.ambient.clone(),
+        github.clock.clone(),
     );
     tokio::spawn(reaper.run(stop.clone()));
     let watch = Watch {
@@ -198,7 +198,7 @@ async fn work(parts: Parts, stop: CancellationToken) {
         board: board.clone(),
         metrics: metrics.clone(),
         events: events.clone(),
-        ambient: github.ambient.clone(),
+        clock: github.clock.clone(),
         namespace: namespace.clone(),
     };
     tokio::spawn(watch.run(stop.clone()));
@@ -209,7 +209,7 @@ async fn work(parts: Parts, stop: CancellationToken) {
     let (watched, until) = (tokens.clone(), stop.clone());
     tokio::spawn(async move { told.watch(watched, until).await });
     let gateways = Api::namespaced(client.clone(), &namespace);
-    tokio::spawn(credential::run(gateways, gateway, tokens, github.ambient.clone(), stop.clone()));
+    tokio::spawn(credential::run(gateways, gateway, tokens, github.clock.clone(), stop.clone()));
 
     let controller = runner_group::controller(client.clone(), &namespace, &board);
     let reconciler = Groups {
@@ -221,7 +221,7 @@ async fn work(parts: Parts, stop: CancellationToken) {
         stores,
         events,
         profile,
-        ambient: github.ambient.clone(),
+        clock: github.clock.clone(),
     };
     operator::controller::run(controller, Arc::new(reconciler), controller_metrics, checks.groups, stop)
         .await;

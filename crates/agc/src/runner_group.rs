@@ -11,7 +11,6 @@ use std::time::Duration;
 use api::actions_gateway::SecurityProfile;
 use api::{RunnerGroup, labels};
 use futures::{Stream, stream};
-use github::Ambient;
 use kube::core::DeserializeGuard;
 use kube::runtime::controller::Action;
 use kube::runtime::reflector::{self, ObjectRef};
@@ -22,6 +21,7 @@ use operator::controller::{Reconciler, Retry};
 use operator::finalizer;
 use operator::report::{Events, Severity};
 use operator::status::Precondition;
+use runtime::clock::Clock;
 use tokio::time::Instant;
 use tracing::info_span;
 
@@ -89,7 +89,7 @@ pub struct Groups {
     /// What workers may ask for.
     pub profile: SecurityProfile,
     /// The time.
-    pub ambient: Ambient,
+    pub clock: Clock,
 }
 
 impl Reconciler for Groups {
@@ -109,7 +109,7 @@ impl Reconciler for Groups {
         let facts = self.facts(&group.name_any());
         let unschedulable = status::unschedulable(&group.name_any(), &self.stores.pods.state());
         let wanted =
-            status::status(&group, validated.as_ref().err(), &facts, unschedulable, self.ambient.now());
+            status::status(&group, validated.as_ref().err(), &facts, unschedulable, self.clock.now());
         let written = self.applier.status(&*group, &wanted, Precondition::None).await;
         validated.map_err(Error::Validate)?; // the first failure is the one to report
         written.map_err(Error::Status)?;
@@ -151,7 +151,7 @@ impl Groups {
     /// in the status is forgotten with this process.
     fn facts(&self, group: &str) -> Facts {
         let versions = &self.registrar.github().versions;
-        Facts { runner_version: versions.facts(group, self.ambient.now()), ..self.board.facts(group) }
+        Facts { runner_version: versions.facts(group, self.clock.now()), ..self.board.facts(group) }
     }
 
     /// A8: stop listening, let the jobs end, remove the agents, let go.

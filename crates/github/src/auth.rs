@@ -9,12 +9,13 @@ use github_proto::limits::OAUTH_BODY;
 use github_proto::oauth::{self, Grant, OAuthError, OAuthErrorKind, TokenAddress};
 use github_proto::rsa::KeyError;
 use github_proto::{RateLimit, RunnerToken};
+use runtime::clock::Clock;
 use runtime::telemetry::chain;
 use tokio::time::{Instant, sleep};
 use uuid::Uuid;
 
+use crate::Timers;
 use crate::client::{self, Client, Deadline};
-use crate::{Ambient, Timers};
 
 /// The token of one runner, shared by its session and by whoever claims with it. Clones share the token.
 #[derive(Clone)]
@@ -23,7 +24,7 @@ pub struct RunnerAuth(Arc<Inner>);
 struct Inner {
     jit: Arc<JitConfig>,
     client: Client,
-    ambient: Ambient,
+    clock: Clock,
     timers: Timers,
     /// Held to copy a token in or out, never while waiting. Two callers may fetch at once: both tokens
     /// are good.
@@ -96,9 +97,9 @@ impl AuthError {
 
 impl RunnerAuth {
     /// For the runner of this configuration; asks for nothing yet.
-    pub fn new(jit: Arc<JitConfig>, client: Client, ambient: Ambient, timers: Timers) -> Self {
+    pub fn new(jit: Arc<JitConfig>, client: Client, clock: Clock, timers: Timers) -> Self {
         let (cached, at_second) = (Mutex::new(None), AtomicBool::new(false));
-        Self(Arc::new(Inner { jit, client, ambient, timers, cached, at_second }))
+        Self(Arc::new(Inner { jit, client, clock, timers, cached, at_second }))
     }
 
     /// The runner's configuration.
@@ -131,7 +132,7 @@ impl RunnerAuth {
                         && attempts < self.0.timers.propagation_attempts =>
                 {
                     attempts += 1;
-                    sleep(self.0.ambient.between(self.0.timers.propagation)).await;
+                    sleep(self.0.clock.between(self.0.timers.propagation)).await;
                 }
                 done => return done,
             }
@@ -184,9 +185,9 @@ impl RunnerAuth {
     }
 
     async fn ask(&self, address: &TokenAddress) -> Result<RunnerToken, AuthError> {
-        let Inner { jit, client, ambient, timers, cached, .. } = &*self.0;
-        let jti = Uuid::new_v4().to_string();
-        let assertion = oauth::assertion(&jit.credentials, address, &jit.key, &jti, ambient.now())
+        let Inner { jit, client, clock, timers, cached, .. } = &*self.0;
+        let jti = jti(clock).to_string();
+        let assertion = oauth::assertion(&jit.credentials, address, &jit.key, &jti, clock.now())
             .map_err(AuthError::Sign)?;
         let request = oauth::token_request(address, &assertion)
             .map_err(|error| AuthError::Send(client::Error::Build(error)))?;
@@ -198,6 +199,12 @@ impl RunnerAuth {
         *cached.lock().unwrap_or_else(PoisonError::into_inner) = Some(Cached { token: token.clone(), stale });
         Ok(token)
     }
+}
+
+/// An id that no other assertion has.
+fn jti(clock: &Clock) -> Uuid {
+    let random = u128::from(clock.seed()) << 64 | u128::from(clock.seed());
+    uuid::Builder::from_random_bytes(random.to_be_bytes()).into_uuid()
 }
 
 /// A token that lives shorter than twice the margin is used for half its life, not for none of it.

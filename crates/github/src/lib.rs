@@ -8,16 +8,13 @@
 //! | [`auth`] | one runner's token |
 //! | [`session`] | one runner's life at the broker, as a task |
 //! | [`run_service`] | claiming a job, renewing its lock, reporting its end |
-//! | [`pace`] | how long to wait after which failure; pure |
 //! | [`timers`] | every wait of this crate, as a value |
 //!
 //! Nothing here decides about jobs: a session offers, a caller claims.
 
-pub mod ambient;
 pub mod app;
 pub mod auth;
 pub mod client;
-pub mod pace;
 pub mod run_service;
 #[cfg(test)]
 mod scripted;
@@ -25,7 +22,6 @@ pub mod session;
 pub mod timers;
 pub mod token;
 
-pub use ambient::Ambient;
 pub use app::App;
 pub use auth::RunnerAuth;
 pub use client::{Client, ClientConfig, Proxy};

@@ -7,13 +7,14 @@ use github_proto::message::RunnerJobRequest;
 use github_proto::run_service::{self, Acquired, Completion, RunServiceError, RunServiceErrorKind};
 use github_proto::{JobId, JobToken, PlanId, RateLimit};
 use jiff::{SignedDuration, Timestamp};
+use runtime::clock::Clock;
 use runtime::telemetry::chain;
 use tokio::time::sleep;
 use url::Url;
 
+use crate::Timers;
 use crate::auth::{AuthError, RunnerAuth};
 use crate::client::{self, Client, Deadline};
-use crate::{Ambient, Timers};
 
 /// The claim did not succeed, as far as we know.
 #[derive(Debug, thiserror::Error)]
@@ -79,7 +80,7 @@ pub async fn acquire(
     client: &Client,
     auth: &RunnerAuth,
     offer: &RunnerJobRequest,
-    ambient: &Ambient,
+    clock: &Clock,
     timers: &Timers,
 ) -> Result<Acquired, AcquireError> {
     let mut doubtful = false;
@@ -110,7 +111,7 @@ pub async fn acquire(
             },
         }
         attempt += 1;
-        sleep(ambient.between(timers.acquire_retry)).await;
+        sleep(clock.between(timers.acquire_retry)).await;
     }
 }
 
@@ -196,22 +197,22 @@ pub async fn complete(
     report: &Completion<'_>,
     token: &JobToken,
     until: Option<Timestamp>,
-    ambient: &Ambient,
+    clock: &Clock,
     timers: &Timers,
 ) -> Completed {
     let mut words = "the job's lock has lapsed".to_owned();
     let mut wait = Duration::ZERO;
     for attempt in 0..timers.complete_attempts {
         if attempt > 0 {
-            wait = wait.max(ambient.between(timers.complete_retry));
+            wait = wait.max(clock.between(timers.complete_retry));
         }
         let wait_ends = SignedDuration::try_from(wait)
-            .map_or(Timestamp::MAX, |wait| ambient.now().checked_add(wait).unwrap_or(Timestamp::MAX));
+            .map_or(Timestamp::MAX, |wait| clock.now().checked_add(wait).unwrap_or(Timestamp::MAX));
         if until.is_some_and(|until| wait_ends >= until) {
             break;
         }
         sleep(wait).await;
-        (words, wait) = match report_once(client, base, report, token, ambient, timers).await {
+        (words, wait) = match report_once(client, base, report, token, clock, timers).await {
             Ok(completed) => return completed,
             Err(failed) => failed,
         };
@@ -225,7 +226,7 @@ async fn report_once(
     base: &Url,
     report: &Completion<'_>,
     token: &JobToken,
-    ambient: &Ambient,
+    clock: &Clock,
     timers: &Timers,
 ) -> Result<Completed, (String, Duration)> {
     let reply = match run_service::complete(base, report, token) {
@@ -239,7 +240,7 @@ async fn report_once(
         Err(error) if error.code == 401 => Ok(Completed::Refused),
         Err(error) => {
             let wait = match error.kind {
-                RunServiceErrorKind::RateLimited(limit) => limit.delay(ambient.now()),
+                RunServiceErrorKind::RateLimited(limit) => limit.delay(clock.now()),
                 _ => Duration::ZERO,
             };
             Err((error.to_string(), wait))

@@ -16,12 +16,13 @@ use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
+use runtime::clock::Clock;
 use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio::task::AbortHandle;
 
 use crate::client::{Client, ClientConfig};
-use crate::{Ambient, RunnerAuth, Timers};
+use crate::{RunnerAuth, Timers};
 
 /// One answer of a script.
 #[derive(Debug, Clone)]
@@ -212,9 +213,9 @@ pub(crate) fn timers() -> Timers {
     }
 }
 
-/// The middle of every range.
-pub(crate) fn ambient() -> Ambient {
-    Ambient::new(jiff::Timestamp::now, || 0.5)
+/// The time of day, and the same chance in every run.
+pub(crate) fn clock() -> Clock {
+    Clock::simulated(jiff::Timestamp::now(), 7)
 }
 
 fn fixture(name: &str) -> String {
@@ -241,5 +242,5 @@ pub(crate) fn runner(server: &Scripted, change: impl FnOnce(&mut Value)) -> Runn
         .collect();
     let blob = STANDARD.encode(Value::Object(encoded).to_string());
     let jit = Arc::new(JitConfig::decode(&blob, None).unwrap());
-    RunnerAuth::new(jit, client(), ambient(), timers())
+    RunnerAuth::new(jit, client(), clock(), timers())
 }

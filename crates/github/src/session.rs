@@ -20,12 +20,13 @@ mod task;
 use github_proto::SessionId;
 use github_proto::broker::{Architecture, RunnerStatus};
 use github_proto::message::{JobCancellation, MessageError, RunnerJobRequest};
+use runtime::clock::Clock;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
+use crate::Timers;
 use crate::auth::RunnerAuth;
 use crate::client::Client;
-use crate::{Ambient, Timers};
 pub use acknowledge::{Acknowledgement, acknowledge};
 use task::Task;
 
@@ -53,8 +54,8 @@ pub struct SessionConfig {
     pub fresh: bool,
     /// What the first poll says: `Busy` for a session that is taken up again while its job runs.
     pub status: RunnerStatus,
-    /// Clock and jitter.
-    pub ambient: Ambient,
+    /// Time of day, and chance.
+    pub clock: Clock,
     /// Waits.
     pub timers: Timers,
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::pace::{Range, Tiers};
+use runtime::backoff::{Backoff, Range};
 
 const fn seconds(number: u64) -> Duration {
     Duration::from_secs(number)
@@ -24,10 +24,10 @@ pub struct Timers {
     /// How many hollow polls in a row mean that the record is gone.
     pub hollow_limit: u32,
     /// After a failed poll or session.
-    pub poll_backoff: Tiers,
-    /// After a second message in a row that cannot be read: this long, doubling up to the second. GitHub repeats a
-    /// message about once a second, and an offer lives two minutes.
-    pub bad_message: Range,
+    pub poll_backoff: Backoff,
+    /// After messages in a row that cannot be read. GitHub repeats a message about once a second, and an offer lives two
+    /// minutes.
+    pub bad_message: Backoff,
     /// On top of a rate limit's own wait, so that sessions do not come back together.
     pub rate_limit_jitter: Range,
     /// When the token service calls our clock wrong.
@@ -62,8 +62,8 @@ pub struct Timers {
     pub installation_margin: Duration,
     /// And never sooner than this after the last time.
     pub installation_floor: Duration,
-    /// After a failure: the first wait, doubling up to the second.
-    pub installation_backoff: Range,
+    /// After a failure.
+    pub installation_backoff: Backoff,
     /// How often the App's files are compared with what is in use.
     pub credentials_check: Duration,
     /// How long a call waits for an installation token that is on its way.
@@ -79,12 +79,12 @@ impl Default for Timers {
             poll_floor: Duration::from_millis(100),
             hollow_within: seconds(5),
             hollow_limit: 3,
-            poll_backoff: Tiers {
+            poll_backoff: Backoff::Tiers {
                 first: (seconds(15), seconds(30)),
                 patience: 5,
                 second: (seconds(30), seconds(60)),
             },
-            bad_message: (seconds(1), seconds(30)),
+            bad_message: Backoff::Throttle { first: seconds(1), longest: seconds(30) },
             rate_limit_jitter: (Duration::ZERO, seconds(2)),
             clock_skew: seconds(30),
             propagation: (Duration::from_millis(1500), Duration::from_millis(2500)),
@@ -102,7 +102,7 @@ impl Default for Timers {
             completion_check: seconds(30),
             installation_margin: seconds(300),
             installation_floor: seconds(30),
-            installation_backoff: (seconds(5), seconds(60)),
+            installation_backoff: Backoff::Doubling { first: seconds(5), longest: seconds(60) },
             credentials_check: seconds(5),
             installation_wait: seconds(30),
         }
@@ -121,12 +121,8 @@ impl Timers {
             poll_floor: time(self.poll_floor),
             hollow_within: time(self.hollow_within),
             hollow_limit: self.hollow_limit,
-            poll_backoff: Tiers {
-                first: range(self.poll_backoff.first),
-                patience: self.poll_backoff.patience,
-                second: range(self.poll_backoff.second),
-            },
-            bad_message: range(self.bad_message),
+            poll_backoff: self.poll_backoff.faster(factor),
+            bad_message: self.bad_message.faster(factor),
             rate_limit_jitter: range(self.rate_limit_jitter),
             clock_skew: time(self.clock_skew),
             propagation: range(self.propagation),
@@ -144,7 +140,7 @@ impl Timers {
             completion_check: time(self.completion_check),
             installation_margin: time(self.installation_margin),
             installation_floor: time(self.installation_floor),
-            installation_backoff: range(self.installation_backoff),
+            installation_backoff: self.installation_backoff.faster(factor),
             credentials_check: time(self.credentials_check),
             installation_wait: time(self.installation_wait),
         }

@@ -9,6 +9,7 @@ use std::time::Duration;
 use github_proto::InstallationToken;
 use github_proto::rest::{RestError, RestErrorKind};
 use github_proto::url::ApiBase;
+use runtime::clock::Clock;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout};
@@ -16,8 +17,8 @@ use tokio_util::sync::CancellationToken;
 
 pub use credentials::{AppCredentials, CredentialError, CredentialFiles, CredentialSource};
 
+use crate::Timers;
 use crate::client::{self, Client};
-use crate::{Ambient, Timers};
 use keeper::Keeper;
 
 /// Why there is no token, in the words of the condition `CredentialUnavailable`.
@@ -130,8 +131,8 @@ pub struct TokenConfig {
     pub api: ApiBase,
     /// Where the App's credentials come from.
     pub source: Box<dyn CredentialSource>,
-    /// Clock and jitter.
-    pub ambient: Ambient,
+    /// Time of day, and chance.
+    pub clock: Clock,
     /// Waits.
     pub timers: Timers,
     /// Hears of each attempt.

@@ -3,20 +3,24 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use github::pace::Throttle;
 use job::capacity::{Amounts, Question, Quota, Verdict, admit};
 use job::effect::Slot;
+use runtime::backoff::{Backoff, Failures};
 use tokio::time::Instant;
 
 use super::record::Record;
 use crate::group::Group;
 use crate::quota::QuotaFacts;
 
+/// How long a group holds back after claims that GitHub refused with 404, 409 or 422 (protocol §5.2).
+const REFUSED_CLAIMS: Backoff =
+    Backoff::Throttle { first: Duration::from_secs(1), longest: Duration::from_secs(60) };
+
 /// Counts of all groups.
 #[derive(Debug, Default)]
 pub(super) struct Ledger {
     slots: HashMap<String, u32>,
-    throttles: HashMap<String, (Throttle, Instant)>,
+    throttles: HashMap<String, (Failures, Instant)>,
     pub(super) quotas: Vec<QuotaFacts>,
 }
 
@@ -26,7 +30,7 @@ impl Ledger {
     }
 
     /// Does what a job's machine says of its group's account.
-    pub(super) fn change(&mut self, group: &str, change: Slot, now: Instant) {
+    pub(super) fn change(&mut self, group: &str, change: Slot, now: Instant, seed: u64) {
         match change {
             Slot::Take => *self.slots.entry(group.to_owned()).or_default() += 1,
             Slot::GiveBack => {
@@ -34,7 +38,7 @@ impl Ledger {
                     *slots = slots.saturating_sub(1);
                 }
             }
-            Slot::Throttle => self.refused(group, now),
+            Slot::Throttle => self.refused(group, now, seed),
             Slot::Unthrottle => drop(self.throttles.remove(group)),
         }
     }
@@ -60,11 +64,12 @@ impl Ledger {
     }
 
     /// GitHub refused a claim: the group holds back longer each time.
-    fn refused(&mut self, group: &str, now: Instant) {
-        let (throttle, until) =
-            self.throttles.entry(group.to_owned()).or_insert_with(|| (Throttle::of_claims(), now));
-        let wait: Duration = throttle.refuse();
-        *until = now + wait;
+    fn refused(&mut self, group: &str, now: Instant, seed: u64) {
+        let (refusals, until) = self
+            .throttles
+            .entry(group.to_owned())
+            .or_insert_with(|| (Failures::new(REFUSED_CLAIMS, seed), now));
+        *until = now + refusals.fail();
     }
 
     pub(super) fn is_throttled(&self, group: &str, now: Instant) -> bool {

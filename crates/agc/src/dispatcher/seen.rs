@@ -24,7 +24,7 @@ impl Dispatcher {
     }
 
     pub(super) fn pod_seen(&mut self, pod: &Pod) {
-        let view = observe(pod, self.ambient.now());
+        let view = observe(pod, self.clock.now());
         let Some((name, record)) = self.job_of(pod) else { return };
         record.pod = Some(PodFacts::of(pod));
         record.cluster_words = words(pod).or_else(|| record.cluster_words.take());

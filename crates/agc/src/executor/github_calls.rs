@@ -26,8 +26,7 @@ pub(super) async fn acquire(shared: Arc<Shared>, view: View) {
         return shared.event(name, Event::AcquireRefused { doubtful: false }).await;
     }
     let answer =
-        run_service::acquire(&github.client, &credentials.auth, request, &github.ambient, &github.timers)
-            .await;
+        run_service::acquire(&github.client, &credentials.auth, request, &github.clock, &github.timers).await;
     let acquired = match answer {
         Ok(acquired) => acquired,
         Err(error) => {

@@ -58,7 +58,7 @@ async fn complete(shared: &Shared, view: &View) -> Option<Completed> {
         &report,
         &job.connection.token,
         view.locked_until,
-        &github.ambient,
+        &github.clock,
         &github.timers,
     )
     .await;

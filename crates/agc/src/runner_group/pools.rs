@@ -52,7 +52,7 @@ impl Pools {
     /// The group has a pool, and everybody knows what it asks for.
     pub async fn ensure(&self, group: Arc<Group>) {
         let github = self.0.context.registrar.github();
-        github.versions.configure(&group, github.ambient.now());
+        github.versions.configure(&group, github.clock.now());
         let Some(pool) = self.pool_of(&group) else { return };
         self.0.groups.send_modify(|it| drop(it.insert(group.name.clone(), group.clone())));
         let message = dispatcher::Message::Group(group.clone(), pool.clone());

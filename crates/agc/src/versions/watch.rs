@@ -4,12 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 use std::time::Duration;
 
+use github::App;
 use github::app::AppError;
-use github::{Ambient, App};
 use github_proto::rest::VersionEnd;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use operator::report::{Events, Severity};
+use runtime::clock::Clock;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
@@ -47,8 +48,8 @@ pub struct Watch<A> {
     pub metrics: Metrics,
     /// Warns.
     pub events: Events,
-    /// Clock and jitter.
-    pub ambient: Ambient,
+    /// Time of day, and chance.
+    pub clock: Clock,
     /// Namespace of the groups.
     pub namespace: String,
 }
@@ -99,7 +100,7 @@ impl<A: Almanac> Watch<A> {
                     if transient { AGAIN } else { DAILY }
                 }
             };
-            due.insert(version, Instant::now() + self.ambient.between(pause));
+            due.insert(version, Instant::now() + self.clock.between(pause));
         }
     }
 
@@ -108,7 +109,7 @@ impl<A: Almanac> Watch<A> {
         let groups = self.versions.reported();
         warned.0.retain(|group, _| groups.contains_key(group));
         for group in groups.into_keys() {
-            let Some(facts) = self.versions.facts(&group, self.ambient.now()) else { continue };
+            let Some(facts) = self.versions.facts(&group, self.clock.now()) else { continue };
             self.metrics.show_days_left(&self.namespace, &group, facts.days_left);
             self.warn(&group, &facts, warned);
             self.board.update(&group, |it| it.runner_version = Some(facts));
@@ -117,7 +118,7 @@ impl<A: Almanac> Watch<A> {
 
     fn warn(&self, group: &str, facts: &VersionFacts, warned: &mut Warned) {
         let Some(reference) = self.versions.reference(group) else { return };
-        let today = self.ambient.now().to_zoned(TimeZone::UTC).date();
+        let today = self.clock.now().to_zoned(TimeZone::UTC).date();
         if let Some(note) = warned.due(group, facts, today) {
             self.events.say_about(reference, Severity::Warning, "RunnerVersionEnding", "Report", note);
         }

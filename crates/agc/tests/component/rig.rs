@@ -14,13 +14,14 @@ use agc::versions::Versions;
 use api::actions_gateway::{NeverStarted, SecurityProfile};
 use fakegithub::{AppCreated, AppRequest, Config, Handle, Keys, RunView, Server};
 use github::token::{CredentialFiles, TokenConfig};
-use github::{Ambient, App, Client, ClientConfig, InstallationTokens, Timers};
+use github::{App, Client, ClientConfig, InstallationTokens, Timers};
 use github_proto::broker::Architecture;
 use github_proto::url::Target;
 use operator::lease::{Elector, Params, Timing};
 use operator::metrics::ControllerMetrics;
 use operator::report::Events;
 use runtime::admin::Health;
+use runtime::clock::Clock;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use testkit::api_server::ApiServer;
@@ -306,7 +307,7 @@ async fn serve(
             client: client.clone(),
             api: target.api.clone(),
             source: Box::new(CredentialFiles::new(credentials)),
-            ambient: Ambient::system(),
+            clock: Clock::system(),
             timers: timers(),
             observer: Arc::new(move |outcome| observer(outcome.is_ok())),
         },
@@ -315,7 +316,7 @@ async fn serve(
     let github = GitHub {
         app: App::new(client.clone(), target, tokens.clone(), timers()),
         client,
-        ambient: Ambient::system(),
+        clock: Clock::system(),
         timers: timers(),
         owner: start.pod.clone(),
         versions: Versions::new("2.337.0", "runner:test"),
@@ -356,7 +357,7 @@ async fn serve(
         checks,
         board: Board::default(),
     };
-    if let Err(error) = run(parts, leadership, stop).await {
+    if let Err(error) = Box::pin(run(parts, leadership, stop)).await {
         tracing::error!(%error, "the controller ended");
         return; // the program ends here, and gives nothing back
     }

@@ -3,10 +3,10 @@ use std::time::Duration;
 use github_proto::message::RunnerJobRequest;
 use github_proto::run_service::Completion;
 use github_proto::{JobId, JobToken, PlanId, RequestId};
+use runtime::clock::Clock;
 
 use super::{AcquireError, Completed, RenewError, acquire, complete, renew};
-use crate::Ambient;
-use crate::scripted::{Answer, Scripted, ambient, answer, client, nobody, runner, timers};
+use crate::scripted::{Answer, Scripted, answer, client, clock, nobody, runner, timers};
 
 const CLAIM: &str = "POST /38/acquirejob";
 const TOKEN: &str = "POST /token";
@@ -30,7 +30,7 @@ fn offer(server: &Scripted) -> RunnerJobRequest {
 
 async fn claim(server: &Scripted) -> Result<bytes::Bytes, AcquireError> {
     let auth = runner(server, |_| {});
-    acquire(&client(), &auth, &offer(server), &ambient(), &timers()).await.map(|it| it.message)
+    acquire(&client(), &auth, &offer(server), &clock(), &timers()).await.map(|it| it.message)
 }
 
 #[tokio::test]
@@ -72,7 +72,7 @@ async fn a_claim_that_was_sent_and_not_answered_is_not_repeated() {
     let server = server(vec![Answer::Hang]).await;
     let auth = runner(&server, |_| {});
     let timers = crate::Timers { acquire: Duration::from_millis(200), ..timers() };
-    let error = acquire(&client(), &auth, &offer(&server), &ambient(), &timers).await.unwrap_err();
+    let error = acquire(&client(), &auth, &offer(&server), &clock(), &timers).await.unwrap_err();
     assert!(matches!(error, AcquireError::Sent(_)) && error.may_be_ours(), "{error:?}");
     assert_eq!(server.count(CLAIM), 1);
 }
@@ -82,7 +82,7 @@ async fn a_claim_that_was_never_sent_is_repeated_and_certainly_not_ours() {
     let server = server(vec![]).await;
     let auth = runner(&server, |_| {});
     let offer = RunnerJobRequest { run_service_url: nobody().await.parse().unwrap(), ..offer(&server) };
-    let error = acquire(&client(), &auth, &offer, &ambient(), &timers()).await.unwrap_err();
+    let error = acquire(&client(), &auth, &offer, &clock(), &timers()).await.unwrap_err();
     assert!(matches!(error, AcquireError::NotSent(_)) && !error.may_be_ours(), "{error:?}");
 }
 
@@ -137,7 +137,7 @@ async fn reported(answers: Vec<Answer>, until: Option<jiff::Timestamp>) -> (Comp
         message: Some("out of memory\nsecond line"),
         billing_owner_id: Some("U_FAKE"),
     };
-    let frozen = Ambient::new(|| "2026-09-01T10:00:00Z".parse().unwrap(), || 0.5);
+    let frozen = Clock::new(|| "2026-09-01T10:00:00Z".parse().unwrap(), || 7);
     let token = JobToken::new("FAKE.JOB");
     let completed = complete(&client(), &base, &report, &token, until, &frozen, &timers()).await;
     for seen in server.seen() {

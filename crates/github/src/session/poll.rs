@@ -59,7 +59,7 @@ impl Task {
                 Ok(poll) => {
                     row = Row { floor: row.floor, ..Row::default() };
                     self.lost_before = false;
-                    self.backoff.reset();
+                    self.failures.reset();
                     self.take(poll, session).await?;
                     true
                 }
@@ -149,7 +149,7 @@ impl Task {
                     return Ok(());
                 }
                 // What nobody claims comes again, and again.
-                let wait = self.bad_messages.refuse();
+                let wait = self.bad_messages.fail();
                 self.pause(wait).await
             }
         }

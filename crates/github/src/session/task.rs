@@ -7,12 +7,12 @@ use std::time::Duration;
 use github_proto::RateLimit;
 use github_proto::broker::{self, RunnerStatus};
 use github_proto::limits::BROKER_BODY;
+use runtime::backoff::Failures;
 use tokio::sync::mpsc;
 use tokio::time::{sleep, timeout};
 
 use super::{Command, Death, Event, PollError, SessionConfig};
 use crate::client::Deadline;
-use crate::pace::{Backoff, Throttle};
 
 /// How a session ends.
 pub(super) enum End {
@@ -34,9 +34,10 @@ pub(super) struct Task {
     commands: mpsc::Receiver<Command>,
     events: mpsc::Sender<Event>,
     pub(super) status: RunnerStatus,
-    pub(super) backoff: Backoff,
+    /// Polls and openings that failed, since the last good poll.
+    pub(super) failures: Failures,
     /// Messages that could not be read, since the last poll that brought anything else.
-    pub(super) bad_messages: Throttle,
+    pub(super) bad_messages: Failures,
     /// A session was opened and not found lost since.
     pub(super) has_session: bool,
     /// A session was lost, and no poll has succeeded since.
@@ -51,8 +52,8 @@ impl Task {
     ) -> Self {
         Self {
             status: config.status,
-            backoff: Backoff::new(config.timers.poll_backoff),
-            bad_messages: Throttle::new(1, config.timers.bad_message.0, config.timers.bad_message.1),
+            failures: config.clock.failures(config.timers.poll_backoff),
+            bad_messages: config.clock.failures(config.timers.bad_message),
             config,
             commands,
             events,
@@ -161,18 +162,18 @@ impl Task {
     /// Tells of a failure and waits as the tiers say.
     pub(super) async fn back_off(&mut self, reason: PollError) -> Result<(), End> {
         self.emit(Event::PollError(reason)).await?;
-        let wait = self.backoff.fail(self.config.ambient.chance());
+        let wait = self.failures.fail();
         self.pause(wait).await
     }
 
     /// Tells of a rate limit and waits as long as GitHub asks, and a little longer.
     pub(super) async fn hold_back(&mut self, limit: RateLimit) -> Result<(), End> {
         self.emit(Event::PollError(PollError::RateLimited)).await?;
-        let SessionConfig { ambient, timers, .. } = &self.config;
+        let SessionConfig { clock, timers, .. } = &self.config;
         let wait = match limit {
             // GitHub did not say how long: what the tiers say is longer than nothing.
-            RateLimit::Unspecified => self.backoff.fail(ambient.chance()),
-            limit => limit.delay(ambient.now()) + ambient.between(timers.rate_limit_jitter),
+            RateLimit::Unspecified => self.failures.fail(),
+            limit => limit.delay(clock.now()) + clock.between(timers.rate_limit_jitter),
         };
         self.pause(wait).await
     }

@@ -13,7 +13,7 @@ use tokio::time::timeout;
 
 use super::{Command, Event, Session, SessionConfig};
 use crate::Timers;
-use crate::scripted::{Answer, Scripted, ambient, answer, client, runner, timers};
+use crate::scripted::{Answer, Scripted, answer, client, clock, runner, timers};
 
 const TOKEN: &str = "POST /token";
 const OPEN: &str = "POST /session";
@@ -77,7 +77,7 @@ fn start_runner(
         architecture: Architecture::X64,
         fresh: false,
         status: RunnerStatus::Online,
-        ambient: ambient(),
+        clock: clock(),
         timers: timers(),
     };
     change(&mut config);

@@ -7,27 +7,29 @@ use github_proto::InstallationToken;
 use github_proto::app_jwt;
 use github_proto::limits::REST_BODY;
 use github_proto::rest::{self, InstallationGrant};
+use runtime::backoff::Failures;
+use runtime::clock::Clock;
 use runtime::telemetry::chain;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep_until};
 
 use super::{AppCredentials, CredentialError, CredentialSource, Held, TokenConfig, TokenError, TokenState};
+use crate::Timers;
 use crate::client::{self, Client, Deadline};
-use crate::pace::Throttle;
-use crate::{Ambient, Timers};
 
 pub(super) struct Keeper {
     client: Client,
     api: github_proto::url::ApiBase,
     source: Arc<dyn CredentialSource>,
-    ambient: Ambient,
+    clock: Clock,
     timers: Timers,
     observer: super::Observer,
     publish: watch::Sender<TokenState>,
     refusals: mpsc::Receiver<InstallationToken>,
     /// What the last attempt used: other files mean another attempt, at once.
     used: Option<Result<AppCredentials, CredentialError>>,
-    backoff: Throttle,
+    /// Attempts in a row that brought no token.
+    failures: Failures,
     due: Instant,
     /// When a refusal last led to a new token.
     replaced: Option<Instant>,
@@ -47,19 +49,18 @@ impl Keeper {
         publish: watch::Sender<TokenState>,
         refusals: mpsc::Receiver<InstallationToken>,
     ) -> Self {
-        let (first, limit) = config.timers.installation_backoff;
         Self {
             client: config.client,
             api: config.api,
             source: Arc::from(config.source),
-            ambient: config.ambient,
             observer: config.observer,
             publish,
             refusals,
             used: None,
-            backoff: Throttle::new(0, first, limit),
+            failures: config.clock.failures(config.timers.installation_backoff),
             due: Instant::now(),
             replaced: None,
+            clock: config.clock,
             timers: config.timers,
         }
     }
@@ -129,11 +130,11 @@ impl Keeper {
 
     fn succeeded(&mut self, grant: InstallationGrant) {
         let now = Instant::now();
-        let life = grant.expires_at.duration_since(self.ambient.now());
+        let life = grant.expires_at.duration_since(self.clock.now());
         let life = Duration::try_from(life).unwrap_or_default();
         let early = life.saturating_sub(self.timers.installation_margin);
         self.due = now + early.max(self.timers.installation_floor);
-        self.backoff.reset();
+        self.failures.reset();
         (self.observer)(Ok(()));
         let held = Held { token: grant.token, expires: now + life };
         self.publish.send_replace(TokenState { token: Some(held), failure: None });
@@ -143,12 +144,12 @@ impl Keeper {
     fn failed(&mut self, error: &TokenError) {
         let asked = match error {
             TokenError::Refused(refusal) => match refusal.kind {
-                rest::RestErrorKind::RateLimited(limit) => limit.delay(self.ambient.now()),
+                rest::RestErrorKind::RateLimited(limit) => limit.delay(self.clock.now()),
                 _ => Duration::ZERO,
             },
             _ => Duration::ZERO,
         };
-        let wait = self.backoff.refuse().max(asked);
+        let wait = self.failures.fail().max(asked);
         self.due = Instant::now() + wait;
         let failure = error.failure();
         let message = chain(error).to_string();
@@ -168,7 +169,7 @@ impl Keeper {
     async fn mint_once(&self, credentials: &AppCredentials) -> Result<InstallationGrant, TokenError> {
         let installation = credentials.installation().map_err(TokenError::Credentials)?;
         let key = credentials.key().map_err(TokenError::Credentials)?;
-        let jwt = app_jwt::sign(&key, &credentials.app_id, self.ambient.now())
+        let jwt = app_jwt::sign(&key, &credentials.app_id, self.clock.now())
             .map_err(|error| TokenError::Credentials(CredentialError::Key(error)))?;
         let request = rest::create_access_token(&self.api, installation, &jwt)
             .map_err(|error| TokenError::Send(client::Error::Build(error)))?;

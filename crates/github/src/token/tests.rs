@@ -3,6 +3,7 @@ use std::time::Duration;
 
 use github_proto::rest::JitRequest;
 use github_proto::url::{ApiBase, Target};
+use runtime::backoff::Backoff;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use zeroize::Zeroizing;
@@ -11,8 +12,12 @@ use super::{
     AppCredentials, CredentialError, CredentialFiles, CredentialSource, InstallationTokens, TokenConfig,
     TokenFailure,
 };
-use crate::scripted::{Answer, Scripted, ambient, answer, client, fake_key, timers};
+use crate::scripted::{Answer, Scripted, answer, client, clock, fake_key, timers};
 use crate::{App, Timers};
+
+/// Longer than any test.
+const SLOW: Backoff =
+    Backoff::Doubling { first: Duration::from_secs(120), longest: Duration::from_secs(120) };
 
 const MINT: &str = "POST /app/installations/7/access_tokens";
 
@@ -70,7 +75,7 @@ async fn rig(answers: Vec<Answer>, source: Given, timers: Timers) -> Rig {
             client: client(),
             api: ApiBase::parse(&server.url("/")).unwrap(),
             source: Box::new(source.clone()),
-            ambient: ambient(),
+            clock: clock(),
             timers,
             observer: Arc::new(move |outcome| seen.lock().unwrap().push(outcome)),
         },
@@ -165,8 +170,7 @@ async fn credentials_that_cannot_be_used_say_which_part() {
 
 #[tokio::test]
 async fn a_bad_signature_is_tried_once_more_and_no_further() {
-    let patient =
-        Timers { installation_backoff: (Duration::from_secs(60), Duration::from_secs(60)), ..lasting() };
+    let patient = Timers { installation_backoff: SLOW, ..lasting() };
     let rig = rig(vec![answer(401, "")], Given::good(), patient).await;
     assert!(rig.tokens.get().await.is_err());
     assert_eq!(rig.server.count(MINT), 2);
@@ -174,8 +178,7 @@ async fn a_bad_signature_is_tried_once_more_and_no_further() {
 
 #[tokio::test]
 async fn changed_files_are_used_at_once() {
-    let patient =
-        Timers { installation_backoff: (Duration::from_secs(60), Duration::from_secs(60)), ..lasting() };
+    let patient = Timers { installation_backoff: SLOW, ..lasting() };
     let source = Given::good();
     let good = source.get();
     source.set(Err(CredentialError::Missing("privateKey")));

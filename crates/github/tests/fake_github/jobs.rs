@@ -1,13 +1,13 @@
 //! Jobs, from the offer to their end.
 
 use fakegithub::{Effect, Fault, Lever, Repeat};
-use github::Ambient;
 use github::run_service::{AcquireError, Completed, RenewError, acquire, complete};
 use github::session::{Acknowledgement, Command, Event, acknowledge};
 use github_proto::broker::Architecture;
 use github_proto::job_message::JobMessage;
 use github_proto::rest::{Attempt, Conclusion, Deletion, Rerun, RunStatus};
 use github_proto::run_service::Completion;
+use runtime::clock::Clock;
 
 use crate::rig::{Rig, VERSION, last, next, offered};
 
@@ -124,8 +124,8 @@ async fn a_job_whose_worker_left_is_reported_once_and_fails() {
             billing_owner_id: job.billing_owner_id.as_deref(),
         };
         let base = job.connection.url.as_ref().unwrap();
-        let (token, ambient) = (&job.connection.token, Ambient::system());
-        complete(&rig.client, base, &report, token, None, &ambient, &rig.timers).await
+        let (token, clock) = (&job.connection.token, Clock::system());
+        complete(&rig.client, base, &report, token, None, &clock, &rig.timers).await
     };
     assert_eq!(report().await, Completed::Accepted);
     let shown = &rig.fake.control().run(run).unwrap().jobs[0];
@@ -146,7 +146,7 @@ async fn a_job_message_with_a_byte_order_mark_is_read_and_kept_as_it_came() {
     rig.start_run();
     let offer = offered(&mut session).await;
     rig.fake.control().fail(Fault { effect: Effect::ByteOrderMark, ..Fault::new("X1") });
-    let acquired = acquire(&rig.client, &auth, &offer, &Ambient::system(), &rig.timers).await.unwrap();
+    let acquired = acquire(&rig.client, &auth, &offer, &Clock::system(), &rig.timers).await.unwrap();
     assert!(acquired.message.starts_with(b"\xEF\xBB\xBF{"));
     JobMessage::decode(&acquired).unwrap();
     rig.blameless().await;

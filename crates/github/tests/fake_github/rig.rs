@@ -8,12 +8,13 @@ use github::app::{App, Registration};
 use github::run_service::{AcquireError, RenewError, acquire, renew};
 use github::session::{Event, Session, SessionConfig};
 use github::token::{AppCredentials, CredentialError, CredentialSource, TokenConfig};
-use github::{Ambient, Client, ClientConfig, InstallationTokens, RunnerAuth, Timers};
+use github::{Client, ClientConfig, InstallationTokens, RunnerAuth, Timers};
 use github_proto::broker::{Architecture, RunnerStatus};
 use github_proto::job_message::JobMessage;
 use github_proto::message::RunnerJobRequest;
 use github_proto::rest::{JitRequest, JitRunner};
 use github_proto::url::Target;
+use runtime::clock::Clock;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use zeroize::Zeroizing;
@@ -91,7 +92,7 @@ impl Rig {
                 client: client.clone(),
                 api: target.api.clone(),
                 source: Box::new(credentials.clone()),
-                ambient: Ambient::system(),
+                clock: Clock::system(),
                 timers: timers(),
                 observer: Arc::new(|_| {}),
             },
@@ -114,7 +115,7 @@ impl Rig {
         let runner = self.register(name).await;
         let jit = runner.config().unwrap();
         assert_eq!(jit.runner.id, runner.runner.id);
-        RunnerAuth::new(Arc::new(jit), self.client.clone(), Ambient::system(), self.timers.clone())
+        RunnerAuth::new(Arc::new(jit), self.client.clone(), Clock::system(), self.timers.clone())
     }
 
     pub fn session(&self, auth: &RunnerAuth) -> Session {
@@ -130,7 +131,7 @@ impl Rig {
             architecture: Architecture::X64,
             fresh: true,
             status,
-            ambient: Ambient::system(),
+            clock: Clock::system(),
             timers: self.timers.clone(),
         })
     }
@@ -140,7 +141,7 @@ impl Rig {
         auth: &RunnerAuth,
         offer: &RunnerJobRequest,
     ) -> Result<JobMessage, AcquireError> {
-        let acquired = acquire(&self.client, auth, offer, &Ambient::system(), &self.timers).await?;
+        let acquired = acquire(&self.client, auth, offer, &Clock::system(), &self.timers).await?;
         Ok(JobMessage::decode(&acquired).unwrap())
     }
 

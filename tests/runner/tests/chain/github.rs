@@ -9,11 +9,12 @@ use fakegithub::{AppRequest, Config, Handle, RunView, Server};
 use github::app::Registration;
 use github::session::{Command, Event, Session, SessionConfig};
 use github::token::{CredentialFiles, TokenConfig};
-use github::{Ambient, App, Client, ClientConfig, InstallationTokens, RunnerAuth, Timers, run_service};
+use github::{App, Client, ClientConfig, InstallationTokens, RunnerAuth, Timers, run_service};
 use github_proto::broker::{Architecture, RunnerStatus};
 use github_proto::jit::JitConfig;
 use github_proto::rest::JitRequest;
 use github_proto::url::Target;
+use runtime::clock::Clock;
 use tokio_util::sync::CancellationToken;
 
 /// Bounds every wait of these tests.
@@ -55,7 +56,7 @@ impl GitHub {
                 client: client.clone(),
                 api: target.api.clone(),
                 source: Box::new(CredentialFiles::new(folder)),
-                ambient: Ambient::system(),
+                clock: Clock::system(),
                 timers: Timers::default(),
                 observer: Arc::new(|_| {}),
             },
@@ -76,7 +77,7 @@ impl GitHub {
         };
         let jit = runner.blob.expose().to_owned();
         let config = Arc::new(JitConfig::decode(&jit, None).unwrap());
-        let auth = RunnerAuth::new(config, self.client.clone(), Ambient::system(), Timers::default());
+        let auth = RunnerAuth::new(config, self.client.clone(), Clock::system(), Timers::default());
         let mut session = Session::start(SessionConfig {
             client: self.client.clone(),
             auth: auth.clone(),
@@ -85,7 +86,7 @@ impl GitHub {
             architecture: Architecture::X64,
             fresh: true,
             status: RunnerStatus::Online,
-            ambient: Ambient::system(),
+            clock: Clock::system(),
             timers: Timers::default(),
         });
         let offer = wait_for(&mut session, |event| match event {
@@ -93,8 +94,8 @@ impl GitHub {
             _ => None,
         });
         let offer = offer.await;
-        let (ambient, timers) = (Ambient::system(), Timers::default());
-        let claim = run_service::acquire(&self.client, &auth, &offer, &ambient, &timers).await;
+        let (clock, timers) = (Clock::system(), Timers::default());
+        let claim = run_service::acquire(&self.client, &auth, &offer, &clock, &timers).await;
         let message = claim.unwrap().message.to_vec();
         session.tell(Command::Busy).await;
         (run, Claimed { message, jit, _session: session })

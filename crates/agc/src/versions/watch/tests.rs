@@ -11,7 +11,6 @@ use super::*;
 use crate::runner_group::validate::identity;
 
 const NOW: Timestamp = Timestamp::UNIX_EPOCH;
-const DAY: Duration = Duration::from_secs(24 * 3600);
 const GAUGE: &str = "actions_gateway_runner_version_days_left{namespace=\"a\",runner_group=\"blue\"}";
 
 /// Answers as it is told, then with an end in twenty days and a half; remembers what it was asked.
@@ -44,15 +43,13 @@ impl World {
         almanac.answers.lock().unwrap().extend(answers);
         let (board, registry) = (Board::default(), prometheus::Registry::new());
         let (events, _) = Events::new(ApiServer::default().client("a", "agc"), "test", "agc".into());
-        let began = Instant::now();
-        let clock = move || NOW + SignedDuration::try_from(began.elapsed()).unwrap();
         let watch = Watch {
             versions: versions.clone(),
             almanac: almanac.clone(),
             board: board.clone(),
             metrics: Metrics::register(&registry).unwrap(),
             events,
-            ambient: Ambient::new(clock, || 0.5),
+            clock: Clock::simulated(NOW, 7),
             namespace: "a".into(),
         };
         let stop = CancellationToken::new();
@@ -95,9 +92,9 @@ async fn a_version_is_asked_for_at_once_and_then_once_a_day() {
     world.wait(Duration::from_secs(1)).await;
     assert_eq!(world.asked(), ["2.337.0"]);
     assert_eq!(world.days_left(), (Some(20), true));
-    world.wait(DAY - Duration::from_secs(60)).await;
+    world.wait(DAILY.0 - Duration::from_secs(60)).await;
     assert_eq!(world.asked(), [""; 0]);
-    world.wait(Duration::from_secs(120)).await;
+    world.wait(DAILY.1 - DAILY.0 + Duration::from_secs(60)).await;
     assert_eq!(world.asked(), ["2.337.0"]);
     assert_eq!(world.days_left(), (Some(19), true), "days pass while GitHub says the same");
 }
@@ -110,7 +107,7 @@ async fn another_version_is_asked_for_at_once_and_the_old_one_no_more() {
     world.configure("2.337.0");
     world.wait(Duration::from_secs(1)).await;
     assert_eq!(world.asked(), ["2.336.0", "2.337.0"]);
-    world.wait(DAY + Duration::from_secs(60)).await;
+    world.wait(DAILY.1 + Duration::from_secs(60)).await;
     assert_eq!(world.asked(), ["2.337.0"]);
 }
 
@@ -121,7 +118,7 @@ async fn without_a_date_there_are_no_days_to_show() {
         world.configure("2.337.0");
         world.wait(Duration::from_secs(1)).await;
         assert_eq!(world.days_left(), (None, false), "{end:?}");
-        world.wait(DAY + Duration::from_secs(60)).await;
+        world.wait(DAILY.1 + Duration::from_secs(60)).await;
         assert_eq!(world.days_left(), (Some(19), true));
     }
 }
@@ -136,9 +133,9 @@ async fn what_passes_by_itself_is_asked_again_within_minutes_and_the_rest_the_ne
     world.wait(Duration::from_secs(1)).await;
     world.wait(Duration::from_secs(15 * 60)).await;
     assert_eq!(world.asked().len(), 2);
-    world.wait(DAY / 2).await;
+    world.wait(DAILY.0 - AGAIN.1).await;
     assert_eq!(world.asked().len(), 0);
-    world.wait(DAY / 2).await;
+    world.wait(DAILY.1 - DAILY.0 + AGAIN.1).await;
     assert_eq!(world.asked().len(), 1);
     assert_eq!(world.days_left(), (Some(19), true));
 }

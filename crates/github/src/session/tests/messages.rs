@@ -5,6 +5,7 @@ use std::time::Duration;
 use github_proto::broker::Architecture;
 use github_proto::message::MessageError;
 use github_proto::{RequestId, SessionId};
+use runtime::backoff::Backoff;
 use serde_json::{Value, json};
 
 use super::{ACKNOWLEDGE, POLL, TOKEN, job, message, next, said, server, start, start_with};
@@ -50,7 +51,8 @@ async fn a_message_of_no_use_that_comes_again_and_again_slows_the_polls_down() {
     let server = server([(POLL, vec![bad()])]).await;
     let mut session = start_with(&server, |it| {
         it.timers.poll_floor = Duration::ZERO;
-        it.timers.bad_message = (Duration::from_millis(20), Duration::from_secs(600));
+        it.timers.bad_message =
+            Backoff::Throttle { first: Duration::from_millis(20), longest: Duration::from_secs(600) };
     });
     let begin = tokio::time::Instant::now();
     let mut dropped = 0;
@@ -59,13 +61,14 @@ async fn a_message_of_no_use_that_comes_again_and_again_slows_the_polls_down() {
             dropped += 1;
         }
     }
-    // The first costs nothing, the others 20, 40 and 80 ms before the fifth is asked for.
+    // The first costs nothing, the others at least 20, 40 and 80 ms before the fifth is asked for.
     assert!(begin.elapsed() >= Duration::from_millis(140), "{:?}", begin.elapsed());
 
     let mixed = vec![bad(), job("a1"), bad(), answer(202, ""), bad(), job("a2"), Answer::Hang];
     let server = self::server([(POLL, mixed)]).await;
     let mut session = start_with(&server, |it| {
-        it.timers.bad_message = (Duration::from_secs(600), Duration::from_secs(600));
+        it.timers.bad_message =
+            Backoff::Throttle { first: Duration::from_secs(600), longest: Duration::from_secs(600) };
         it.timers.hollow_within = Duration::ZERO;
     });
     let mut offers = 0;
@@ -80,7 +83,8 @@ async fn an_offer_of_the_legacy_service_is_told_and_slows_nothing() {
     let server =
         server([(POLL, vec![legacy(), legacy(), legacy(), legacy(), job("a2"), Answer::Hang])]).await;
     let mut session = start_with(&server, |it| {
-        it.timers.bad_message = (Duration::from_secs(600), Duration::from_secs(600));
+        it.timers.bad_message =
+            Backoff::Throttle { first: Duration::from_secs(600), longest: Duration::from_secs(600) };
     });
     let mut dropped = Vec::new();
     loop {
