@@ -190,7 +190,7 @@ fn found(object: &RunnerJob, payload_stored: bool, pod: Option<&Pod>, now: Times
             started: time(&times.started),
             finished: time(&times.finished),
         },
-        complete: outcome(&status),
+        ended: outcome(&status).map(job::Ended::Complete),
         pod_named: status.pod.is_some(),
         running_written: status.phase == Some(api::runner_job::Phase::Running),
         locked_until: status.locked_until.as_ref().map(|it| it.0),

@@ -231,15 +231,12 @@ impl Dispatcher {
 
     /// Jobs between two writes, which a process that ends should not leave there.
     fn in_hand(&self) -> usize {
-        let between = |it: &&Record| {
-            matches!(
-                it.job.phase(),
-                Phase::Recording
-                    | Phase::Acquiring { .. }
-                    | Phase::Storing { .. }
-                    | Phase::Creating { .. }
-                    | Phase::Finished(..)
-            )
+        let between = |it: &&Record| match it.job.phase() {
+            Phase::Recording | Phase::Acquiring { .. } | Phase::Storing { .. } | Phase::Creating { .. } => {
+                true
+            }
+            Phase::Finished(_, settlement) => !settlement.is_put_off(),
+            _ => false,
         };
         self.jobs.values().filter(between).count()
     }

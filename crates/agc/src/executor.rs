@@ -6,6 +6,7 @@
 mod github_calls;
 mod record;
 mod report;
+mod rerun;
 pub mod status;
 mod worker;
 mod writes;
@@ -20,7 +21,7 @@ use api::runner_job::Phase;
 use jiff::Timestamp;
 use job::effect::{Call, Write};
 use job::naming::RunnerJobName;
-use job::{Event, Outcome, Step, Times};
+use job::{DeadLetter, Event, Outcome, Step, StepOutcome, Times};
 use k8s_openapi::api::core::v1::{Pod, Secret};
 use kube::{Api, Client};
 use tokio::sync::{Semaphore, mpsc, oneshot};
@@ -80,6 +81,8 @@ pub struct View {
     pub phase: Phase,
     /// How it ended.
     pub outcome: Option<Outcome>,
+    /// A call about it that GitHub refused.
+    pub dead_letter: Option<DeadLetter>,
     /// End of the lock.
     pub locked_until: Option<Timestamp>,
     /// Its pod.
@@ -189,6 +192,7 @@ impl Executor {
             Call::RenewJob => drop(self.tasks.spawn(github_calls::renew(shared, view))),
             Call::GetRunner => drop(self.tasks.spawn(github_calls::check_agent(shared, view))),
             Call::CompleteJob(what) => drop(self.tasks.spawn(report::tell(shared, view, what))),
+            Call::RerunFailedJobs => drop(self.tasks.spawn(rerun::rerun_failed_jobs(shared, view))),
         }
     }
 
@@ -198,7 +202,7 @@ impl Executor {
         self.tasks.spawn(async move {
             // Late, or never: the pool goes on by itself.
             let _ = timeout(REPLACEMENT, replaced).await;
-            shared.event(&name, Event::Done(Step::ReplaceAgent)).await;
+            shared.event(&name, Event::StepTaken(Step::ReplaceAgent, StepOutcome::Done)).await;
         });
     }
 

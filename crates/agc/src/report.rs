@@ -152,6 +152,7 @@ impl Reporter {
             Fact::QuotaRefused => self.quota_refused(&subject),
             Fact::Stopping(reason) => self.stopping(&subject, *reason),
             Fact::Finished(outcome, took) => self.finished(subject, outcome, *took),
+            Fact::Refused(_) => self.log(&subject, "GitHub refuses to re-run the failed jobs of the run"),
             Fact::Settled => self.log_debug(&subject, "job settled"),
         }
     }

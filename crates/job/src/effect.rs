@@ -46,6 +46,8 @@ pub enum Call {
     RenewJob,
     /// X3: say what the runner could not say, while the lock still holds.
     CompleteJob(Unreported),
+    /// J1: queue the failed jobs of the run once more.
+    RerunFailedJobs,
 }
 
 /// A write to the API server.
@@ -61,6 +63,8 @@ pub enum Write {
     PatchAcquired,
     /// W5: PATCH the status, `Running`.
     PatchRunning,
+    /// W6: PATCH the status, with how the job ended, while it is to be run again.
+    PatchAwaitingRerun,
     /// W6: PATCH the status, `Complete`.
     PatchComplete,
     /// W7: DELETE the payload Secret.
@@ -105,6 +109,10 @@ impl From<Write> for Effect {
 pub enum Step {
     /// X3: tell GitHub what the runner could not tell, while the lock still holds.
     CompleteJob(Unreported),
+    /// W6: PATCH the status, with how the job ended, while it is to be run again.
+    PatchAwaitingRerun,
+    /// J1: have GitHub queue the failed jobs of the run once more. It does so only once the whole run is over.
+    RerunFailedJobs,
     /// W6: PATCH the status, `Complete`.
     PatchComplete,
     /// W7: DELETE the payload Secret.
@@ -121,6 +129,8 @@ impl Step {
     pub fn effect(self) -> Effect {
         match self {
             Self::CompleteJob(what) => Effect::Call(Call::CompleteJob(what)),
+            Self::PatchAwaitingRerun => Effect::Write(Write::PatchAwaitingRerun),
+            Self::RerunFailedJobs => Effect::Call(Call::RerunFailedJobs),
             Self::PatchComplete => Effect::Write(Write::PatchComplete),
             Self::DeletePayload => Effect::Write(Write::DeletePayload),
             Self::ReplaceAgent => Effect::Agent(Agent::Replace),
@@ -163,6 +173,8 @@ pub enum Timer {
     Cancel,
     /// The end of patience with a pod that should be gone.
     Vanish,
+    /// A step of the settlement that was put off.
+    Step,
 }
 
 /// What metrics, Events, log lines and spans are made of.
@@ -184,6 +196,8 @@ pub enum Fact {
     Stopping(StopReason),
     /// The job is over, this long after the claim.
     Finished(Outcome, SignedDuration),
+    /// Nothing is left to write, but GitHub refuses this call: a person decides.
+    Refused(Step),
     /// Nothing is left to write.
     Settled,
 }

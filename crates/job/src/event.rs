@@ -67,10 +67,32 @@ pub enum Event {
     },
     /// Somebody deleted the `RunnerJob`.
     DeletionRequested,
-    /// A step of the settlement is done.
-    Done(Step),
+    /// A step of the settlement was taken, or was not.
+    StepTaken(Step, StepOutcome),
+    /// A person says what becomes of a call that GitHub refused.
+    Decided(Verdict),
     /// A timer is due.
     Due(Timer),
+}
+
+/// What came of a step of the settlement.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StepOutcome {
+    /// It is done.
+    Done,
+    /// It cannot be done yet.
+    PutOff,
+    /// It will not be done: GitHub refuses.
+    Refused,
+}
+
+/// What becomes of a call that GitHub refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Verdict {
+    /// It is made again.
+    Retry,
+    /// It is forgotten.
+    Discard,
 }
 
 /// What GitHub says of the agent that claimed a job.

@@ -4,7 +4,8 @@
 //! Offered ─▶ Recording ─▶ Acquiring ─▶ Storing ─▶ Creating ─▶ Starting ─▶ Running ─▶ Finished ─▶ Settled
 //!    │           │         │      ▲       │           │           │                    ▲
 //!    └───────────┴─────────┴──────│───────┴───────────┴───────────┴────────────────────┘
-//!          Dropped  ◀── Verifying ┘         lost, refused, cancelled
+//!          Dropped  ◀── Verifying ┘         lost, refused, cancelled                 DeadLetter ◀─┘ ▲
+//!                                                                                        └─────────┘
 //! ```
 
 use std::time::Duration;
@@ -19,14 +20,15 @@ use api::runner_job::{self, JobResult};
 use api::{FailureReason, StopReason};
 
 mod claim;
-mod end;
 mod lock;
 mod pod;
 mod recover;
+mod settle;
 mod stop;
 
 use lock::Lock;
-pub use recover::Recovered;
+pub use recover::{Ended, Recovered};
+pub use settle::{DeadLetter, Settlement};
 use stop::Stopping;
 
 /// Pause between tries of what stands between the claim and the pod: short, because the job waits.
@@ -43,6 +45,8 @@ pub struct Policy {
     pub quota_retries: u32,
     /// The pause before each.
     pub quota_delay: SignedDuration,
+    /// Whether GitHub is asked to run a job again whose worker the cluster took.
+    pub reruns: bool,
 }
 
 impl Default for Policy {
@@ -52,6 +56,7 @@ impl Default for Policy {
             lifetime: Some(SignedDuration::from_hours(12)),
             quota_retries: 5,
             quota_delay: SignedDuration::from_secs(30),
+            reruns: false,
         }
     }
 }
@@ -110,8 +115,10 @@ pub enum Phase {
     Starting,
     /// The `runner` container runs.
     Running,
-    /// Over; these steps are left to write, in this order.
-    Finished(Outcome, Vec<Step>),
+    /// Over, with this left to do.
+    Finished(Outcome, Settlement),
+    /// Over, and written down, but for a call that GitHub refuses.
+    DeadLetter(Outcome, Step),
     /// Over, and written down.
     Settled(Outcome),
     /// Not ours; nothing is left of it.
@@ -188,7 +195,19 @@ impl Job {
     #[must_use]
     pub fn outcome(&self) -> Option<&Outcome> {
         match &self.phase {
-            Phase::Finished(outcome, _) | Phase::Settled(outcome) => Some(outcome),
+            Phase::Finished(outcome, _) | Phase::DeadLetter(outcome, _) | Phase::Settled(outcome) => {
+                Some(outcome)
+            }
+            _ => None,
+        }
+    }
+
+    /// The call that GitHub refused, if one was.
+    #[must_use]
+    pub fn dead_letter(&self) -> Option<DeadLetter> {
+        match &self.phase {
+            Phase::Finished(_, settlement) => settlement.dead_letter(),
+            Phase::DeadLetter(_, call) => Some(DeadLetter { call: *call, verdict: None }),
             _ => None,
         }
     }
@@ -210,8 +229,8 @@ impl Job {
 
     /// Whether its lock is ours to renew: until GitHub has heard how it ended.
     fn holds_lock(&self) -> bool {
-        let telling = |steps: &[Step]| matches!(steps.first(), Some(Step::CompleteJob(_)));
-        self.is_claimed() || matches!(&self.phase, Phase::Finished(_, steps) if telling(steps))
+        let telling = |it: &Settlement| matches!(it.next(), Some(Step::CompleteJob(_)));
+        self.is_claimed() || matches!(&self.phase, Phase::Finished(_, it) if telling(it))
     }
 
     /// The status's word for where it stands.
@@ -227,11 +246,14 @@ impl Job {
             Phase::Storing { .. } | Phase::Creating { .. } => Summary::Acquired,
             Phase::Starting => Summary::Starting,
             Phase::Running => Summary::Running,
-            Phase::Finished(outcome, _) | Phase::Settled(outcome) => match outcome.result {
-                JobResult::Succeeded | JobResult::Skipped => Summary::Succeeded,
-                JobResult::Failed => Summary::Failed,
-                JobResult::Cancelled | JobResult::Duplicate => Summary::Cancelled,
-            },
+            Phase::Finished(_, settlement) if settlement.awaits_rerun() => Summary::AwaitingRerun,
+            Phase::Finished(outcome, _) | Phase::DeadLetter(outcome, _) | Phase::Settled(outcome) => {
+                match outcome.result {
+                    JobResult::Succeeded | JobResult::Skipped => Summary::Succeeded,
+                    JobResult::Failed => Summary::Failed,
+                    JobResult::Cancelled | JobResult::Duplicate => Summary::Cancelled,
+                }
+            }
         }
     }
 
@@ -305,13 +327,14 @@ impl Job {
             (_, Event::DeletionRequested) if self.is_claimed() => {
                 self.cancel(StopReason::Cancelled, stop::TIME_TO_CANCEL, now)
             }
-            (Phase::Settled(_), Event::DeletionRequested) => vec![Effect::Write(Write::ReleaseRunnerJob)],
+            (_, Event::DeletionRequested) if self.outcome().is_some() => self.deleted_when_over(),
 
             (_, Event::Renewed { locked_until }) if self.holds_lock() => self.lock.renewed(locked_until, now),
             (_, Event::RenewFailed) if self.holds_lock() => self.renew_failed(now),
             (_, Event::LockGone) if self.holds_lock() => self.lock_lost(now),
 
-            (Phase::Finished(..), Event::Done(step)) => self.step_done(step),
+            (Phase::Finished(..), Event::StepTaken(step, came)) => self.step_taken(step, came, now),
+            (Phase::DeadLetter(..), Event::Decided(verdict)) => self.decided(verdict),
             (_, Event::Due(timer)) => self.due(timer, now),
             _ => Vec::new(), // a repeat or a straggler
         }
@@ -330,7 +353,7 @@ impl Job {
     fn due(&mut self, timer: Timer, now: Timestamp) -> Vec<Effect> {
         if self.retry == Some(timer) {
             self.retry = None;
-            return retried(timer).into_iter().collect();
+            return self.retried(timer).into_iter().collect();
         }
         match (&self.phase, timer) {
             (_, Timer::Renew) if self.holds_lock() => self.lock.due().into_iter().collect(),
@@ -342,21 +365,23 @@ impl Job {
             _ => Vec::new(),
         }
     }
-}
 
-fn retried(timer: Timer) -> Option<Effect> {
-    match timer {
-        Timer::Acquire => Some(Effect::Call(Call::AcquireJob)),
-        Timer::CheckAgent => Some(Effect::Call(Call::GetRunner)),
-        Timer::StorePayload => Some(Effect::Write(Write::CreatePayload)),
-        Timer::CreatePod => Some(Effect::Write(Write::CreatePod)),
-        Timer::Renew
-        | Timer::MarkRunning
-        | Timer::Pending
-        | Timer::StartFailure
-        | Timer::Lifetime
-        | Timer::Cancel
-        | Timer::Vanish => None,
+    /// What waited for its next try.
+    fn retried(&self, timer: Timer) -> Option<Effect> {
+        match timer {
+            Timer::Acquire => Some(Effect::Call(Call::AcquireJob)),
+            Timer::CheckAgent => Some(Effect::Call(Call::GetRunner)),
+            Timer::StorePayload => Some(Effect::Write(Write::CreatePayload)),
+            Timer::CreatePod => Some(Effect::Write(Write::CreatePod)),
+            Timer::Step => self.step_due(),
+            Timer::Renew
+            | Timer::MarkRunning
+            | Timer::Pending
+            | Timer::StartFailure
+            | Timer::Lifetime
+            | Timer::Cancel
+            | Timer::Vanish => None,
+        }
     }
 }
 

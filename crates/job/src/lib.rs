@@ -23,6 +23,8 @@ pub mod quantity;
 pub mod trace;
 
 pub use effect::{Effect, Fact, NotAcquired, Step, Timer, Unreported};
-pub use event::{AgentState, Asked, Event, PodRefusal, PodStage, PodView, StartFailure};
-pub use job::{Job, Phase, Policy, Recovered, Times};
+pub use event::{
+    AgentState, Asked, Event, PodRefusal, PodStage, PodView, StartFailure, StepOutcome, Verdict,
+};
+pub use job::{DeadLetter, Ended, Job, Phase, Policy, Recovered, Settlement, Times};
 pub use outcome::{Ending, Outcome};

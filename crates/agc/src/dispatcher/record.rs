@@ -74,6 +74,7 @@ impl Record {
             times: *self.job.times(),
             phase: self.job.summary(),
             outcome: self.job.outcome().cloned(),
+            dead_letter: self.job.dead_letter(),
             locked_until: self.job.locked_until(),
             pod: self.pod.clone(),
             cluster_words: self.cluster_words.clone(),

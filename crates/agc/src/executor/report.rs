@@ -7,7 +7,7 @@ use api::actions_gateway::NeverStarted;
 use github::run_service::{self, Completed};
 use github_proto::rest::{RunJob, RunStatus};
 use github_proto::run_service::Completion;
-use job::{Event, Step, Unreported};
+use job::{Event, Step, StepOutcome, Unreported};
 use operator::describe;
 
 use super::{Shared, View};
@@ -28,7 +28,7 @@ pub(super) async fn tell(shared: Arc<Shared>, view: View, what: Unreported) {
         }
         _ => complete(&shared, &view).await,
     };
-    shared.event(&view.offer.name, Event::Done(Step::CompleteJob(what))).await;
+    shared.event(&view.offer.name, Event::StepTaken(Step::CompleteJob(what), StepOutcome::Done)).await;
     let doubtful = matches!(told, Some(Completed::Accepted | Completed::Refused | Completed::GaveUp(_)));
     if what == Unreported::NeverStarted && doubtful {
         // Not waited for when the process ends: GitHub then ends the job when its lock lapses.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use api::{RunnerJob, StopReason};
 use job::effect::Write;
-use job::{Event, Step};
+use job::{Event, Step, StepOutcome};
 use tokio::sync::mpsc;
 use tracing::Instrument as _;
 
@@ -71,19 +71,27 @@ async fn perform(shared: &Shared, record: &mut Record, write: Write, view: &View
         Write::DeletePod(reason, grace) => {
             until_done(shared, record, view, Lasting::DeletePod(reason, grace)).await;
         }
+        Write::PatchAwaitingRerun => {
+            until_done(shared, record, view, Lasting::Status).await;
+            done(shared, view, Step::PatchAwaitingRerun).await;
+        }
         Write::PatchComplete => {
             until_done(shared, record, view, Lasting::Status).await;
-            shared.event(name, Event::Done(Step::PatchComplete)).await;
+            done(shared, view, Step::PatchComplete).await;
         }
         Write::DeletePayload => {
             until_done(shared, record, view, Lasting::DeletePayload).await;
-            shared.event(name, Event::Done(Step::DeletePayload)).await;
+            done(shared, view, Step::DeletePayload).await;
         }
         Write::ReleasePod => {
             until_done(shared, record, view, Lasting::ReleasePod).await;
-            shared.event(name, Event::Done(Step::ReleasePod)).await;
+            done(shared, view, Step::ReleasePod).await;
         }
     }
+}
+
+async fn done(shared: &Shared, view: &View, step: Step) {
+    shared.event(&view.offer.name, Event::StepTaken(step, StepOutcome::Done)).await;
 }
 
 /// A write that must be done in the end: what it writes is the only trace of what happened.

@@ -2,18 +2,29 @@
 
 use jiff::Timestamp;
 
-use super::{Job, Phase, Policy, Times};
+use super::{DeadLetter, Job, Phase, Policy, Settlement, Times};
 use crate::effect::{Call, Effect, Slot, Step, Timer, Write};
 use crate::event::{Event, PodView};
 use crate::outcome::Outcome;
+
+/// The end of a job as a successor finds it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Ended {
+    /// W6 says that it is complete.
+    Complete(Outcome),
+    /// W6 says that it is to be run again.
+    AwaitingRerun(Outcome),
+    /// It is complete, and GitHub refused this call.
+    DeadLetter(Outcome, Step),
+}
 
 /// What the cluster holds of a job whose controller is gone.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Recovered {
     /// What the `RunnerJob` says of its times.
     pub times: Times,
-    /// Its `Complete` condition.
-    pub complete: Option<Outcome>,
+    /// How it ended, if it has.
+    pub ended: Option<Ended>,
     /// Whether W4 named the pod's uid.
     pub pod_named: bool,
     /// Whether W5 was done.
@@ -35,9 +46,9 @@ impl Job {
         let mut job = Self::offered(policy, seed, now);
         job.times = found.times;
         job.running_written = found.running_written;
-        if let Some(outcome) = found.complete {
+        if let Some(ended) = found.ended {
             job.deletion_requested = found.deletion_requested;
-            let effects = job.settle_rest(outcome, found.pod.is_some_and(|it| it.held));
+            let effects = job.settle_rest(ended, found.pod.is_some_and(|it| it.held));
             return (job, effects);
         }
         let mut effects = vec![Effect::Slot(Slot::Take)];
@@ -53,14 +64,23 @@ impl Job {
         (job, effects)
     }
 
-    fn settle_rest(&mut self, outcome: Outcome, pod_held: bool) -> Vec<Effect> {
-        if pod_held {
-            self.phase =
-                Phase::Finished(outcome, vec![Step::DeletePayload, Step::ReplaceAgent, Step::ReleasePod]);
-            return vec![Effect::Write(Write::DeletePayload)]; // C9 to C11
-        }
-        self.phase = Phase::Settled(outcome);
-        self.deletion_requested.then_some(Effect::Write(Write::ReleaseRunnerJob)).into_iter().collect()
+    /// C9 to C11: what is left of cleaning up, and of completing.
+    fn settle_rest(&mut self, ended: Ended, pod_held: bool) -> Vec<Effect> {
+        let clean_up = [Step::DeletePayload, Step::ReplaceAgent, Step::ReleasePod];
+        let clean_up = clean_up.into_iter().filter(|_| pod_held);
+        let (outcome, settlement) = match ended {
+            Ended::Complete(outcome) => (outcome, Settlement::of(clean_up)),
+            Ended::AwaitingRerun(outcome) => {
+                let rerun = (!self.deletion_requested).then_some(Step::RerunFailedJobs);
+                (outcome, Settlement::of(clean_up.chain(rerun).chain([Step::PatchComplete])))
+            }
+            Ended::DeadLetter(outcome, call) => {
+                let letter = DeadLetter { call, verdict: None };
+                (outcome, Settlement::of(clean_up).with(letter))
+            }
+        };
+        self.phase = Phase::Finished(outcome, settlement);
+        self.go_on()
     }
 
     fn found_pod(

@@ -3,9 +3,10 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::effect::{Agent, Fact, Unreported};
-use crate::event::{Asked, PodRefusal, PodStage, PodView};
+use crate::event::{Asked, PodRefusal, PodStage, PodView, StepOutcome, Verdict};
 use crate::outcome::{Ending, Report};
 
+mod settling;
 mod stopping;
 mod world;
 
@@ -92,10 +93,10 @@ fn an_ordinary_job_is_written_down_in_the_order_of_the_contract() {
         (5, Event::PodSeen(pod(PodStage::Running { since: at(5) }))),
         (15, Event::Due(Timer::MarkRunning)),
         (30, Event::PodSeen(pod(PodStage::Ended(succeeded())))),
-        (30, Event::Done(Step::PatchComplete)),
-        (30, Event::Done(Step::DeletePayload)),
-        (30, Event::Done(Step::ReplaceAgent)),
-        (30, Event::Done(Step::ReleasePod)),
+        (30, Event::StepTaken(Step::PatchComplete, StepOutcome::Done)),
+        (30, Event::StepTaken(Step::DeletePayload, StepOutcome::Done)),
+        (30, Event::StepTaken(Step::ReplaceAgent, StepOutcome::Done)),
+        (30, Event::StepTaken(Step::ReleasePod, StepOutcome::Done)),
     ];
     for (second, event) in events {
         writes.extend(
@@ -286,7 +287,7 @@ fn a_pod_whose_node_is_gone_does_not_hold_its_job_for_ever() {
 fn found() -> Recovered {
     Recovered {
         times: Times { offered: Some(EPOCH), acquired: Some(EPOCH), ..Times::default() },
-        complete: None,
+        ended: None,
         pod_named: false,
         running_written: false,
         locked_until: Some(at(600)),
@@ -341,9 +342,12 @@ fn c7_a_running_job_is_renewed_at_once_and_goes_on() {
 
 #[test]
 fn c9_a_job_that_is_over_is_tidied_up_and_holds_no_slot() {
-    let complete = Some(Outcome::failed(FailureReason::OomKilled));
+    let complete = Some(Ended::Complete(Outcome::failed(FailureReason::OomKilled)));
     let ended = Some(pod(PodStage::Ended(succeeded())));
-    check_recovery(Recovered { complete, pod: ended, ..found() }, &[Effect::Write(Write::DeletePayload)]);
+    check_recovery(
+        Recovered { ended: complete, pod: ended, ..found() },
+        &[Effect::Write(Write::DeletePayload)],
+    );
 }
 
 #[test]
@@ -366,11 +370,14 @@ fn any_event() -> impl Strategy<Value = Event> {
         Just(Timer::StartFailure),
         Just(Timer::Lifetime),
         Just(Timer::Cancel),
-        Just(Timer::Vanish)
+        Just(Timer::Vanish),
+        Just(Timer::Step)
     ];
     let steps = prop_oneof![
         Just(Step::CompleteJob(Unreported::Died)),
         Just(Step::CompleteJob(Unreported::NeverStarted)),
+        Just(Step::PatchAwaitingRerun),
+        Just(Step::RerunFailedJobs),
         Just(Step::PatchComplete),
         Just(Step::DeletePayload),
         Just(Step::ReplaceAgent),
@@ -411,8 +418,18 @@ fn any_event() -> impl Strategy<Value = Event> {
         1 => Just(Event::PodGone),
         1 => (0i64..400).prop_map(cancelled),
         1 => Just(Event::DeletionRequested),
-        8 => steps.prop_map(Event::Done),
+        8 => (steps, any_step_outcome()).prop_map(|(step, came)| Event::StepTaken(step, came)),
+        1 => Just(Event::Decided(Verdict::Retry)),
+        1 => Just(Event::Decided(Verdict::Discard)),
         8 => timers.prop_map(Event::Due),
+    ]
+}
+
+fn any_step_outcome() -> impl Strategy<Value = StepOutcome> {
+    prop_oneof![
+        4 => Just(StepOutcome::Done),
+        1 => Just(StepOutcome::PutOff),
+        1 => Just(StepOutcome::Refused)
     ]
 }
 
@@ -424,8 +441,8 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 1000, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn whatever_happens_in_whatever_order(events in vec((any_event(), 0i64..2000), 0..60)) {
-        let mut job = Job::offered(Policy::default(), 3, EPOCH);
+    fn whatever_happens_in_whatever_order(reruns: bool, events in vec((any_event(), 0i64..2000), 0..60)) {
+        let mut job = Job::offered(Policy { reruns, ..Policy::default() }, 3, EPOCH);
         let mut effects = Vec::new();
         let mut over = None;
         let mut pod_exists = false;
@@ -448,7 +465,9 @@ proptest! {
         prop_assert!(agent(Agent::Keep) + agent(Agent::Release) <= 1, "an agent is kept for its job, or released");
         prop_assert_eq!(agent(Agent::Release), usize::from(*job.phase() == Phase::Dropped));
         prop_assert!(count(&effects, |it| *it == Effect::Write(Write::PatchRunning)) <= 1);
-        prop_assert!(count(&effects, |it| matches!(it, Effect::Call(Call::CompleteJob(_)))) <= 1);
+        let asked_again = count(&effects, |it| matches!(it, Effect::Wake(Timer::Step, _)));
+        let told = count(&effects, |it| matches!(it, Effect::Call(Call::CompleteJob(_))));
+        prop_assert!(told <= 1 + asked_again, "told {told} times, put off {asked_again} times");
         prop_assert!(count(&effects, |it| matches!(it, Effect::Write(Write::AskToCancel(..)))) <= 1);
         prop_assert!(count(&effects, |it| matches!(it, Effect::Write(Write::DeletePod(_, None)))) <= 1);
         prop_assert!(count(&effects, |it| matches!(it, Effect::Write(Write::DeletePod(_, Some(_))))) <= 1);

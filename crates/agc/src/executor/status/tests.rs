@@ -47,6 +47,7 @@ pub(in crate::executor) fn view(phase: Phase, outcome: Option<Outcome>) -> View 
         times: job::Times { offered: Some(NOW), acquired: Some(NOW), ..job::Times::default() },
         phase,
         outcome,
+        dead_letter: None,
         locked_until: Some(NOW),
         cluster_words: None,
         pod: Some(PodFacts { name: "pod".into(), uid: "pod-uid".into(), node: None, deleting: false }),

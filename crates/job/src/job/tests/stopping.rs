@@ -147,7 +147,7 @@ fn the_lock_is_renewed_until_github_has_heard_of_the_end() {
     assert!(effects.contains(&Effect::Slot(Slot::GiveBack)), "nobody waits for it: {effects:?}");
     assert_eq!(job.handle(Event::Due(Timer::Renew), at(70)), [Effect::Call(Call::RenewJob)]);
     assert_eq!(
-        job.handle(Event::Done(Step::CompleteJob(Unreported::Died)), at(71)),
+        job.handle(Event::StepTaken(Step::CompleteJob(Unreported::Died), StepOutcome::Done), at(71)),
         [Effect::Write(Write::DeletePayload)]
     );
     job.handle(Event::Renewed { locked_until: at(671) }, at(71));
@@ -169,7 +169,7 @@ fn a_deleted_runner_job_cancels_its_job_and_is_let_go_at_the_end() {
     let mut effects = Vec::new();
     let tell = Step::CompleteJob(Unreported::Died);
     for step in [tell, Step::PatchComplete, Step::DeletePayload, Step::ReplaceAgent, Step::ReleasePod] {
-        effects = job.handle(Event::Done(step), at(25));
+        effects = job.handle(Event::StepTaken(step, StepOutcome::Done), at(25));
     }
     assert_eq!(effects, [Effect::Report(Fact::Settled), Effect::Write(Write::ReleaseRunnerJob)]);
     assert_eq!(job.outcome().map(|it| it.result), Some(JobResult::Cancelled));

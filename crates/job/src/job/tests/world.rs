@@ -4,12 +4,21 @@ use std::collections::VecDeque;
 
 use super::*;
 
+const POLICY: Policy = Policy {
+    pending_deadline: SignedDuration::from_mins(10),
+    lifetime: None,
+    quota_retries: 5,
+    quota_delay: SignedDuration::from_secs(30),
+    reruns: true,
+};
+
 /// How GitHub and the cluster treat the job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Story {
     Succeeds,
     Fails,
     IsEvicted,
+    IsEvictedFromAnOldRun,
     HasABadImage,
     QuotaRefuses,
     IsCancelled,
@@ -26,7 +35,7 @@ enum Repeat {
 #[derive(Debug, Clone)]
 struct Record {
     pod_named: bool,
-    complete: Option<Outcome>,
+    ended: Option<Ended>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,6 +60,9 @@ struct World {
     held: bool,
     /// GitHub heard how the job ended, from the controller.
     told: usize,
+    /// How often GitHub was asked to run the job again, and how often it did.
+    looks: usize,
+    reruns: usize,
     /// A successor found neither payload nor pod, and had to claim again.
     found_nothing: bool,
 }
@@ -68,15 +80,18 @@ impl World {
             pods_made: 0,
             held: false,
             told: 0,
+            looks: 0,
+            reruns: 0,
             found_nothing: false,
         }
     }
 
     /// Does what an effect asks, and answers.
-    fn perform(&mut self, effect: &Effect, outcome: Option<&Outcome>) -> Option<Event> {
+    fn perform(&mut self, effect: &Effect, job: &Job) -> Option<Event> {
+        let done = |step| Some(Event::StepTaken(step, StepOutcome::Done));
         match effect {
             Effect::Write(Write::CreateRunnerJob) => {
-                self.record = Some(Record { pod_named: false, complete: None });
+                self.record = Some(Record { pod_named: false, ended: None });
                 Some(Event::Recorded)
             }
             Effect::Call(Call::AcquireJob) => match (self.claimed, self.repeat) {
@@ -122,29 +137,59 @@ impl World {
             }
             Effect::Call(Call::CompleteJob(what)) => {
                 self.told += 1;
-                Some(Event::Done(Step::CompleteJob(*what)))
+                done(Step::CompleteJob(*what))
+            }
+            Effect::Call(Call::RerunFailedJobs) => {
+                Some(Event::StepTaken(Step::RerunFailedJobs, self.rerun_failed_jobs()))
+            }
+            Effect::Write(Write::PatchAwaitingRerun) => {
+                self.write_end(Ended::AwaitingRerun(job.outcome()?.clone()));
+                done(Step::PatchAwaitingRerun)
             }
             Effect::Write(Write::PatchComplete) => {
-                self.record.as_mut().unwrap().complete = outcome.cloned();
-                Some(Event::Done(Step::PatchComplete))
+                let letter = job.dead_letter().filter(|it| it.verdict.is_none());
+                let outcome = job.outcome()?.clone();
+                self.write_end(match letter {
+                    Some(letter) => Ended::DeadLetter(outcome, letter.call),
+                    None => Ended::Complete(outcome),
+                });
+                done(Step::PatchComplete)
             }
             Effect::Write(Write::DeletePayload) => {
                 self.payload = false;
-                Some(Event::Done(Step::DeletePayload))
+                done(Step::DeletePayload)
             }
             Effect::Agent(Agent::Replace) => {
                 self.agent_replaced = true;
-                Some(Event::Done(Step::ReplaceAgent))
+                done(Step::ReplaceAgent)
             }
             Effect::Write(Write::ReleasePod) => {
                 self.held = false;
-                Some(Event::Done(Step::ReleasePod))
+                done(Step::ReleasePod)
             }
+            Effect::Wake(Timer::Step, _) => Some(Event::Due(Timer::Step)),
             Effect::Wake(Timer::CreatePod, _) => Some(Event::Due(Timer::CreatePod)),
             Effect::Wake(Timer::StartFailure, _) if self.worker == Some(Worker::Pending) => {
                 Some(Event::Due(Timer::StartFailure))
             }
             _ => None,
+        }
+    }
+
+    fn write_end(&mut self, ended: Ended) {
+        self.record.as_mut().unwrap().ended = Some(ended);
+    }
+
+    /// GitHub runs nothing again while the run goes on, which it does for two more looks.
+    fn rerun_failed_jobs(&mut self) -> StepOutcome {
+        self.looks += 1;
+        match (self.looks, self.story) {
+            (..3, _) => StepOutcome::PutOff,
+            (_, Story::IsEvictedFromAnOldRun) => StepOutcome::Refused,
+            _ => {
+                self.reruns += 1;
+                StepOutcome::Done
+            }
         }
     }
 
@@ -179,7 +224,7 @@ impl World {
         match (&self.worker, self.story) {
             (Some(Worker::Stopped(reason)), _) => Ending { stamp: Some(*reason), ..Ending::vanished(at(30)) },
             (_, Story::Fails) => Ending { exit_code: Some(1), ..concluded(JobResult::Failed) },
-            (_, Story::IsEvicted) => {
+            (_, Story::IsEvicted | Story::IsEvictedFromAnOldRun) => {
                 Ending { disruption: Some(Disruption::EvictedMemory), ..Ending::vanished(at(30)) }
             }
             _ => concluded(JobResult::Succeeded),
@@ -199,18 +244,18 @@ impl World {
     /// What a new controller makes of it; `None` when there is nothing to see and nothing is offered.
     fn successor(&mut self) -> Option<(Job, Vec<Effect>)> {
         let Some(record) = &self.record else {
-            let mut job = Job::offered(Policy::default(), 7, EPOCH);
+            let mut job = Job::offered(POLICY, 7, EPOCH);
             let effects = job.handle(Event::Admitted, EPOCH);
             return (!self.claimed).then_some((job, effects));
         };
-        self.found_nothing |= record.complete.is_none() && !self.payload && !self.held;
+        self.found_nothing |= record.ended.is_none() && !self.payload && !self.held;
         let found = Recovered {
             times: Times {
                 offered: Some(EPOCH),
                 acquired: record.pod_named.then_some(EPOCH),
                 ..Times::default()
             },
-            complete: record.complete.clone(),
+            ended: record.ended.clone(),
             pod_named: record.pod_named,
             running_written: false,
             locked_until: None,
@@ -218,16 +263,23 @@ impl World {
             pod: self.held.then(|| self.view(EPOCH)).flatten(),
             deletion_requested: false,
         };
-        Some(Job::recover(Policy::default(), 7, found, EPOCH))
+        Some(Job::recover(POLICY, 7, found, EPOCH))
     }
 
     fn is_clean(&self) -> bool {
-        let said = self.record.as_ref().is_none_or(|it| it.complete.is_some());
+        let said = self
+            .record
+            .as_ref()
+            .is_none_or(|it| matches!(it.ended, Some(Ended::Complete(_) | Ended::DeadLetter(..))));
         said && !self.payload && !self.held && (self.agent_replaced || !self.claimed)
     }
 
     fn outcome(&self) -> Option<Outcome> {
-        self.record.as_ref().and_then(|it| it.complete.clone())
+        match self.record.as_ref()?.ended.as_ref()? {
+            Ended::Complete(outcome) | Ended::AwaitingRerun(outcome) | Ended::DeadLetter(outcome, _) => {
+                Some(outcome.clone())
+            }
+        }
     }
 }
 
@@ -245,7 +297,7 @@ fn run(world: &mut World, kills: &[usize], answered: bool) -> usize {
         assert!(second < 50_000, "no end: {job:?} in {world:?}");
         let event = match queue.pop_front() {
             Some(effect) => {
-                let event = world.perform(&effect, job.outcome());
+                let event = world.perform(&effect, &job);
                 total += 1;
                 budget -= 1;
                 if budget == 0 {
@@ -260,7 +312,7 @@ fn run(world: &mut World, kills: &[usize], answered: bool) -> usize {
                 }
                 event
             }
-            None if job.is_over() => return total,
+            None if job.is_over() || matches!(job.phase(), Phase::DeadLetter(..)) => return total,
             None => world.tick(at(second)),
         };
         let Some(event) = event else { continue };
@@ -268,10 +320,11 @@ fn run(world: &mut World, kills: &[usize], answered: bool) -> usize {
     }
 }
 
-const STORIES: [Story; 7] = [
+const STORIES: [Story; 8] = [
     Story::Succeeds,
     Story::Fails,
     Story::IsEvicted,
+    Story::IsEvictedFromAnOldRun,
     Story::HasABadImage,
     Story::QuotaRefuses,
     Story::IsCancelled,
@@ -286,9 +339,15 @@ fn check(story: Story, repeat: Repeat, kills: &[usize], answered: bool, expected
         format!("{story:?}, repeat {repeat:?}, killed after {kills:?}, answered {answered}: {world:?}");
     assert!(world.is_clean(), "something is left: {context}");
     assert!(world.pods_made <= 1, "{context}");
+    let kept = matches!(world.record.as_ref().and_then(|it| it.ended.as_ref()), Some(Ended::DeadLetter(..)));
     let outcome = world.outcome();
     let lost = outcome.as_ref().is_some_and(|it| it.reason == Some(FailureReason::ClaimLost));
     let may_be_lost = repeat == Repeat::Refused && world.found_nothing;
+    assert!(
+        kept == (story == Story::IsEvictedFromAnOldRun && !lost),
+        "a letter was lost or made up: {context}"
+    );
+    assert!(world.reruns > 0 || lost || story != Story::IsEvicted, "not run again: {context}");
     assert!(outcome.as_ref() == expected || (lost && may_be_lost), "ended otherwise: {context}");
 }
 
@@ -307,6 +366,7 @@ fn every_story_ends_as_it_should() {
         (Story::Succeeds, "Succeeded"),
         (Story::Fails, "Failed"),
         (Story::IsEvicted, "EvictedMemory"),
+        (Story::IsEvictedFromAnOldRun, "EvictedMemory"),
         (Story::HasABadImage, "ImagePull"),
         (Story::QuotaRefuses, "QuotaRejected"),
         (Story::IsCancelled, "Cancelled"),
