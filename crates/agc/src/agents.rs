@@ -13,7 +13,7 @@ pub use record::Agent;
 pub use registrar::{RegisterError, Registrar};
 
 /// Why an agent got another generation: the label of a counter.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, strum::IntoStaticStr)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, strum::EnumIter, strum::IntoStaticStr)]
 #[strum(serialize_all = "snake_case")]
 pub enum Trigger {
     /// Its job is over.

@@ -3,6 +3,7 @@
 use prometheus::core::{Collector, Desc};
 use prometheus::proto::MetricFamily;
 use prometheus::{IntGauge, Registry};
+use runtime::metrics::opts;
 
 /// `actions_gateway_managed_gateways`, counted when it is asked for, so that it is never out of date.
 pub struct ManagedGateways<F> {
@@ -19,10 +20,7 @@ where
     /// # Errors
     /// It is registered already.
     pub fn register(registry: &Registry, count: F) -> prometheus::Result<()> {
-        let gauge = IntGauge::new(
-            "actions_gateway_managed_gateways",
-            "ActionsGateways that this process manages; 0 on a standby.",
-        )?;
+        let gauge = IntGauge::with_opts(opts(&signals::gmc::MANAGED_GATEWAYS))?;
         registry.register(Box::new(Self { gauge, count }))
     }
 }

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use http::{Method, StatusCode};
 use prometheus::{HistogramVec, IntCounterVec, IntGauge, IntGaugeVec, Registry};
-use runtime::metrics::{histogram_vec, int_counter_vec, int_gauge_vec};
+use runtime::metrics::{counter_vec, gauge_vec, histogram_vec};
+use signals::controller;
 use tokio::time::Instant;
 
 /// `rest_client_requests_total{code,method,host}`.
@@ -50,12 +51,7 @@ impl RestMetrics {
     /// # Errors
     /// It is registered already.
     pub fn register(registry: &Registry) -> prometheus::Result<Self> {
-        let requests = int_counter_vec(
-            registry,
-            "rest_client_requests_total",
-            "Requests to the API server, by the answer's status code (<error> without an answer).",
-            &["code", "method", "host"],
-        )?;
+        let requests = counter_vec(registry, &controller::REST_CLIENT_REQUESTS)?;
         Ok(RestMetrics { requests })
     }
 
@@ -72,47 +68,13 @@ impl ControllerMetrics {
     /// # Errors
     /// They are registered already.
     pub fn register(registry: &Registry) -> prometheus::Result<Self> {
-        /// Reconciles take from milliseconds (nothing to do) to a minute (a slow API server).
-        const SECONDS: [f64; 13] =
-            [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0];
         Ok(ControllerMetrics {
-            reconciles: int_counter_vec(
-                registry,
-                "controller_runtime_reconcile_total",
-                "Reconciles, by controller and result.",
-                &["controller", "result"],
-            )?,
-            errors: int_counter_vec(
-                registry,
-                "controller_runtime_reconcile_errors_total",
-                "Reconciles that failed, by controller.",
-                &["controller"],
-            )?,
-            seconds: histogram_vec(
-                registry,
-                "controller_runtime_reconcile_time_seconds",
-                "How long a reconcile took.",
-                &SECONDS,
-                &["controller"],
-            )?,
-            active: int_gauge_vec(
-                registry,
-                "controller_runtime_active_workers",
-                "Reconciles under way.",
-                &["controller"],
-            )?,
-            errors_by_resource: int_counter_vec(
-                registry,
-                "actions_gateway_reconcile_errors_total",
-                "Reconciles that failed, by controller and object.",
-                &["controller", "resource"],
-            )?,
-            leader: int_gauge_vec(
-                registry,
-                "leader_election_master_status",
-                "1 while this process holds the lease.",
-                &["name"],
-            )?,
+            reconciles: counter_vec(registry, &controller::RECONCILES)?,
+            errors: counter_vec(registry, &controller::RECONCILE_ERRORS)?,
+            seconds: histogram_vec(registry, &controller::RECONCILE_TIME)?,
+            active: gauge_vec(registry, &controller::ACTIVE_WORKERS)?,
+            errors_by_resource: counter_vec(registry, &controller::RECONCILE_ERRORS_BY_RESOURCE)?,
+            leader: gauge_vec(registry, &controller::LEADER)?,
         })
     }
 

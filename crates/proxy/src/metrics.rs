@@ -1,12 +1,10 @@
 //! The proxy's series.
 
 use prometheus::{Histogram, IntCounter, IntCounterVec, IntGauge, Registry};
-use runtime::metrics::{histogram, int_counter, int_counter_vec, int_gauge};
+use runtime::metrics::{counter, counter_vec, gauge, histogram};
+use signals::proxy as series;
 
 use crate::tunnel::Meters;
-
-/// Up to the absolute life of a tunnel.
-const TUNNEL_SECONDS: [f64; 10] = [0.1, 0.5, 1.0, 5.0, 10.0, 60.0, 300.0, 1800.0, 3600.0, 21600.0];
 
 /// The proxy's series. None has a namespace: each pod is a target of its own, and the scrape adds one.
 #[derive(Debug, Clone)]
@@ -32,44 +30,13 @@ impl Metrics {
     /// They are registered already.
     pub fn register(registry: &Registry) -> prometheus::Result<Self> {
         Ok(Metrics {
-            active: int_gauge(
-                registry,
-                "actions_gateway_proxy_connections_active",
-                "Currently open CONNECT tunnels.",
-            )?,
-            opened: int_counter(
-                registry,
-                "actions_gateway_proxy_connections_total",
-                "CONNECT tunnels opened.",
-            )?,
-            dial_errors: int_counter(
-                registry,
-                "actions_gateway_proxy_dial_errors_total",
-                "Upstream dial failures, blocked addresses included.",
-            )?,
-            tunnel_seconds: histogram(
-                registry,
-                "actions_gateway_proxy_tunnel_duration_seconds",
-                "Tunnel lifetime, observed at close.",
-                &TUNNEL_SECONDS,
-            )?,
-            denied: int_counter(
-                registry,
-                "actions_gateway_proxy_connect_denied_total",
-                "CONNECT requests that policy refused.",
-            )?,
-            requests: int_counter_vec(
-                registry,
-                "actions_gateway_proxy_requests_total",
-                "Requests, by what became of them.",
-                &["outcome"],
-            )?,
-            bytes: int_counter_vec(
-                registry,
-                "actions_gateway_proxy_bytes_total",
-                "Bytes through tunnels, by direction and by the entry of the allow list that admitted them.",
-                &["direction", "destination"],
-            )?,
+            active: gauge(registry, &series::CONNECTIONS_ACTIVE)?,
+            opened: counter(registry, &series::CONNECTIONS)?,
+            dial_errors: counter(registry, &series::DIAL_ERRORS)?,
+            tunnel_seconds: histogram(registry, &series::TUNNEL_DURATION)?,
+            denied: counter(registry, &series::CONNECT_DENIED)?,
+            requests: counter_vec(registry, &series::REQUESTS)?,
+            bytes: counter_vec(registry, &series::BYTES)?,
         })
     }
 

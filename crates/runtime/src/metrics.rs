@@ -1,23 +1,23 @@
-//! The registry of a process, and constructors of series that register what they make.
+//! The registry of a process, and what puts a family of the table `signals` into it.
+
+mod differences;
 
 use prometheus::{
-    GaugeVec, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts,
-    Registry, core::Collector, process_collector::ProcessCollector,
+    Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
+    core::Collector, process_collector::ProcessCollector,
 };
+use signals::{Kind, Series};
 
-/// A registry that holds the `process_*` series and `actions_gateway_build_info{component,version}`.
+pub use differences::differences;
+
+/// A registry that holds the series of every process: `process_*` and `actions_gateway_build_info{component,version}`.
 ///
 /// # Errors
 /// None in practice: the names are valid and registered once.
 pub fn registry(component: &str) -> prometheus::Result<Registry> {
     let registry = Registry::new();
     registry.register(Box::new(ProcessCollector::for_self()))?;
-    let info = int_gauge_vec(
-        &registry,
-        "actions_gateway_build_info",
-        "Always 1; the labels say what is running.",
-        &["component", "version"],
-    )?;
+    let info = gauge_vec(&registry, &signals::process::BUILD_INFO)?;
     info.with_label_values(&[component, crate::version::VERSION]).set(1);
     Ok(registry)
 }
@@ -30,91 +30,86 @@ pub fn render(registry: &Registry) -> prometheus::Result<String> {
     prometheus::TextEncoder::new().encode_to_string(&registry.gather())
 }
 
-fn registered<C: Collector + Clone + 'static>(registry: &Registry, series: C) -> prometheus::Result<C> {
-    registry.register(Box::new(series.clone()))?;
-    Ok(series)
+/// Name and help of a family, for a collector of one's own.
+#[must_use]
+pub fn opts(series: &Series) -> Opts {
+    Opts::new(series.name, series.help)
 }
 
 /// A counter without labels.
 ///
 /// # Errors
-/// The name is invalid or taken; so for all that follow.
-pub fn int_counter(registry: &Registry, name: &str, help: &str) -> prometheus::Result<IntCounter> {
-    registered(registry, IntCounter::new(name, help)?)
+/// The series is of another kind, or has labels, or its name is taken; so for all that follow.
+pub fn counter(registry: &Registry, series: &Series) -> prometheus::Result<IntCounter> {
+    expect(series, Kind::Counter, false)?;
+    registered(registry, IntCounter::with_opts(opts(series))?)
 }
 
 /// A counter with labels.
 ///
 /// # Errors
-/// As [`int_counter`].
-pub fn int_counter_vec(
-    registry: &Registry,
-    name: &str,
-    help: &str,
-    labels: &[&str],
-) -> prometheus::Result<IntCounterVec> {
-    registered(registry, IntCounterVec::new(Opts::new(name, help), labels)?)
+/// As [`counter`].
+pub fn counter_vec(registry: &Registry, series: &Series) -> prometheus::Result<IntCounterVec> {
+    expect(series, Kind::Counter, true)?;
+    registered(registry, IntCounterVec::new(opts(series), &labels(series))?)
 }
 
 /// A gauge of whole numbers without labels.
 ///
 /// # Errors
-/// As [`int_counter`].
-pub fn int_gauge(registry: &Registry, name: &str, help: &str) -> prometheus::Result<IntGauge> {
-    registered(registry, IntGauge::new(name, help)?)
+/// As [`counter`].
+pub fn gauge(registry: &Registry, series: &Series) -> prometheus::Result<IntGauge> {
+    expect(series, Kind::Gauge, false)?;
+    registered(registry, IntGauge::with_opts(opts(series))?)
 }
 
 /// A gauge of whole numbers with labels.
 ///
 /// # Errors
-/// As [`int_counter`].
-pub fn int_gauge_vec(
-    registry: &Registry,
-    name: &str,
-    help: &str,
-    labels: &[&str],
-) -> prometheus::Result<IntGaugeVec> {
-    registered(registry, IntGaugeVec::new(Opts::new(name, help), labels)?)
+/// As [`counter`].
+pub fn gauge_vec(registry: &Registry, series: &Series) -> prometheus::Result<IntGaugeVec> {
+    expect(series, Kind::Gauge, true)?;
+    registered(registry, IntGaugeVec::new(opts(series), &labels(series))?)
 }
 
-/// A gauge with labels.
+/// A histogram without labels.
 ///
 /// # Errors
-/// As [`int_counter`].
-pub fn gauge_vec(
-    registry: &Registry,
-    name: &str,
-    help: &str,
-    labels: &[&str],
-) -> prometheus::Result<GaugeVec> {
-    registered(registry, GaugeVec::new(Opts::new(name, help), labels)?)
+/// As [`counter`].
+pub fn histogram(registry: &Registry, series: &Series) -> prometheus::Result<Histogram> {
+    expect(series, Kind::Histogram, false)?;
+    registered(registry, Histogram::with_opts(histogram_opts(series))?)
 }
 
-/// A histogram without labels; `buckets` are upper bounds, rising.
+/// A histogram with labels.
 ///
 /// # Errors
-/// As [`int_counter`].
-pub fn histogram(
-    registry: &Registry,
-    name: &str,
-    help: &str,
-    buckets: &[f64],
-) -> prometheus::Result<Histogram> {
-    registered(registry, Histogram::with_opts(HistogramOpts::new(name, help).buckets(buckets.to_vec()))?)
+/// As [`counter`].
+pub fn histogram_vec(registry: &Registry, series: &Series) -> prometheus::Result<HistogramVec> {
+    expect(series, Kind::Histogram, true)?;
+    registered(registry, HistogramVec::new(histogram_opts(series), &labels(series))?)
 }
 
-/// A histogram with labels; `buckets` are upper bounds, rising.
-///
-/// # Errors
-/// As [`int_counter`].
-pub fn histogram_vec(
-    registry: &Registry,
-    name: &str,
-    help: &str,
-    buckets: &[f64],
-    labels: &[&str],
-) -> prometheus::Result<HistogramVec> {
-    registered(registry, HistogramVec::new(HistogramOpts::new(name, help).buckets(buckets.to_vec()), labels)?)
+/// That the table says what the program takes the family for.
+fn expect(series: &Series, kind: Kind, labelled: bool) -> prometheus::Result<()> {
+    if series.kind == kind && series.labels.is_empty() != labelled {
+        return Ok(());
+    }
+    let (name, is, with) = (series.name, series.kind.as_str(), series.labels.len());
+    Err(prometheus::Error::Msg(format!("{name} is a {is} with {with} labels, and was taken for another")))
+}
+
+fn labels(series: &Series) -> Vec<&'static str> {
+    series.labels.iter().map(|it| it.name).collect()
+}
+
+fn histogram_opts(series: &Series) -> HistogramOpts {
+    HistogramOpts::from(opts(series)).buckets(series.buckets.to_vec())
+}
+
+fn registered<C: Collector + Clone + 'static>(registry: &Registry, series: C) -> prometheus::Result<C> {
+    registry.register(Box::new(series.clone()))?;
+    Ok(series)
 }
 
 #[cfg(test)]

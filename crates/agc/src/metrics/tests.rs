@@ -1,41 +1,24 @@
+use api::runner_job::JobResult;
+use api::{FailureClass, FailureReason, StopReason};
+use github::session::PollError;
+use job::capacity::Verdict;
+use operator::metrics::{ControllerMetrics, ReconcileResult, RestMetrics};
+use prometheus::core::{Metric, MetricVec, MetricVecBuilder};
+use signals::Series;
+use strum::IntoEnumIterator as _;
+
 use super::*;
+use crate::agents::Trigger;
 
-/// Name, type and labels of what the observability page promises of this program.
-const PROMISED: &str = "
-active_sessions GAUGE namespace,runner_group
-agent_recycle_errors_total COUNTER namespace,runner_group
-agent_recycles_total COUNTER namespace,runner_group,trigger
-eviction_retries_exhausted_total COUNTER namespace,runner_group
-eviction_retries_total COUNTER namespace,runner_group
-job_acquisition_errors_total COUNTER namespace,reason
-job_duration_seconds HISTOGRAM namespace,runner_group
-jobs_acquired_total COUNTER namespace,runner_group
-message_poll_errors_total COUNTER namespace,reason
-pod_creation_latency_seconds HISTOGRAM namespace
-renewjob_errors_total COUNTER namespace
-token_refresh_errors_total COUNTER namespace
-token_refreshes_total COUNTER namespace
-worker_pods_reaped_total COUNTER namespace,runner_group,reason
-";
-
-const OURS: &str = "
-abandoned_run_force_cancels_total COUNTER namespace,runner_group,outcome
-admission_decisions_total COUNTER namespace,runner_group,verdict
-bad_messages_total COUNTER namespace,runner_group,reason
-busy_sessions GAUGE namespace,runner_group
-job_completions_total COUNTER namespace,runner_group,outcome
-job_failures_total COUNTER namespace,runner_group,reason,class
-jobs_finished_total COUNTER namespace,runner_group,result
-runner_version_days_left GAUGE namespace,runner_group
-";
-
-fn described(series: &impl prometheus::core::Collector, kind: &str) -> String {
-    let description = series.desc()[0];
-    let name = description.fq_name.trim_start_matches("actions_gateway_");
-    format!("{name} {kind} {}", description.variable_labels.join(","))
+/// Gives the family a value, so that it shows.
+fn touch<B: MetricVecBuilder>(family: &MetricVec<B>, series: &Series)
+where
+    B::M: Metric,
+{
+    family.with_label_values(&vec!["x"; series.labels.len()]);
 }
 
-fn all(metrics: &Metrics) -> Vec<String> {
+fn touch_all(metrics: &Metrics) {
     let Metrics {
         active_sessions,
         runner_version_days_left,
@@ -60,39 +43,71 @@ fn all(metrics: &Metrics) -> Vec<String> {
         force_cancels,
         job_completions,
     } = metrics;
-    let gauges = [active_sessions, busy_sessions, runner_version_days_left].map(|it| described(it, "GAUGE"));
-    let histograms = [job_duration, pod_creation_latency].map(|it| described(it, "HISTOGRAM"));
-    let counters = [
-        jobs_acquired,
-        acquisition_errors,
-        token_refreshes,
-        token_refresh_errors,
-        renewjob_errors,
-        eviction_retries,
-        eviction_retries_exhausted,
-        pods_reaped,
-        poll_errors,
-        bad_messages,
-        agent_recycles,
-        agent_recycle_errors,
-        admission_decisions,
-        jobs_finished,
-        job_failures,
-        force_cancels,
-        job_completions,
-    ]
-    .map(|it| described(it, "COUNTER"));
-    let mut all: Vec<String> = gauges.into_iter().chain(histograms).chain(counters).collect();
-    all.sort();
-    all
+    touch(active_sessions, &series::ACTIVE_SESSIONS);
+    touch(runner_version_days_left, &series::RUNNER_VERSION_DAYS_LEFT);
+    touch(busy_sessions, &series::BUSY_SESSIONS);
+    touch(jobs_acquired, &series::JOBS_ACQUIRED);
+    touch(acquisition_errors, &series::JOB_ACQUISITION_ERRORS);
+    touch(job_duration, &series::JOB_DURATION);
+    touch(pod_creation_latency, &series::POD_CREATION_LATENCY);
+    touch(token_refreshes, &series::TOKEN_REFRESHES);
+    touch(token_refresh_errors, &series::TOKEN_REFRESH_ERRORS);
+    touch(renewjob_errors, &series::RENEWJOB_ERRORS);
+    touch(eviction_retries, &series::EVICTION_RETRIES);
+    touch(eviction_retries_exhausted, &series::EVICTION_RETRIES_EXHAUSTED);
+    touch(pods_reaped, &series::WORKER_PODS_REAPED);
+    touch(poll_errors, &series::MESSAGE_POLL_ERRORS);
+    touch(bad_messages, &series::BAD_MESSAGES);
+    touch(agent_recycles, &series::AGENT_RECYCLES);
+    touch(agent_recycle_errors, &series::AGENT_RECYCLE_ERRORS);
+    touch(admission_decisions, &series::ADMISSION_DECISIONS);
+    touch(jobs_finished, &series::JOBS_FINISHED);
+    touch(job_failures, &series::JOB_FAILURES);
+    touch(force_cancels, &series::ABANDONED_RUN_FORCE_CANCELS);
+    touch(job_completions, &series::JOB_COMPLETIONS);
 }
 
+#[tokio::test]
+async fn what_the_program_serves_is_what_the_table_says() {
+    let registry = runtime::metrics::registry("agc").unwrap();
+    touch_all(&Metrics::register(&registry).unwrap());
+    let metrics = ControllerMetrics::register(&registry).unwrap();
+    metrics.start("runnergroup").finish(ReconcileResult::Success);
+    metrics.failed("runnergroup", "team-a/blue");
+    metrics.leader("agc").set(1);
+    RestMetrics::register(&registry).unwrap().observe(&http::Method::GET, "api", None);
+    let table = signals::program("agc").unwrap().series();
+    assert_eq!(runtime::metrics::differences(&registry, table), [] as [String; 0]);
+}
+
+/// Label by label, the words of an enum are those of the table.
 #[test]
-fn the_series_are_the_promised_ones_and_the_listed_ones_of_ours() {
-    let metrics = Metrics::register(&Registry::new()).unwrap();
-    let mut listed: Vec<&str> = PROMISED.lines().chain(OURS.lines()).filter(|it| !it.is_empty()).collect();
-    listed.sort_unstable();
-    assert_eq!(all(&metrics), listed);
+fn the_words_of_the_table_are_those_of_the_program() {
+    let check = |series: &Series, label: &str, words: Vec<&str>| {
+        let values = series.label(label).unwrap().values;
+        assert_eq!(words, values, "{} {label}", series.name);
+    };
+    check(&series::JOB_FAILURES, "reason", FailureReason::iter().map(FailureReason::as_str).collect());
+    check(&series::JOB_FAILURES, "class", FailureClass::iter().map(FailureClass::as_str).collect());
+    check(&series::JOBS_FINISHED, "result", JobResult::iter().map(JobResult::as_str).collect());
+    check(&series::AGENT_RECYCLES, "trigger", Trigger::iter().map(Trigger::as_str).collect());
+    let errors = [PollError::RateLimited, PollError::Timeout, PollError::Other];
+    check(&series::MESSAGE_POLL_ERRORS, "reason", errors.map(PollError::as_str).to_vec());
+    let verdicts = [
+        Verdict::Admit { priority_class: None },
+        Verdict::Ceiling { limit: 1 },
+        Verdict::Quota { name: String::new(), resource: String::new() },
+    ];
+    let words = verdicts.iter().map(Verdict::as_str).collect();
+    check(&series::ADMISSION_DECISIONS, "verdict", words);
+    let reaped = [
+        StopReason::PendingDeadline,
+        StopReason::LifetimeExceeded,
+        StopReason::CompletedTtl,
+        StopReason::Orphaned,
+    ];
+    check(&series::WORKER_PODS_REAPED, "reason", reaped.map(StopReason::as_str).to_vec());
+    check(&series::BAD_MESSAGES, "reason", vec![BAD_BODY, BAD_CIPHER, UNSUPPORTED]);
 }
 
 #[test]

@@ -27,6 +27,25 @@ async fn a_reconcile_is_counted_by_its_result_and_timed() {
     }
 }
 
+#[tokio::test]
+async fn the_series_are_those_of_the_table() {
+    let registry = Registry::new();
+    let metrics = ControllerMetrics::register(&registry).unwrap();
+    metrics.start("gateway").finish(ReconcileResult::RequeueAfter);
+    metrics.failed("gateway", "team-a/gw");
+    metrics.leader("gmc").set(0);
+    RestMetrics::register(&registry).unwrap().observe(&Method::GET, "api", None);
+    let table = controller::ALL.iter().copied();
+    assert_eq!(runtime::metrics::differences(&registry, table), [] as [String; 0]);
+}
+
+#[test]
+fn results_are_the_words_of_the_table() {
+    let results = [ReconcileResult::Success, ReconcileResult::RequeueAfter, ReconcileResult::Error];
+    let values = controller::RECONCILES.label("result").unwrap().values;
+    assert_eq!(results.map(ReconcileResult::as_str), values);
+}
+
 #[test]
 fn an_object_that_is_gone_takes_its_series_with_it() {
     let registry = Registry::new();

@@ -9,6 +9,7 @@ use tokio::{
 use tokio_rustls::{TlsConnector, client, rustls::pki_types::ServerName};
 
 use super::*;
+use crate::{connect::Invalid, policy::Denial};
 
 /// A certificate for `proxy` under a CA of its own, in PEM.
 struct Pair {
@@ -323,4 +324,23 @@ async fn a_tunnel_that_outlasts_the_drain_is_cut() {
     proxy.running.await.unwrap();
     assert_eq!(client.read(&mut [0; 1]).await.unwrap_or(0), 0);
     assert_eq!(proxy.metrics.active.get(), 0);
+}
+
+#[test]
+fn outcomes_are_the_words_of_the_table() {
+    let replies = [
+        Reply::TunnelLimit,
+        Reply::Invalid(Invalid::Method),
+        Reply::Invalid(Invalid::Malformed("")),
+        Reply::HeaderTimeout,
+        Reply::Denied(Denial::Host),
+        Reply::Denied(Denial::Port),
+        Reply::Denied(Denial::Address),
+        Reply::Unreachable(DialError::Resolve(std::io::Error::other(""))),
+        Reply::Unreachable(DialError::Connect(std::io::Error::other(""))),
+        Reply::DialTimeout,
+    ];
+    let of_connections = ["tunnel", "client_gone", "connection_limit"];
+    let words: Vec<&str> = of_connections.into_iter().chain(replies.iter().map(Reply::outcome)).collect();
+    assert_eq!(words, signals::proxy::REQUESTS.label("outcome").unwrap().values);
 }
