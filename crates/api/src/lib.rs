@@ -2,13 +2,16 @@
 //!
 //! Three kinds, one file each: [`ActionsGateway`] is what a team asks for, [`RunnerGroup`] one set of
 //! runners with the same labels, [`RunnerJob`] the durable memory of one claimed job. Beside them stand
-//! the words that more than one program uses: labels and annotations, fixed object names, condition
-//! types and reasons, why jobs fail and why worker pods are ended. No code here reaches a cluster, a clock or an environment.
+//! the words that more than one program uses: labels and annotations, fixed object names, types and
+//! reasons of conditions, reasons of Events, why jobs fail and why worker pods are ended. No code here reaches a cluster,
+//! a clock or an environment.
 
 pub mod actions_gateway;
 pub mod conditions;
 pub mod duration;
+pub mod events;
 pub mod failure;
+mod kind;
 pub mod labels;
 pub mod names;
 pub mod pod_template;
@@ -19,6 +22,7 @@ pub mod stop;
 pub use actions_gateway::{ActionsGateway, ActionsGatewaySpec, ActionsGatewayStatus};
 pub use duration::GoDuration;
 pub use failure::{FailureClass, FailureReason};
+pub use kind::Kind;
 pub use runner_group::{RunnerGroup, RunnerGroupSpec, RunnerGroupStatus};
 pub use runner_job::{RunnerJob, RunnerJobSpec, RunnerJobStatus};
 pub use stop::StopReason;

@@ -1,0 +1,140 @@
+//! Kubernetes Events: which there are, about what, how each is meant, and what was being done.
+
+use strum::{EnumIter, EnumMessage, EnumString, IntoStaticStr};
+
+use crate::Kind;
+
+/// Reasons of Events. The variant's name is the word in the object; what stands above it is when it is published, and is
+/// what the reference page says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EnumIter, EnumMessage, EnumString, IntoStaticStr)]
+pub enum Reason {
+    /// It became ready.
+    Ready,
+    /// It is not ready: the note has reason and message of condition `Ready`.
+    NotReady,
+    /// It is being taken down; the note names the step.
+    Terminating,
+    /// Workers did not end within 90 s of the gateway's deletion and were deleted.
+    WorkerDrainTimeout,
+    /// No controller was left to unregister the runners of the groups that the note names: remove the offline ones at GitHub.
+    TeardownIncomplete,
+    /// The group was deleted and runners stay registered at GitHub: the note has name, id and why.
+    AgentDeregistrationFailed,
+    /// A ResourceQuota refused a worker's pod, which is tried again.
+    WorkerPodCreateFailed,
+    /// A worker's pod did not start within `spec.pendingPodDeadline`; its job is reported as failed.
+    WorkerPodStuckPending,
+    /// A worker's pod outlived `spec.maxWorkerLifetime` and is stopped.
+    WorkerPodLifetimeExceeded,
+    /// GitHub stops giving jobs to the reported runner version soon: version, date, what to change. Once a day.
+    RunnerVersionEnding,
+    /// The job failed otherwise than by its own doing: its name, the failure reason, meaning and remedy.
+    JobFailed,
+    /// The same for failure reason `claim_lost`.
+    JobClaimLost,
+}
+
+/// How an Event is meant: its `type`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, IntoStaticStr)]
+pub enum Severity {
+    /// As it should be.
+    Normal,
+    /// Somebody should know.
+    Warning,
+}
+
+/// What was being done: the Event's `action`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, IntoStaticStr)]
+pub enum Action {
+    /// A gateway is brought to what its spec says.
+    Reconcile,
+    /// A deleted gateway is taken down.
+    TakeDown,
+    /// A deleted group is cleaned up.
+    Cleanup,
+    /// A job is given its worker, and followed to its end.
+    ProvisionWorker,
+    /// Worker pods that took too long are ended.
+    ReapWorkerPods,
+    /// Something is said that nobody did.
+    Report,
+}
+
+impl Reason {
+    /// The word in the object.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        self.into()
+    }
+
+    /// When it is published.
+    #[must_use]
+    pub fn meaning(self) -> &'static str {
+        self.get_documentation().unwrap_or_default()
+    }
+
+    /// What it is about.
+    #[must_use]
+    pub fn kind(self) -> Kind {
+        match self {
+            Self::Ready
+            | Self::NotReady
+            | Self::Terminating
+            | Self::WorkerDrainTimeout
+            | Self::TeardownIncomplete => Kind::ActionsGateway,
+            Self::AgentDeregistrationFailed
+            | Self::WorkerPodCreateFailed
+            | Self::WorkerPodStuckPending
+            | Self::WorkerPodLifetimeExceeded
+            | Self::RunnerVersionEnding => Kind::RunnerGroup,
+            Self::JobFailed | Self::JobClaimLost => Kind::RunnerJob,
+        }
+    }
+
+    /// How it is meant.
+    #[must_use]
+    pub fn severity(self) -> Severity {
+        match self {
+            Self::Ready | Self::Terminating => Severity::Normal,
+            Self::NotReady
+            | Self::WorkerDrainTimeout
+            | Self::TeardownIncomplete
+            | Self::AgentDeregistrationFailed
+            | Self::WorkerPodCreateFailed
+            | Self::WorkerPodStuckPending
+            | Self::WorkerPodLifetimeExceeded
+            | Self::RunnerVersionEnding
+            | Self::JobFailed
+            | Self::JobClaimLost => Severity::Warning,
+        }
+    }
+
+    /// What was being done.
+    #[must_use]
+    pub fn action(self) -> Action {
+        match self {
+            Self::Ready | Self::NotReady | Self::Terminating => Action::Reconcile,
+            Self::WorkerDrainTimeout | Self::TeardownIncomplete => Action::TakeDown,
+            Self::AgentDeregistrationFailed => Action::Cleanup,
+            Self::WorkerPodCreateFailed | Self::JobFailed | Self::JobClaimLost => Action::ProvisionWorker,
+            Self::WorkerPodStuckPending | Self::WorkerPodLifetimeExceeded => Action::ReapWorkerPods,
+            Self::RunnerVersionEnding => Action::Report,
+        }
+    }
+}
+
+impl Severity {
+    /// The word in the object.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        self.into()
+    }
+}
+
+impl Action {
+    /// The word in the object.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        self.into()
+    }
+}
