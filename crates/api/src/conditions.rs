@@ -1,54 +1,58 @@
 //! Condition types, their reasons, and the one rule by which a condition replaces an older one.
 
+pub mod table;
+
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
-use strum::{EnumIter, IntoStaticStr};
+use strum::{EnumIter, EnumMessage, IntoStaticStr};
 
-/// Types of conditions on all our kinds. The variant's name is the word in the object.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EnumIter, IntoStaticStr)]
+/// Types of conditions on all our kinds. The variant's name is the word in the object; what stands above it is when the
+/// condition is true, and is what the reference page says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EnumIter, EnumMessage, IntoStaticStr)]
 pub enum Type {
-    /// Everything below is well.
+    /// Of a gateway: nothing below is amiss; else it repeats reason and message of the first that is. Of a group: a session listens for jobs.
     Ready,
-    /// The tenant's controller has an available replica.
+    /// The tenant's controller has an available replica of the newest spec.
     AGCAvailable,
-    /// The App Secret, or the token it buys, is unusable. Written by the AGC.
+    /// The Secret of the GitHub App, or the token that it is exchanged for, is unusable. Written by the tenant's controller.
     CredentialUnavailable,
-    /// A pass of the controller failed.
+    /// The last pass of the controller failed.
     Degraded,
-    /// A RunnerGroup of the gateway is impaired.
+    /// A RunnerGroup of the gateway is impaired; the message names the worst.
     RunnerGroupsDegraded,
-    /// GitHub has answered 429 for a while.
+    /// GitHub has answered polls with 429 for a while.
     RateLimited,
-    /// GitHub refuses the runner version that we report, or will within two weeks.
+    /// GitHub refuses the runner version that the group reports, or will within two weeks.
     RunnerVersionTooOld,
     /// The last worker ran another runner version than the configured one.
     RunnerVersionMismatch,
     /// Worker pods cannot be placed.
     WorkersUnschedulable,
-    /// The job is ours: its payload is stored.
+    /// GitHub gave the job to this gateway, and its payload is stored.
     Acquired,
     /// The job is over.
     Complete,
 }
 
-/// Reasons of conditions. The variant's name is the word in the object.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EnumIter, IntoStaticStr)]
+/// Reasons of conditions. The variant's name is the word in the object; what stands above it is its meaning, and is what
+/// the reference page says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EnumIter, EnumMessage, IntoStaticStr)]
 pub enum Reason {
-    /// Ready: every part is available.
+    /// Every part is available.
     AllAvailable,
-    /// Ready is false: an older gateway stands in this namespace.
+    /// An older gateway stands in this namespace; the message names it.
     AnotherGateway,
-    /// Ready is false: the gateway is being taken down; the message names the step.
+    /// The gateway is being taken down; the message names the step.
     Terminating,
-    /// The AGC Deployment has an available replica.
+    /// The controller's Deployment has an available replica.
     AGCReady,
-    /// The AGC Deployment has no available replica.
+    /// The controller's Deployment has no available replica, or is being rolled out.
     AGCNotReady,
-    /// A child could not be written.
+    /// A read or write failed; the message has the API server's words.
     ProvisioningFailed,
-    /// An object of a child's name belongs to somebody else.
+    /// An object of a child's name belongs to somebody else; it is never touched.
     NameConflict,
-    /// The spec cannot be honoured.
+    /// The spec cannot be honoured; the message names each field.
     InvalidSpec,
     /// The namespace may not hold a gateway.
     NamespaceNotAllowed,
@@ -58,49 +62,49 @@ pub enum Reason {
     RunnerGroupsImpaired,
     /// No RunnerGroup is impaired.
     AllRunnerGroupsHealthy,
-    /// The Secret of `gitHubAppRef` is absent.
+    /// The Secret of `spec.gitHubAppRef`, or a key of it, is absent.
     SecretNotFound,
-    /// The Secret lacks a key, or a value does not parse.
+    /// A value of the Secret does not parse.
     SecretMalformed,
     /// GitHub refused the App's credentials.
     TokenRefused,
-    /// GitHub could not be reached.
+    /// GitHub could not be reached, and no token is left.
     GitHubUnreachable,
-    /// The credentials bought a token.
+    /// GitHub gives tokens for the credentials.
     SecretFound,
     /// At least one session listens.
     ListenerActive,
-    /// No session listens.
+    /// No session listens; the message has the last error.
     NoActiveSessions,
     /// GitHub refused the runner labels.
     LabelsRefused,
-    /// GitHub does not know the scope or its runner group.
+    /// GitHub does not know the scope or its runner group, or the App may not administer it.
     RunnerGroupNotFound,
-    /// No installation token can be had.
+    /// There is no installation token.
     TokenUnavailable,
-    /// 429 answers persist.
+    /// GitHub answered three polls in a row with 429.
     SustainedRateLimit,
     /// Polls are answered.
     PollingHealthy,
     /// GitHub refuses the runner version.
     VersionTooOld,
-    /// GitHub takes the runner version until a date that is near.
+    /// GitHub takes the runner version until a date that is near, or past.
     VersionEnding,
     /// Worker and configuration name two runner versions.
     VersionDiffers,
-    /// The runner version is taken.
+    /// GitHub takes the runner version; under `RunnerVersionMismatch`, the last worker ran the configured one.
     VersionAccepted,
-    /// Worker pods wait for a node.
+    /// Worker pods wait for a node; the message has the scheduler's words.
     PodsUnschedulable,
-    /// Worker pods are placed.
+    /// No worker pod waits for a node.
     WorkersSchedulable,
     /// The job's payload is stored.
     Acquired,
-    /// The claim is under way.
+    /// GitHub is being asked for the job.
     Acquiring,
-    /// The claim was made and its answer lost.
+    /// GitHub gave the job and its answer was lost.
     ClaimLost,
-    /// The job runs.
+    /// The job is not over.
     Running,
 }
 
@@ -109,12 +113,22 @@ impl Type {
     pub fn as_str(self) -> &'static str {
         self.into()
     }
+
+    /// When it is true.
+    pub fn meaning(self) -> &'static str {
+        self.get_documentation().unwrap_or_default()
+    }
 }
 
 impl Reason {
     /// The word in the object.
     pub fn as_str(self) -> &'static str {
         self.into()
+    }
+
+    /// What it says.
+    pub fn meaning(self) -> &'static str {
+        self.get_documentation().unwrap_or_default()
     }
 }
 

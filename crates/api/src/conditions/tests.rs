@@ -30,3 +30,26 @@ fn an_absent_condition_is_not_true() {
     assert!(is_true(&[ready(true, Reason::AllAvailable)], Type::Ready));
     assert!(!is_true(&[ready(false, Reason::AGCNotReady)], Type::Ready));
 }
+
+#[test]
+fn every_type_and_every_reason_stands_in_the_table_and_says_what_it_means() {
+    use strum::IntoEnumIterator as _;
+    for type_ in Type::iter() {
+        assert!(table::TABLE.iter().any(|it| it.type_ == type_), "{type_:?}");
+        assert!(type_.meaning().ends_with('.'), "{type_:?}: {}", type_.meaning());
+    }
+    let reasons = || table::TABLE.iter().flat_map(|it| it.when_true.iter().chain(it.when_false));
+    for reason in Reason::iter() {
+        assert!(reasons().any(|it| *it == reason), "{reason:?}");
+        assert!(reason.meaning().ends_with('.'), "{reason:?}: {}", reason.meaning());
+    }
+}
+
+#[test]
+fn a_reason_is_listed_for_its_status_and_kind_only() {
+    let listed = |kind, status, reason| table::is_listed(kind, &ready(status, reason));
+    assert!(listed(crate::Kind::RunnerGroup, true, Reason::ListenerActive));
+    assert!(!listed(crate::Kind::RunnerGroup, false, Reason::ListenerActive));
+    assert!(!listed(crate::Kind::ActionsGateway, true, Reason::ListenerActive));
+    assert!(!listed(crate::Kind::RunnerJob, true, Reason::ListenerActive));
+}
