@@ -16,8 +16,9 @@ use crate::run;
 const CLUSTER: &str = "test";
 
 /// Tests that write the files they check, by package. The chart copies what the first one writes.
-const GENERATING: [(&str, &str); 3] = [
+const GENERATING: [(&str, &str); 4] = [
     ("api", "the_committed_crds_are_current"),
+    ("api", "the_reference_pages_are_current"),
     ("job", "the_reference_page_is_up_to_date"),
     ("gmc", "the_chart_holds_current_copies_of_config"),
 ];
