@@ -1,5 +1,7 @@
 //! Turns what happened into metric, Event, log line and span: in one place, so that they say the same.
 
+use api::Kind;
+use api::events::Reason;
 use api::runner_job::JobIdentity;
 use api::runner_job::JobResult;
 use api::{FailureClass, FailureReason, StopReason};
@@ -8,7 +10,7 @@ use job::capacity::Verdict;
 use job::naming::RunnerJobName;
 use job::{Fact, NotAcquired, Outcome};
 use k8s_openapi::api::core::v1::ObjectReference;
-use operator::report::{Events, Severity};
+use operator::report::Events;
 use runtime::telemetry::root_span;
 use tracing::{Span, info_span};
 
@@ -165,13 +167,7 @@ impl Reporter {
     /// The same words each time: the Event counts.
     fn quota_refused(&self, subject: &Subject<'_>) {
         let note = format!("the pod of job {} was refused for quota, and is tried again", subject.name);
-        self.events.say_about(
-            subject.group.reference.clone(),
-            Severity::Warning,
-            "WorkerPodCreateFailed",
-            "ProvisionWorker",
-            note,
-        );
+        self.events.say_about(subject.group.reference.clone(), Reason::WorkerPodCreateFailed, note);
     }
 
     fn stopping(&self, subject: &Subject<'_>, reason: StopReason) {
@@ -182,20 +178,16 @@ impl Reporter {
         }
         let said = match reason {
             StopReason::PendingDeadline => {
-                Some(("WorkerPodStuckPending", "did not start within pendingPodDeadline"))
+                Some((Reason::WorkerPodStuckPending, "did not start within pendingPodDeadline"))
             }
-            StopReason::LifetimeExceeded => Some(("WorkerPodLifetimeExceeded", "outlived maxWorkerLifetime")),
+            StopReason::LifetimeExceeded => {
+                Some((Reason::WorkerPodLifetimeExceeded, "outlived maxWorkerLifetime"))
+            }
             _ => None,
         };
-        if let Some((word, what)) = said {
+        if let Some((event, what)) = said {
             let note = format!("worker pod {pod} of job {} {what}; its job is stopped", subject.name);
-            self.events.say_about(
-                subject.group.reference.clone(),
-                Severity::Warning,
-                word,
-                "ReapWorkerPods",
-                note,
-            );
+            self.events.say_about(subject.group.reference.clone(), event, note);
         }
         self.log(subject, &format!("stopping the worker: {}", reason.as_str()));
     }
@@ -242,17 +234,17 @@ impl Reporter {
     }
 
     fn say_failure(&self, subject: &Subject<'_>, reason: FailureReason) {
-        let word = if reason == FailureReason::ClaimLost { "JobClaimLost" } else { "JobFailed" };
+        let event = if reason == FailureReason::ClaimLost { Reason::JobClaimLost } else { Reason::JobFailed };
         let job = subject.identity.map_or("unknown", |it| it.name.as_str());
         let (meaning, remedy) = (reason.meaning(), reason.remedy());
         let note = format!("job {job:?} failed: {}. {meaning} {remedy}", reason.as_str());
-        self.events.say_about(self.object_of(subject), Severity::Warning, word, "ProvisionWorker", note);
+        self.events.say_about(self.object_of(subject), event, note);
     }
 
     fn object_of(&self, subject: &Subject<'_>) -> ObjectReference {
         ObjectReference {
             api_version: Some("actions-gateway.github.com/v1alpha1".to_owned()),
-            kind: Some("RunnerJob".to_owned()),
+            kind: Some(Kind::RunnerJob.as_str().to_owned()),
             name: Some(subject.name.to_string()),
             namespace: Some(self.namespace.clone()),
             uid: subject.uid.map(str::to_owned),

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use api::actions_gateway::SecurityProfile;
+use api::events::Reason;
 use api::{RunnerGroup, labels};
 use futures::{Stream, stream};
 use kube::core::DeserializeGuard;
@@ -19,7 +20,7 @@ use kube::{Api, Client, ResourceExt as _};
 use operator::apply::{Applier, ApplyError};
 use operator::controller::{Reconciler, Retry};
 use operator::finalizer;
-use operator::report::{Events, Severity};
+use operator::report::Events;
 use operator::status::Precondition;
 use runtime::clock::Clock;
 use tokio::time::Instant;
@@ -172,7 +173,7 @@ impl Groups {
         if !leftovers.is_empty() {
             let names: Vec<String> = leftovers.iter().map(Leftover::to_string).collect();
             let note = format!("runners that stay registered at GitHub: {}", names.join(", "));
-            self.events.say(group, Severity::Warning, "AgentDeregistrationFailed", "Cleanup", note);
+            self.events.say(group, Reason::AgentDeregistrationFailed, note);
         }
         finalizer::remove(&self.api, group, labels::FINALIZER_GROUP).await.map_err(Error::Finalizer)?;
         self.pools.forget(&name).await;

@@ -14,6 +14,7 @@ pub mod validate;
 use std::time::Duration;
 
 use api::conditions::Reason;
+use api::events;
 use api::{ActionsGateway, ActionsGatewayStatus, labels};
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
@@ -22,7 +23,7 @@ use kube::runtime::controller::Action;
 use kube::{Client, Resource};
 use operator::apply::Applier;
 use operator::finalizer;
-use operator::report::{Events, Severity};
+use operator::report::Events;
 use operator::status::Precondition;
 
 use crate::config::Provision;
@@ -169,7 +170,7 @@ impl Pass<'_> {
         match step {
             Step::Stop { workers, .. } if !workers.is_empty() => {
                 let note = format!("{} workers did not end in time and were deleted", workers.len());
-                self.say(Severity::Warning, "WorkerDrainTimeout", "TakeDown", note);
+                self.say(events::Reason::WorkerDrainTimeout, note);
             }
             Step::Release { groups, .. } if !groups.is_empty() => {
                 let names: Vec<String> = groups.iter().filter_map(|it| it.name.clone()).collect();
@@ -178,7 +179,7 @@ impl Pass<'_> {
                      runners, and remove those that are offline",
                     teardown::few(&names)
                 );
-                self.say(Severity::Warning, "TeardownIncomplete", "TakeDown", note);
+                self.say(events::Reason::TeardownIncomplete, note);
             }
             _ => {}
         }
@@ -194,10 +195,10 @@ impl Pass<'_> {
     }
 
     fn say_how_it_is(&self, ready: &Condition) {
-        let (severity, word) = match ready.status.as_str() {
-            "True" => (Severity::Normal, "Ready"),
-            _ if ready.reason == Reason::Terminating.as_str() => (Severity::Normal, "Terminating"),
-            _ => (Severity::Warning, "NotReady"),
+        let reason = match ready.status.as_str() {
+            "True" => events::Reason::Ready,
+            _ if ready.reason == Reason::Terminating.as_str() => events::Reason::Terminating,
+            _ => events::Reason::NotReady,
         };
         tracing::info!(
             ready = ready.status,
@@ -205,15 +206,15 @@ impl Pass<'_> {
             why = ready.message,
             "the gateway's readiness changed"
         );
-        self.say(severity, word, "Reconcile", format!("{}: {}", ready.reason, ready.message));
+        self.say(reason, format!("{}: {}", ready.reason, ready.message));
     }
 
     /// An Event; where none can be made any more, a log line.
-    fn say(&self, severity: Severity, reason: &'static str, action: &'static str, note: String) {
+    fn say(&self, reason: events::Reason, note: String) {
         if self.namespace_ends {
-            tracing::info!(reason, note, "no Event: the namespace is being deleted");
+            tracing::info!(reason = reason.as_str(), note, "no Event: the namespace is being deleted");
         } else {
-            self.ctx.events.say(self.cr, severity, reason, action, note);
+            self.ctx.events.say(self.cr, reason, note);
         }
     }
 }

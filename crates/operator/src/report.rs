@@ -7,6 +7,7 @@ mod ledger;
 
 use std::time::Duration;
 
+use api::events::Reason;
 use jiff::Timestamp;
 use k8s_openapi::{
     api::{
@@ -53,21 +54,10 @@ pub struct Publisher {
     ledger: Ledger,
 }
 
-/// How an Event is meant.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Severity {
-    /// As it should be.
-    Normal,
-    /// Somebody should know.
-    Warning,
-}
-
 #[derive(Debug, Clone)]
 struct Said {
     regarding: ObjectReference,
-    severity: Severity,
-    reason: &'static str,
-    action: &'static str,
+    reason: Reason,
     note: String,
 }
 
@@ -81,32 +71,19 @@ impl Events {
         )
     }
 
-    /// Says it about `object`. `reason` and `action` are words in PascalCase; `note` is for people, never
-    /// a secret.
-    pub fn say<K>(
-        &self,
-        object: &K,
-        severity: Severity,
-        reason: &'static str,
-        action: &'static str,
-        note: String,
-    ) where
+    /// Says it about `object`, which is of the reason's kind; `note` is for people, never a secret.
+    pub fn say<K>(&self, object: &K, reason: Reason, note: String)
+    where
         K: Resource<DynamicType = ()>,
     {
-        self.say_about(object.object_ref(&()), severity, reason, action, note);
+        self.say_about(object.object_ref(&()), reason, note);
     }
 
     /// As [`Events::say`], about an object of which only the reference is at hand.
-    pub fn say_about(
-        &self,
-        regarding: ObjectReference,
-        severity: Severity,
-        reason: &'static str,
-        action: &'static str,
-        note: String,
-    ) {
-        let said = Said { regarding, severity, reason, action, note: cut(note, NOTE_BYTES) };
+    pub fn say_about(&self, regarding: ObjectReference, reason: Reason, note: String) {
+        let said = Said { regarding, reason, note: cut(note, NOTE_BYTES) };
         if self.queue.try_send(said).is_err() {
+            let reason = reason.as_str();
             tracing::warn!(reason, "an Event was dropped: too many are waiting, or the publisher has ended");
         }
     }
@@ -148,7 +125,7 @@ impl Publisher {
         };
         if let Err(error) = sent {
             let error = crate::describe(&error);
-            tracing::warn!(reason = said.reason, %error, "an Event could not be published");
+            tracing::warn!(reason = said.reason.as_str(), %error, "an Event could not be published");
         }
     }
 
@@ -184,25 +161,15 @@ impl Publisher {
                 name: Some(format!("{}.{:x}", cut(regarding, 200), now.as_nanosecond())),
                 ..ObjectMeta::default()
             },
-            action: Some(said.action.to_owned()),
+            action: Some(said.reason.action().as_str().to_owned()),
             event_time: Some(MicroTime(now)),
             note: Some(said.note.clone()),
-            reason: Some(said.reason.to_owned()),
+            reason: Some(said.reason.as_str().to_owned()),
             regarding: Some(said.regarding.clone()),
             reporting_controller: Some(self.controller.to_owned()),
             reporting_instance: Some(self.instance.clone()),
-            type_: Some(said.severity.as_str().to_owned()),
+            type_: Some(said.reason.severity().as_str().to_owned()),
             ..Event::default()
-        }
-    }
-}
-
-impl Severity {
-    /// The word in the object.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Severity::Normal => "Normal",
-            Severity::Warning => "Warning",
         }
     }
 }

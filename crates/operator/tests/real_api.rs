@@ -6,6 +6,7 @@
 
 use std::time::Duration;
 
+use api::events::Reason;
 use k8s_openapi::api::{
     core::v1::{ConfigMap, Namespace},
     events::v1::Event,
@@ -19,7 +20,7 @@ use operator::{
     finalizer,
     lease::{self, Elector, Params, Timing},
     metrics::{ControllerMetrics, RestMetrics},
-    report::{Events, Severity},
+    report::Events,
 };
 use prometheus::Registry;
 use serde_json::json;
@@ -159,7 +160,7 @@ async fn events_arrive() {
         world.config_maps().create(&PostParams::default(), &world.config_map("about", None)).await.unwrap();
     let (events, publisher) =
         Events::new(world.client.clone(), "actions-gateway.github.com/test", "pod".to_owned());
-    events.say(&about, Severity::Warning, "SomethingHappened", "Test", "a note".to_owned());
+    events.say(&about, Reason::NotReady, "a note".to_owned());
     drop(events);
     publisher.run(CancellationToken::new()).await;
     let found = Api::<Event>::namespaced(world.client.clone(), &world.namespace);

@@ -4,12 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 use std::time::Duration;
 
+use api::events::Reason;
 use github::App;
 use github::app::AppError;
 use github_proto::rest::VersionEnd;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
-use operator::report::{Events, Severity};
+use operator::report::Events;
 use runtime::clock::Clock;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
@@ -120,7 +121,7 @@ impl<A: Almanac> Watch<A> {
         let Some(reference) = self.versions.reference(group) else { return };
         let today = self.clock.now().to_zoned(TimeZone::UTC).date();
         if let Some(note) = warned.due(group, facts, today) {
-            self.events.say_about(reference, Severity::Warning, "RunnerVersionEnding", "Report", note);
+            self.events.say_about(reference, Reason::RunnerVersionEnding, note);
         }
     }
 }

@@ -2,9 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use api::Kind;
+use api::conditions::table::is_listed;
+use api::events::Reason;
 use fakegithub::RunView;
 use http::Method;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use serde_json::Value;
+use strum::IntoEnumIterator as _;
 
 use crate::rig::{PATIENCE, Rig, ending, name};
 
@@ -14,6 +19,22 @@ impl Rig {
         assert_eq!(self.github.control().violations(), [], "GitHub objects");
         let made = self.pods_made();
         assert!(made.values().all(|times| *times == 1), "{made:?}");
+        self.assert_words();
+    }
+
+    /// What conditions and Events say stands in the tables of both.
+    fn assert_words(&self) {
+        for kind in Kind::iter() {
+            let objects = self.api.list(&format!("/{}s/", kind.as_str().to_lowercase()));
+            for condition in objects.iter().filter_map(|it| it["status"]["conditions"].as_array()).flatten() {
+                let condition: Condition = serde_json::from_value(condition.clone()).unwrap();
+                assert!(is_listed(kind, &condition), "{kind:?}: {condition:?}");
+            }
+        }
+        for event in self.api.list("/events/") {
+            let reason: Reason = event["reason"].as_str().unwrap().parse().unwrap();
+            assert_eq!(event["regarding"]["kind"], reason.kind().as_str(), "{event}");
+        }
     }
 
     /// How often the pod of each name was made, whoever made it and whatever became of it.

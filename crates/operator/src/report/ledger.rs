@@ -2,9 +2,10 @@
 
 use std::{collections::HashMap, time::Duration};
 
+use api::events::Reason;
 use tokio::time::Instant;
 
-use super::{Said, Severity};
+use super::Said;
 
 /// What is silent for so long begins a new Event when it is said again.
 const EPISODE: Duration = Duration::from_secs(360);
@@ -41,9 +42,7 @@ pub(super) struct Ledger {
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 struct Key {
     subject: Subject,
-    severity: Severity,
-    reason: &'static str,
-    action: &'static str,
+    reason: Reason,
     note: String,
 }
 
@@ -145,14 +144,14 @@ impl Budget {
 
 impl Key {
     fn of(said: &Said) -> Self {
-        let Said { regarding, severity, reason, action, note } = said;
+        let Said { regarding, reason, note } = said;
         let subject = Subject {
             kind: regarding.kind.clone(),
             namespace: regarding.namespace.clone(),
             name: regarding.name.clone(),
             uid: regarding.uid.clone(),
         };
-        Key { subject, severity: *severity, reason, action, note: note.clone() }
+        Key { subject, reason: *reason, note: note.clone() }
     }
 }
 

@@ -34,7 +34,7 @@ fn start(patched: u16) -> (Events, Calls, CancellationToken) {
 }
 
 fn warn(events: &Events, about: &str, note: &str) {
-    events.say(&object(about), Severity::Warning, "WorkerPodStuckPending", "Reap", note.to_owned());
+    events.say(&object(about), Reason::WorkerPodStuckPending, note.to_owned());
 }
 
 /// Until the publisher has nothing left to do.
@@ -58,7 +58,7 @@ async fn an_event_says_what_about_whom_and_by_whom() {
     let body = call.body;
     assert_eq!(
         (&body["type"], &body["reason"], &body["action"]),
-        (&Value::from("Warning"), &Value::from("WorkerPodStuckPending"), &Value::from("Reap"))
+        (&Value::from("Warning"), &Value::from("WorkerPodStuckPending"), &Value::from("ReapWorkerPods"))
     );
     assert_eq!(body["note"], "pod gpu-1 was Pending for 10 min");
     assert_eq!(body["regarding"]["uid"], "uid-gpu");

@@ -1,3 +1,6 @@
+use api::Kind;
+use api::conditions::table::is_listed;
+
 use super::*;
 use crate::versions::VersionFacts;
 
@@ -17,6 +20,8 @@ fn of(facts: &Facts) -> RunnerGroupStatus {
 
 #[track_caller]
 fn check(status: &RunnerGroupStatus, type_: Type, expected: &str, reason: Reason) {
+    let unlisted = status.conditions.iter().find(|it| !is_listed(Kind::RunnerGroup, it));
+    assert_eq!(unlisted, None, "the table of conditions has no such line");
     let found = api::conditions::find(&status.conditions, type_).unwrap();
     assert_eq!((found.status.as_str(), found.reason.as_str()), (expected, reason.as_str()));
     assert_eq!(found.observed_generation, Some(3));

@@ -1,6 +1,7 @@
 //! What each outcome of a pass says, as tables.
 
-use api::ActionsGateway;
+use api::conditions::table::is_listed;
+use api::{ActionsGateway, Kind};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::core::ObjectMeta;
 use operator::apply::{Applied, ApplyError, ObjectId};
@@ -97,8 +98,11 @@ fn failed(references: Option<References>, error: Error) -> Outcome {
     Outcome::Attempted(Box::new(Attempt { references, result: Err(error) }))
 }
 
-/// `Type=Status/Reason`, in order.
+/// `Type=Status/Reason`, in order. Each stands in the table.
+#[track_caller]
 fn words(status: &ActionsGatewayStatus) -> Vec<String> {
+    let unlisted = status.conditions.iter().find(|it| !is_listed(Kind::ActionsGateway, it));
+    assert_eq!(unlisted, None, "the table of conditions has no such line");
     status.conditions.iter().map(|it| format!("{}={}/{}", it.type_, it.status, it.reason)).collect()
 }
 

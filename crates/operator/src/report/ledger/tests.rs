@@ -5,9 +5,7 @@ use super::*;
 fn said(about: usize) -> Said {
     Said {
         regarding: ObjectReference { name: Some(about.to_string()), ..ObjectReference::default() },
-        severity: Severity::Normal,
-        reason: "Reason",
-        action: "Action",
+        reason: Reason::Ready,
         note: String::new(),
     }
 }
