@@ -10,6 +10,7 @@ use agc::board::Board;
 use agc::config::Config;
 use agc::github::GitHub;
 use agc::metrics::Metrics;
+use agc::report::Reporter;
 use agc::run::{Checks, Parts, run};
 use agc::versions::Versions;
 use anyhow::Context as _;
@@ -89,7 +90,8 @@ async fn serve(args: &Args, config: &Config, shutdown: &Shutdown) -> anyhow::Res
     let (elector, leadership) = Elector::new(client.clone(), params, gauge);
     shutdown.spawn_service("lease", elector.run(shutdown.aborted()));
 
-    let (github, tokens) = github(config, &metrics, shutdown)?;
+    let reporter = Reporter::new(metrics.clone(), events, &namespace);
+    let (github, tokens) = github(config, &reporter, shutdown)?;
     let parts = Parts {
         client,
         github,
@@ -97,8 +99,8 @@ async fn serve(args: &Args, config: &Config, shutdown: &Shutdown) -> anyhow::Res
         platform: config.platform.clone(),
         never_started: config.never_started,
         metrics,
+        reporter,
         controller_metrics,
-        events,
         health: health.clone(),
         checks,
         board,
@@ -142,12 +144,12 @@ async fn serve_admin(
 
 fn github(
     config: &Config,
-    metrics: &Metrics,
+    reporter: &Reporter,
     shutdown: &Shutdown,
 ) -> anyhow::Result<(GitHub, InstallationTokens)> {
     let client = Client::new(config.github_client()?)?;
     let (clock, timers) = (Clock::system(), Timers::default());
-    let observer = metrics.token_observer(&config.env.pod_namespace);
+    let observer = reporter.token_observer();
     let (tokens, _task) = InstallationTokens::start(
         TokenConfig {
             client: client.clone(),

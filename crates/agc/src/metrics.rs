@@ -69,13 +69,6 @@ impl Metrics {
         })
     }
 
-    /// Counts attempts to get an installation token: whether each succeeded.
-    pub fn token_observer(&self, namespace: &str) -> impl Fn(bool) + Send + Sync + use<> {
-        let succeeded = self.token_refreshes.with_label_values(&[namespace]);
-        let failed = self.token_refresh_errors.with_label_values(&[namespace]);
-        move |success| if success { succeeded.inc() } else { failed.inc() }
-    }
-
     /// Shows the series of a group at zero, so that an alert on them has something to look at before the first job.
     pub fn introduce(&self, namespace: &str, group: &str) {
         for series in [&self.active_sessions, &self.busy_sessions] {
@@ -91,15 +84,6 @@ impl Metrics {
         }
         for reason in [BAD_BODY, BAD_CIPHER, UNSUPPORTED] {
             self.bad_messages.with_label_values(&[namespace, group, reason]);
-        }
-    }
-
-    /// Shows the days that a group's version has left, if GitHub has named them.
-    pub(crate) fn show_days_left(&self, namespace: &str, group: &str, days: Option<i64>) {
-        match days {
-            Some(days) => self.runner_version_days_left.with_label_values(&[namespace, group]).set(days),
-            // An error says that there was none.
-            None => drop(self.runner_version_days_left.remove_label_values(&[namespace, group])),
         }
     }
 

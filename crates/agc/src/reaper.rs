@@ -19,7 +19,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::group::Group;
-use crate::metrics::Metrics;
+use crate::report::Reporter;
 use crate::watches::Stores;
 pub use due::{Reap, finished_pods, orphans, surplus_jobs};
 
@@ -35,8 +35,7 @@ pub struct Reaper {
     jobs: Api<RunnerJob>,
     stores: Stores,
     groups: Groups,
-    metrics: Metrics,
-    namespace: String,
+    reporter: Reporter,
     clock: Clock,
 }
 
@@ -48,12 +47,12 @@ impl Reaper {
         namespace: &str,
         stores: Stores,
         groups: Groups,
-        metrics: Metrics,
+        reporter: Reporter,
         clock: Clock,
     ) -> Self {
         let pods = Api::namespaced(client.clone(), namespace);
         let jobs = Api::namespaced(client, namespace);
-        Self { pods, jobs, stores, groups, metrics, namespace: namespace.to_owned(), clock }
+        Self { pods, jobs, stores, groups, reporter, clock }
     }
 
     /// Runs until told to stop.
@@ -96,8 +95,7 @@ impl Reaper {
             tracing::warn!(pod = reap.pod.name_any(), %error, "a pod was not reaped");
             return;
         }
-        let labels = [self.namespace.as_str(), reap.group.as_str(), reap.reason.as_str()];
-        self.metrics.pods_reaped.with_label_values(&labels).inc();
+        self.reporter.pod_reaped(&reap.group, reap.reason);
     }
 
     /// The stamp comes first. A finished pod got its one with the last write of its job.

@@ -1,4 +1,13 @@
 //! Turns what happened into metric, Event, log line and span: in one place, so that they say the same.
+//!
+//! Nothing else in this program counts or publishes.
+
+mod agents;
+mod calls;
+mod groups;
+pub(crate) mod outcomes;
+
+use std::sync::Arc;
 
 use api::Kind;
 use api::events::Reason;
@@ -18,11 +27,12 @@ use crate::claim::Claim;
 use crate::executor::PodFacts;
 use crate::group::Group;
 use crate::metrics::Metrics;
+pub use outcomes::{AcquisitionError, ForceCancel};
 
 /// Says what happened. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Reporter {
-    metrics: Metrics,
+    metrics: Arc<Metrics>,
     events: Events,
     namespace: String,
 }
@@ -70,7 +80,7 @@ impl Reporter {
     /// Counts in `metrics`, tells in `events`.
     #[must_use]
     pub fn new(metrics: Metrics, events: Events, namespace: &str) -> Self {
-        Self { metrics, events, namespace: namespace.to_owned() }
+        Self { metrics: Arc::new(metrics), events, namespace: namespace.to_owned() }
     }
 
     /// Whether a job may be claimed was asked and answered.

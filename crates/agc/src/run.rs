@@ -13,7 +13,6 @@ use kube::{Api, Client, ResourceExt as _};
 use operator::apply::Applier;
 use operator::lease::{self, Leadership};
 use operator::metrics::ControllerMetrics;
-use operator::report::Events;
 use runtime::admin::{Check, Health};
 use tokio::sync::{mpsc, watch};
 use tokio::time::timeout;
@@ -59,10 +58,10 @@ pub struct Parts {
     pub never_started: NeverStarted,
     /// Our own series.
     pub metrics: Metrics,
+    /// Counts and publishes.
+    pub reporter: Reporter,
     /// The series of every controller.
     pub controller_metrics: ControllerMetrics,
-    /// Kubernetes Events.
-    pub events: Events,
     /// Probes.
     pub health: Health,
     /// What [`Parts::health`] waits for; made before anybody can ask it.
@@ -130,8 +129,8 @@ async fn work(parts: Parts, stop: CancellationToken) {
         platform,
         never_started,
         metrics,
+        reporter,
         controller_metrics,
-        events,
         health,
         checks,
         board,
@@ -149,10 +148,9 @@ async fn work(parts: Parts, stop: CancellationToken) {
         metrics.clone(),
         sender.downgrade(),
     );
-    let reporter = Reporter::new(metrics.clone(), events.clone(), &namespace);
     let jobs_ended = CancellationToken::new();
     let dispatcher =
-        Dispatcher::new(mailbox, executor.clone(), reporter, board.clone(), github.clock.clone());
+        Dispatcher::new(mailbox, executor.clone(), reporter.clone(), board.clone(), github.clock.clone());
     let heartbeat = health.heartbeat("dispatcher", dispatcher::HEARTBEAT);
     let dispatching = tokio::spawn(dispatcher.run(heartbeat, jobs_ended.clone()));
 
@@ -167,7 +165,7 @@ async fn work(parts: Parts, stop: CancellationToken) {
         registrar: registrar.clone(),
         dispatcher: sender.clone(),
         board: board.clone(),
-        metrics: metrics.clone(),
+        metrics,
         namespace: namespace.clone(),
     };
     let pools = Pools::new(context, sender.clone(), inherit(&stores.runner_jobs(), &groups));
@@ -188,7 +186,7 @@ async fn work(parts: Parts, stop: CancellationToken) {
         &namespace,
         stores.clone(),
         pools.groups(),
-        metrics.clone(),
+        reporter.clone(),
         github.clock.clone(),
     );
     tokio::spawn(reaper.run(stop.clone()));
@@ -196,10 +194,8 @@ async fn work(parts: Parts, stop: CancellationToken) {
         versions: github.versions.clone(),
         almanac: github.app.clone(),
         board: board.clone(),
-        metrics: metrics.clone(),
-        events: events.clone(),
+        reporter: reporter.clone(),
         clock: github.clock.clone(),
-        namespace: namespace.clone(),
     };
     tokio::spawn(watch.run(stop.clone()));
     let told = pools.clone();
@@ -219,7 +215,7 @@ async fn work(parts: Parts, stop: CancellationToken) {
         registrar,
         board,
         stores,
-        events,
+        reporter,
         profile,
         clock: github.clock.clone(),
     };

@@ -9,7 +9,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use api::actions_gateway::SecurityProfile;
-use api::events::Reason;
 use api::{RunnerGroup, labels};
 use futures::{Stream, stream};
 use kube::core::DeserializeGuard;
@@ -20,7 +19,6 @@ use kube::{Api, Client, ResourceExt as _};
 use operator::apply::{Applier, ApplyError};
 use operator::controller::{Reconciler, Retry};
 use operator::finalizer;
-use operator::report::Events;
 use operator::status::Precondition;
 use runtime::clock::Clock;
 use tokio::time::Instant;
@@ -28,6 +26,7 @@ use tracing::info_span;
 
 use crate::agents::Registrar;
 use crate::board::{Board, Facts};
+use crate::report::Reporter;
 use crate::watches::Stores;
 use cleanup::Leftover;
 use pools::Pools;
@@ -86,7 +85,7 @@ pub struct Groups {
     /// Worker pods.
     pub stores: Stores,
     /// Tells what stays behind.
-    pub events: Events,
+    pub reporter: Reporter,
     /// What workers may ask for.
     pub profile: SecurityProfile,
     /// The time.
@@ -172,8 +171,7 @@ impl Groups {
         let leftovers = cleanup::remove_agents(&self.registrar, &identity).await;
         if !leftovers.is_empty() {
             let names: Vec<String> = leftovers.iter().map(Leftover::to_string).collect();
-            let note = format!("runners that stay registered at GitHub: {}", names.join(", "));
-            self.events.say(group, Reason::AgentDeregistrationFailed, note);
+            self.reporter.runners_left(group, &names);
         }
         finalizer::remove(&self.api, group, labels::FINALIZER_GROUP).await.map_err(Error::Finalizer)?;
         self.pools.forget(&name).await;

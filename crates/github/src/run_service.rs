@@ -189,6 +189,18 @@ pub enum Completed {
     GaveUp(String),
 }
 
+impl Completed {
+    /// The word as labels have it.
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Self::Accepted => "accepted",
+            Self::Gone => "gone",
+            Self::Refused => "refused",
+            Self::GaveUp(_) => "error",
+        }
+    }
+}
+
 /// X3 for a job whose worker left no report: it failed. A few attempts, none of them begun after `until`,
 /// when the job's lock lapses and GitHub ends the job itself.
 pub async fn complete(

@@ -1,5 +1,6 @@
 use api::runner_job::JobResult;
 use api::{FailureClass, FailureReason, StopReason};
+use github::run_service::Completed;
 use github::session::PollError;
 use job::capacity::Verdict;
 use operator::metrics::{ControllerMetrics, ReconcileResult, RestMetrics};
@@ -9,6 +10,8 @@ use strum::IntoEnumIterator as _;
 
 use super::*;
 use crate::agents::Trigger;
+use crate::report::outcomes::BAD_MESSAGES;
+use crate::report::{AcquisitionError, ForceCancel};
 
 /// Gives the family a value, so that it shows.
 fn touch<B: MetricVecBuilder>(family: &MetricVec<B>, series: &Series)
@@ -107,20 +110,17 @@ fn the_words_of_the_table_are_those_of_the_program() {
         StopReason::Orphaned,
     ];
     check(&series::WORKER_PODS_REAPED, "reason", reaped.map(StopReason::as_str).to_vec());
-    check(&series::BAD_MESSAGES, "reason", vec![BAD_BODY, BAD_CIPHER, UNSUPPORTED]);
-}
-
-#[test]
-fn a_group_without_a_job_has_series_and_a_deleted_one_has_no_session_gauge() {
-    let registry = Registry::new();
-    let metrics = Metrics::register(&registry).unwrap();
-    let gauge = "actions_gateway_active_sessions{namespace=\"a\",runner_group=\"blue\"} 0";
-    metrics.introduce("a", "blue");
-    assert!(runtime::metrics::render(&registry).unwrap().contains(gauge));
-    metrics.show_days_left("a", "blue", Some(-1));
-    let days = "actions_gateway_runner_version_days_left{namespace=\"a\",runner_group=\"blue\"} -1";
-    assert!(runtime::metrics::render(&registry).unwrap().contains(days));
-    metrics.forget("a", "blue");
-    assert!(!runtime::metrics::render(&registry).unwrap().contains("runner_version_days_left{"));
-    assert!(!runtime::metrics::render(&registry).unwrap().contains(gauge));
+    check(
+        &series::JOB_ACQUISITION_ERRORS,
+        "reason",
+        AcquisitionError::iter().map(AcquisitionError::as_str).collect(),
+    );
+    check(
+        &series::ABANDONED_RUN_FORCE_CANCELS,
+        "outcome",
+        ForceCancel::iter().map(ForceCancel::as_str).collect(),
+    );
+    let told = [Completed::Accepted, Completed::Gone, Completed::Refused, Completed::GaveUp(String::new())];
+    check(&series::JOB_COMPLETIONS, "outcome", told.iter().map(Completed::as_str).collect());
+    check(&series::BAD_MESSAGES, "reason", BAD_MESSAGES.to_vec());
 }

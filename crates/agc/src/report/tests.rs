@@ -200,3 +200,63 @@ fn a_run_attempt_is_a_trace_and_a_job_its_root_span() {
     assert_eq!(claim.ids.span_id, job::trace::root_span_id("plan-1", "job-1"));
     assert_eq!(claim.locked_until(Timestamp::UNIX_EPOCH), Timestamp::UNIX_EPOCH + crate::claim::LOCK);
 }
+
+#[tokio::test]
+async fn a_group_without_a_job_has_series_and_a_deleted_one_has_no_gauges() {
+    let rig = Rig::new();
+    let labels = "{namespace=\"team-a\",runner_group=\"blue\"}";
+    let sessions = format!("active_sessions{labels}");
+    let days = format!("runner_version_days_left{labels}");
+    let acquired = format!("jobs_acquired_total{labels}");
+    rig.reporter.group_introduced("blue");
+    rig.reporter.version_days_left("blue", Some(-1));
+    let shown = [&sessions, &acquired, &days].map(|it| rig.value(it));
+    assert_eq!(shown, ["0", "0", "-1"].map(|it| Some(it.to_owned())));
+    rig.reporter.version_days_left("blue", None);
+    assert_eq!(rig.value(&days), None);
+    rig.reporter.version_days_left("blue", Some(3));
+    rig.reporter.group_gone("blue");
+    assert_eq!([&sessions, &days].map(|it| rig.value(it)), [None, None]);
+}
+
+#[tokio::test]
+async fn what_happens_to_agents_and_calls_feeds_its_series() {
+    let rig = Rig::new();
+    let reporter = &rig.reporter;
+    reporter.sessions("blue", 2, 1);
+    reporter.poll_failed(github::session::PollError::Timeout);
+    reporter.message_dropped("blue", &github_proto::message::MessageError::Decrypt);
+    reporter.version_refused();
+    reporter.not_acquired(AcquisitionError::AlreadyClaimed);
+    reporter.agent_recycled("blue", crate::agents::Trigger::Startup);
+    reporter.agent_not_recycled("blue");
+    reporter.completion_told("blue", &github::run_service::Completed::Gone);
+    reporter.run_force_cancelled("blue", ForceCancel::IdentityUnknown);
+    reporter.pod_reaped("blue", StopReason::Orphaned);
+    let observer = reporter.token_observer();
+    observer(true);
+    observer(false);
+    let group = "namespace=\"team-a\",runner_group=\"blue\"";
+    let expected = [
+        (format!("active_sessions{{{group}}}"), "2"),
+        (format!("busy_sessions{{{group}}}"), "1"),
+        ("message_poll_errors_total{namespace=\"team-a\",reason=\"timeout\"}".into(), "1"),
+        ("bad_messages_total{namespace=\"team-a\",reason=\"decrypt\",runner_group=\"blue\"}".into(), "1"),
+        ("job_acquisition_errors_total{namespace=\"team-a\",reason=\"version_too_old\"}".into(), "1"),
+        ("job_acquisition_errors_total{namespace=\"team-a\",reason=\"already_claimed\"}".into(), "1"),
+        (format!("agent_recycles_total{{{group},trigger=\"startup\"}}"), "1"),
+        (format!("agent_recycle_errors_total{{{group}}}"), "1"),
+        ("job_completions_total{namespace=\"team-a\",outcome=\"gone\",runner_group=\"blue\"}".into(), "1"),
+        (
+            "abandoned_run_force_cancels_total{namespace=\"team-a\",outcome=\"identity_unknown\",runner_group=\"blue\"}"
+                .into(),
+            "1",
+        ),
+        ("worker_pods_reaped_total{namespace=\"team-a\",reason=\"orphaned\",runner_group=\"blue\"}".into(), "1"),
+        ("token_refreshes_total{namespace=\"team-a\"}".into(), "1"),
+        ("token_refresh_errors_total{namespace=\"team-a\"}".into(), "1"),
+    ];
+    for (series, value) in expected {
+        assert_eq!(rig.value(&series).as_deref(), Some(value), "{series}");
+    }
+}

@@ -4,20 +4,18 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 use std::time::Duration;
 
-use api::events::Reason;
 use github::App;
 use github::app::AppError;
 use github_proto::rest::VersionEnd;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
-use operator::report::Events;
 use runtime::clock::Clock;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use super::{VersionFacts, Versions};
 use crate::board::Board;
-use crate::metrics::Metrics;
+use crate::report::Reporter;
 
 /// Once a day, and not all controllers at the same time.
 const DAILY: (Duration, Duration) = (Duration::from_secs(23 * 3600), Duration::from_secs(25 * 3600));
@@ -45,14 +43,10 @@ pub struct Watch<A> {
     pub almanac: A,
     /// Hears what is known of each group.
     pub board: Board,
-    /// The gauge of days.
-    pub metrics: Metrics,
-    /// Warns.
-    pub events: Events,
+    /// Shows the days that are left, and warns.
+    pub reporter: Reporter,
     /// Time of day, and chance.
     pub clock: Clock,
-    /// Namespace of the groups.
-    pub namespace: String,
 }
 
 /// When each version is asked for next.
@@ -111,7 +105,7 @@ impl<A: Almanac> Watch<A> {
         warned.0.retain(|group, _| groups.contains_key(group));
         for group in groups.into_keys() {
             let Some(facts) = self.versions.facts(&group, self.clock.now()) else { continue };
-            self.metrics.show_days_left(&self.namespace, &group, facts.days_left);
+            self.reporter.version_days_left(&group, facts.days_left);
             self.warn(&group, &facts, warned);
             self.board.update(&group, |it| it.runner_version = Some(facts));
         }
@@ -121,7 +115,7 @@ impl<A: Almanac> Watch<A> {
         let Some(reference) = self.versions.reference(group) else { return };
         let today = self.clock.now().to_zoned(TimeZone::UTC).date();
         if let Some(note) = warned.due(group, facts, today) {
-            self.events.say_about(reference, Reason::RunnerVersionEnding, note);
+            self.reporter.version_ends(reference, note);
         }
     }
 }

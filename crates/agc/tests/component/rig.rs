@@ -9,6 +9,7 @@ use agc::board::Board;
 use agc::github::GitHub;
 use agc::metrics::Metrics;
 use agc::pod::build::Platform;
+use agc::report::Reporter;
 use agc::run::{Checks, Parts, run};
 use agc::versions::Versions;
 use api::actions_gateway::{NeverStarted, SecurityProfile};
@@ -301,7 +302,9 @@ async fn serve(
     let target = Target::parse(url, false).unwrap();
     let aborted = CancellationToken::new();
     let metrics = Metrics::register(&registry).unwrap();
-    let observer = metrics.token_observer(NAMESPACE);
+    let (events, publisher) = Events::new(kube.clone(), "actions-gateway.github.com/agc", start.pod.clone());
+    let reporter = Reporter::new(metrics.clone(), events, NAMESPACE);
+    let observer = reporter.token_observer();
     let (tokens, _) = InstallationTokens::start(
         TokenConfig {
             client: client.clone(),
@@ -324,7 +327,6 @@ async fn serve(
         architecture: Architecture::X64,
     };
     let controller_metrics = ControllerMetrics::register(&registry).unwrap();
-    let (events, publisher) = Events::new(kube.clone(), "actions-gateway.github.com/agc", start.pod.clone());
     let params = Params {
         namespace: NAMESPACE.into(),
         name: "actions-gateway-controller".into(),
@@ -351,8 +353,8 @@ async fn serve(
         },
         never_started: start.never_started,
         metrics,
+        reporter,
         controller_metrics,
-        events,
         health,
         checks,
         board: Board::default(),

@@ -5,9 +5,11 @@ use github::client;
 use github_proto::rest::{RestError, RestErrorKind};
 use http::StatusCode;
 use jiff::{SignedDuration, Timestamp};
+use operator::report::Events;
 use testkit::api_server::ApiServer;
 
 use super::*;
+use crate::metrics::Metrics;
 use crate::runner_group::validate::identity;
 
 const NOW: Timestamp = Timestamp::UNIX_EPOCH;
@@ -47,10 +49,8 @@ impl World {
             versions: versions.clone(),
             almanac: almanac.clone(),
             board: board.clone(),
-            metrics: Metrics::register(&registry).unwrap(),
-            events,
+            reporter: Reporter::new(Metrics::register(&registry).unwrap(), events, "a"),
             clock: Clock::simulated(NOW, 7),
-            namespace: "a".into(),
         };
         let stop = CancellationToken::new();
         tokio::spawn(watch.run(stop.clone()));
