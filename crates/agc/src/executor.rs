@@ -32,8 +32,8 @@ use crate::claim::Claim;
 use crate::dispatcher::Message;
 use crate::github::GitHub;
 use crate::intake::Offer;
-use crate::metrics::Metrics;
 use crate::pod::build::Platform;
+use crate::report::Reporter;
 
 /// Requests to the API server at once. Its own fairness gives one client about as many seats.
 const API_CALLS: usize = 32;
@@ -101,7 +101,7 @@ pub(crate) struct Shared {
     github: GitHub,
     platform: Arc<Platform>,
     never_started: NeverStarted,
-    metrics: Metrics,
+    reporter: Reporter,
     dispatcher: mpsc::WeakSender<Message>,
     api_calls: Semaphore,
     github_calls: Semaphore,
@@ -155,7 +155,7 @@ impl Executor {
         github: GitHub,
         platform: Arc<Platform>,
         never_started: NeverStarted,
-        metrics: Metrics,
+        reporter: Reporter,
         dispatcher: mpsc::WeakSender<Message>,
     ) -> Self {
         let namespace = platform.namespace.clone();
@@ -166,7 +166,7 @@ impl Executor {
             github,
             platform,
             never_started,
-            metrics,
+            reporter,
             dispatcher,
             api_calls: Semaphore::new(API_CALLS),
             github_calls: Semaphore::new(GITHUB_CALLS),

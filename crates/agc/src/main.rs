@@ -90,7 +90,7 @@ async fn serve(args: &Args, config: &Config, shutdown: &Shutdown) -> anyhow::Res
     let (elector, leadership) = Elector::new(client.clone(), params, gauge);
     shutdown.spawn_service("lease", elector.run(shutdown.aborted()));
 
-    let reporter = Reporter::new(metrics.clone(), events, &namespace);
+    let reporter = Reporter::new(metrics, events, &namespace);
     let (github, tokens) = github(config, &reporter, shutdown)?;
     let parts = Parts {
         client,
@@ -98,7 +98,6 @@ async fn serve(args: &Args, config: &Config, shutdown: &Shutdown) -> anyhow::Res
         tokens: tokens.watch(),
         platform: config.platform.clone(),
         never_started: config.never_started,
-        metrics,
         reporter,
         controller_metrics,
         health: health.clone(),

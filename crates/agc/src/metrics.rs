@@ -1,14 +1,8 @@
 //! The controller's own series.
 
-use github_proto::message::MessageError;
 use prometheus::{HistogramVec, IntCounterVec, IntGaugeVec, Registry};
 use runtime::metrics::{counter_vec, gauge_vec, histogram_vec};
 use signals::agc as series;
-
-/// Why a message was dropped: no body of its type, or encrypted with another key.
-const BAD_BODY: &str = "body";
-const BAD_CIPHER: &str = "decrypt";
-const UNSUPPORTED: &str = "unsupported";
 
 /// What the controller counts.
 #[derive(Debug, Clone)]
@@ -67,42 +61,6 @@ impl Metrics {
             force_cancels: counter_vec(registry, &series::ABANDONED_RUN_FORCE_CANCELS)?,
             job_completions: counter_vec(registry, &series::JOB_COMPLETIONS)?,
         })
-    }
-
-    /// Shows the series of a group at zero, so that an alert on them has something to look at before the first job.
-    pub fn introduce(&self, namespace: &str, group: &str) {
-        for series in [&self.active_sessions, &self.busy_sessions] {
-            series.with_label_values(&[namespace, group]);
-        }
-        for series in [
-            &self.jobs_acquired,
-            &self.eviction_retries,
-            &self.eviction_retries_exhausted,
-            &self.agent_recycle_errors,
-        ] {
-            series.with_label_values(&[namespace, group]);
-        }
-        for reason in [BAD_BODY, BAD_CIPHER, UNSUPPORTED] {
-            self.bad_messages.with_label_values(&[namespace, group, reason]);
-        }
-    }
-
-    /// Counts a message that was dropped.
-    pub(crate) fn bad_message(&self, namespace: &str, group: &str, error: &MessageError) {
-        let reason = match error {
-            MessageError::Body(_) => BAD_BODY,
-            MessageError::Decrypt => BAD_CIPHER,
-            MessageError::Unsupported => UNSUPPORTED,
-        };
-        self.bad_messages.with_label_values(&[namespace, group, reason]).inc();
-    }
-
-    /// Takes the series of a deleted group away: a gauge at zero would alert for ever.
-    pub fn forget(&self, namespace: &str, group: &str) {
-        for series in [&self.active_sessions, &self.busy_sessions, &self.runner_version_days_left] {
-            // An error says that there was none.
-            let _ = series.remove_label_values(&[namespace, group]);
-        }
     }
 }
 

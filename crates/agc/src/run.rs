@@ -28,7 +28,6 @@ use crate::dispatcher::{self, Dispatcher};
 use crate::executor::Executor;
 use crate::github::GitHub;
 use crate::group::Group;
-use crate::metrics::Metrics;
 use crate::pod::build::Platform;
 use crate::reaper::Reaper;
 use crate::report::Reporter;
@@ -56,8 +55,6 @@ pub struct Parts {
     pub platform: Platform,
     /// What is done about a claimed job whose worker can never start.
     pub never_started: NeverStarted,
-    /// Our own series.
-    pub metrics: Metrics,
     /// Counts and publishes.
     pub reporter: Reporter,
     /// The series of every controller.
@@ -128,7 +125,6 @@ async fn work(parts: Parts, stop: CancellationToken) {
         tokens,
         platform,
         never_started,
-        metrics,
         reporter,
         controller_metrics,
         health,
@@ -145,7 +141,7 @@ async fn work(parts: Parts, stop: CancellationToken) {
         github.clone(),
         Arc::new(platform),
         never_started,
-        metrics.clone(),
+        reporter.clone(),
         sender.downgrade(),
     );
     let jobs_ended = CancellationToken::new();
@@ -165,8 +161,7 @@ async fn work(parts: Parts, stop: CancellationToken) {
         registrar: registrar.clone(),
         dispatcher: sender.clone(),
         board: board.clone(),
-        metrics,
-        namespace: namespace.clone(),
+        reporter: reporter.clone(),
     };
     let pools = Pools::new(context, sender.clone(), inherit(&stores.runner_jobs(), &groups));
     // A group whose spec no longer holds has no labels here, and so nothing to listen for.

@@ -21,7 +21,7 @@ pub use crate::board::Facts;
 use crate::board::{Board, Trouble};
 use crate::dispatcher;
 use crate::group::Group;
-use crate::metrics::Metrics;
+use crate::report::Reporter;
 use prepare::Patience;
 
 /// Messages of sessions and jobs. A storm of a thousand jobs sends each pool a few per job; whoever sends waits.
@@ -87,9 +87,7 @@ pub struct Context {
     /// Hears what is known.
     pub board: Board,
     /// Counts.
-    pub metrics: Metrics,
-    /// Namespace of everything.
-    pub namespace: String,
+    pub reporter: Reporter,
 }
 
 /// The pool of one group.
@@ -145,7 +143,7 @@ impl Pool {
     }
 
     async fn run(mut self) {
-        self.context.metrics.introduce(&self.context.namespace, &self.group.name);
+        self.context.reporter.group_introduced(&self.group.name);
         for index in std::mem::take(&mut self.inherited.indexes) {
             self.load(index, Vec::new());
         }
@@ -228,10 +226,7 @@ impl Pool {
             facts.rate_limited = self.rate_limits >= SUSTAINED_RATE_LIMIT;
             facts.version_too_old.clone_from(&self.version_too_old);
         });
-        let labels = [self.context.namespace.as_str(), self.group.name.as_str()];
-        let gauge = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
-        self.context.metrics.active_sessions.with_label_values(&labels).set(gauge(listening));
-        self.context.metrics.busy_sessions.with_label_values(&labels).set(gauge(busy));
+        self.context.reporter.sessions(&self.group.name, listening, busy);
     }
 }
 

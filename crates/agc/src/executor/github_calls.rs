@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use github::run_service::{self, RenewError};
 use github::session::{self, Acknowledgement};
-use github_proto::run_service::RunServiceErrorKind;
 use job::{AgentState, Event};
 use operator::describe;
 
 use super::{Shared, View};
 use crate::claim::{Claim, LOCK};
 use crate::dispatcher::Message;
+use crate::report::AcquisitionError;
 
 /// X1.
 pub(super) async fn acquire(shared: Arc<Shared>, view: View) {
@@ -31,10 +31,9 @@ pub(super) async fn acquire(shared: Arc<Shared>, view: View) {
         Ok(acquired) => acquired,
         Err(error) => {
             let doubtful = error.may_be_ours();
-            let reason = acquisition_error(error.kind());
-            tracing::info!(job = %name, reason, doubtful, error = %describe(&error), "a claim did not come about");
-            let labels = [shared.platform.namespace.as_str(), reason];
-            shared.metrics.acquisition_errors.with_label_values(&labels).inc();
+            let reason = AcquisitionError::of(error.kind());
+            tracing::info!(job = %name, reason = reason.as_str(), doubtful, error = %describe(&error), "a claim did not come about");
+            shared.reporter.not_acquired(reason);
             let event = match error {
                 run_service::AcquireError::Declined { doubtful, .. } => Event::AcquireRefused { doubtful },
                 _ => Event::AcquireFailed { sent: doubtful },
@@ -76,14 +75,6 @@ async fn acknowledge(shared: &Shared, view: &View) -> Acknowledgement {
 }
 
 /// The four words of the counter.
-fn acquisition_error(kind: Option<RunServiceErrorKind>) -> &'static str {
-    match kind {
-        Some(RunServiceErrorKind::Conflict) => "already_claimed",
-        Some(RunServiceErrorKind::NotFound) => "delivery_window_expired",
-        _ => "other",
-    }
-}
-
 /// X2.
 pub(super) async fn renew(shared: Arc<Shared>, view: View) {
     let name = &view.offer.name;

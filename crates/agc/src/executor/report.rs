@@ -12,6 +12,7 @@ use operator::describe;
 
 use super::{Shared, View};
 use crate::claim::run_of;
+use crate::report::ForceCancel;
 
 /// So much of what the cluster says is shown, in bytes: an annotation is read at a glance.
 const MOST_WORDS: usize = 2_000;
@@ -62,20 +63,14 @@ async fn complete(shared: &Shared, view: &View) -> Option<Completed> {
         &github.timers,
     )
     .await;
-    let outcome = match &told {
-        Completed::Accepted => "accepted",
-        Completed::Gone => "gone",
-        Completed::Refused => "refused",
-        Completed::GaveUp(_) => "error",
-    };
+    let outcome = told.as_str();
     match &told {
         Completed::GaveUp(error) => {
             tracing::warn!(job = %name, error, "GitHub was not told how a job ended");
         }
         _ => tracing::info!(job = %name, outcome, "told GitHub how a job ended"),
     }
-    let labels = [shared.platform.namespace.as_str(), view.offer.group.name.as_str(), outcome];
-    shared.metrics.job_completions.with_label_values(&labels).inc();
+    shared.reporter.completion_told(&view.offer.group.name, &told);
     Some(told)
 }
 
@@ -144,26 +139,25 @@ fn judge(jobs: &[RunJob], agent: &str) -> Seen {
 async fn force_cancel(shared: &Shared, view: &View) {
     let Ok(_permit) = shared.reports.acquire().await else { return };
     let outcome = match view.identity.as_ref().and_then(run_of) {
-        None => "identity_unknown",
+        None => ForceCancel::IdentityUnknown,
         Some((repository, run)) => {
             let mut attempt = 1;
             loop {
                 match shared.github.app.force_cancel(&repository, run).await {
-                    Ok(()) => break "cancelled",
+                    Ok(()) => break ForceCancel::Cancelled,
                     Err(error) if error.is_transient() && attempt < FORCE_CANCEL_ATTEMPTS => {
                         tokio::time::sleep(Duration::from_secs(1 << attempt)).await;
                         attempt += 1;
                     }
                     Err(error) => {
                         tracing::warn!(job = %view.offer.name, error = %describe(&error), "a run was not ended");
-                        break "error";
+                        break ForceCancel::Error;
                     }
                 }
             }
         }
     };
-    let labels = [shared.platform.namespace.as_str(), view.offer.group.name.as_str(), outcome];
-    shared.metrics.force_cancels.with_label_values(&labels).inc();
+    shared.reporter.run_force_cancelled(&view.offer.group.name, outcome);
 }
 
 #[cfg(test)]

@@ -146,7 +146,7 @@ impl Pools {
         self.0.groups.send_modify(|it| drop(it.remove(group)));
         self.0.context.registrar.github().versions.forget(group);
         self.0.context.board.forget(group);
-        self.0.context.metrics.forget(&self.0.context.namespace, group);
+        self.0.context.reporter.group_gone(group);
         let _ = self.0.dispatcher.send(dispatcher::Message::GroupGone(group.to_owned())).await;
     }
 

@@ -303,7 +303,7 @@ async fn serve(
     let aborted = CancellationToken::new();
     let metrics = Metrics::register(&registry).unwrap();
     let (events, publisher) = Events::new(kube.clone(), "actions-gateway.github.com/agc", start.pod.clone());
-    let reporter = Reporter::new(metrics.clone(), events, NAMESPACE);
+    let reporter = Reporter::new(metrics, events, NAMESPACE);
     let observer = reporter.token_observer();
     let (tokens, _) = InstallationTokens::start(
         TokenConfig {
@@ -352,7 +352,6 @@ async fn serve(
             github_ca: None,
         },
         never_started: start.never_started,
-        metrics,
         reporter,
         controller_metrics,
         health,

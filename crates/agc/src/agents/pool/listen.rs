@@ -124,19 +124,17 @@ impl Pool {
             }
             Event::Cancelled(cancellation) => self.cancelled(cancellation).await,
             Event::PollError(error) => {
-                let labels = [self.context.namespace.as_str(), error.as_str()];
-                self.context.metrics.poll_errors.with_label_values(&labels).inc();
+                self.context.reporter.poll_failed(error);
                 if error == github::session::PollError::RateLimited {
                     self.rate_limits = self.rate_limits.saturating_add(1);
                 }
             }
             Event::BadMessage(error) => {
-                self.context.metrics.bad_message(&self.context.namespace, &self.group.name, &error);
+                self.context.reporter.message_dropped(&self.group.name, &error);
             }
             Event::Closed => {}
             Event::Refused(Refusal::VersionTooOld(words)) => {
-                let labels = [self.context.namespace.as_str(), "version_too_old"];
-                self.context.metrics.acquisition_errors.with_label_values(&labels).inc();
+                self.context.reporter.version_refused();
                 self.version_refused(index, words);
             }
             Event::Refused(Refusal::Conflict) => self.dead(index, "conflict", None),

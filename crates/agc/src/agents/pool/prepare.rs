@@ -291,14 +291,12 @@ impl Pool {
     }
 
     fn count_recycle_error(&self) {
-        let labels = [self.context.namespace.as_str(), self.group.name.as_str()];
-        self.context.metrics.agent_recycle_errors.with_label_values(&labels).inc();
+        self.context.reporter.agent_not_recycled(&self.group.name);
     }
 
     fn count_recycle(&self, trigger: Option<Trigger>) {
         if let Some(trigger) = trigger {
-            let labels = [self.context.namespace.as_str(), self.group.name.as_str(), trigger.as_str()];
-            self.context.metrics.agent_recycles.with_label_values(&labels).inc();
+            self.context.reporter.agent_recycled(&self.group.name, trigger);
         }
     }
 }
