@@ -19,7 +19,6 @@ pub mod executor;
 pub mod github;
 pub mod group;
 pub mod intake;
-pub mod metrics;
 pub mod payload;
 pub mod pod;
 pub mod quota;

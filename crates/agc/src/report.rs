@@ -5,7 +5,8 @@
 mod agents;
 mod calls;
 mod groups;
-pub(crate) mod outcomes;
+mod metrics;
+mod outcomes;
 
 use std::sync::Arc;
 
@@ -26,7 +27,7 @@ use tracing::{Span, info_span};
 use crate::claim::Claim;
 use crate::executor::PodFacts;
 use crate::group::Group;
-use crate::metrics::Metrics;
+pub use metrics::Metrics;
 pub use outcomes::{AcquisitionError, ForceCancel};
 
 /// Says what happened. Cheap to clone.

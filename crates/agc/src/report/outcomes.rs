@@ -4,7 +4,7 @@ use github_proto::message::MessageError;
 use github_proto::run_service::RunServiceErrorKind;
 
 /// Why a message was dropped: no body of its type, encrypted with another key, of a service that we do not speak to.
-pub(crate) const BAD_MESSAGES: [&str; 3] = [BODY, DECRYPT, UNSUPPORTED];
+pub(super) const BAD_MESSAGES: [&str; 3] = [BODY, DECRYPT, UNSUPPORTED];
 const BODY: &str = "body";
 const DECRYPT: &str = "decrypt";
 const UNSUPPORTED: &str = "unsupported";

@@ -7,9 +7,8 @@ use std::time::Duration;
 
 use agc::board::Board;
 use agc::github::GitHub;
-use agc::metrics::Metrics;
 use agc::pod::build::Platform;
-use agc::report::Reporter;
+use agc::report::{Metrics, Reporter};
 use agc::run::{Checks, Parts, run};
 use agc::versions::Versions;
 use api::actions_gateway::{NeverStarted, SecurityProfile};

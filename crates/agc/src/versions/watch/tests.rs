@@ -9,7 +9,7 @@ use operator::report::Events;
 use testkit::api_server::ApiServer;
 
 use super::*;
-use crate::metrics::Metrics;
+use crate::report::Metrics;
 use crate::runner_group::validate::identity;
 
 const NOW: Timestamp = Timestamp::UNIX_EPOCH;

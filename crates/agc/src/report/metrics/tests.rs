@@ -10,8 +10,7 @@ use strum::IntoEnumIterator as _;
 
 use super::*;
 use crate::agents::Trigger;
-use crate::report::outcomes::BAD_MESSAGES;
-use crate::report::{AcquisitionError, ForceCancel};
+use crate::report::outcomes::{AcquisitionError, BAD_MESSAGES, ForceCancel};
 
 /// Gives the family a value, so that it shows.
 fn touch<B: MetricVecBuilder>(family: &MetricVec<B>, series: &Series)
