@@ -1,5 +1,5 @@
 //! Holds `docs/reference/protocol.md` to what refers to it and to what it refers to: sections that code cites, levers of the fake
-//! GitHub, metrics and log lines.
+//! GitHub, metrics.
 
 #![expect(clippy::unwrap_used, reason = "in a test, a panic is the report")]
 
@@ -64,18 +64,6 @@ fn every_metric_that_the_page_names_is_in_the_table() {
     assert!(metrics.len() > 10, "only {metrics:?} were found: the reader of the page is broken");
     for metric in metrics {
         assert!(signals::find(metric).is_some(), "no program has a metric {metric}");
-    }
-}
-
-#[test]
-fn every_log_line_that_the_page_names_is_in_the_sources() {
-    let sources = sources();
-    let text = prose(&page());
-    let lines: BTreeSet<&str> =
-        text.split("log `").skip(1).filter_map(|it| Some(it.split_once('`')?.0)).collect();
-    assert!(lines.len() > 10, "only {lines:?} were found: the reader of the page is broken");
-    for line in lines {
-        assert!(sources.contains(&format!("\"{line}")), "no program writes a log line that begins {line:?}");
     }
 }
 
@@ -161,13 +149,4 @@ fn files(folder: &Path) -> Vec<PathBuf> {
         }
     }
     found
-}
-
-/// The programs' sources without their tests.
-fn sources() -> String {
-    let is_test =
-        |path: &Path| path.ends_with("tests.rs") || path.components().any(|it| it.as_os_str() == "tests");
-    let all = files(&root().join("crates"));
-    let ours = all.iter().filter(|it| it.extension().is_some_and(|it| it == "rs") && !is_test(it));
-    ours.map(|it| fs::read_to_string(it).unwrap()).collect()
 }
