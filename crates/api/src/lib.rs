@@ -6,6 +6,12 @@
 //! reasons of conditions, reasons of Events, why jobs fail and why worker pods are ended. No code here reaches a cluster,
 //! a clock or an environment.
 
+// The facade `kube` brings its client along as soon as one crate of the workspace asks for that. Its derives only write
+// these three paths of it, so here the name stands for them alone.
+extern crate self as kube;
+use kube_core as core;
+use kube_derive::{CustomResource, KubeSchema};
+
 pub mod actions_gateway;
 pub mod conditions;
 pub mod duration;

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use api::conditions::{Reason, Type};
 use api::{ActionsGateway, RunnerGroup, RunnerJob, events};
-use kube::CustomResourceExt as _;
+use kube_core::CustomResourceExt as _;
 use serde_json::Value;
 use strum::IntoEnumIterator as _;
 
