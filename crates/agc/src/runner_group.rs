@@ -19,7 +19,6 @@ use kube::{Api, Client, ResourceExt as _};
 use operator::apply::{Applier, ApplyError};
 use operator::controller::{Reconciler, Retry};
 use operator::finalizer;
-use operator::status::Precondition;
 use runtime::clock::Clock;
 use tokio::time::Instant;
 use tracing::info_span;
@@ -110,7 +109,7 @@ impl Reconciler for Groups {
         let unschedulable = status::unschedulable(&group.name_any(), &self.stores.pods.state());
         let wanted =
             status::status(&group, validated.as_ref().err(), &facts, unschedulable, self.clock.now());
-        let written = self.applier.status(&*group, &wanted, Precondition::None).await;
+        let written = self.applier.status(&*group, &wanted).await;
         validated.map_err(Error::Validate)?; // the first failure is the one to report
         written.map_err(Error::Status)?;
         Ok(next_look(&facts))

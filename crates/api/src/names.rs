@@ -4,8 +4,6 @@
 pub const CONTROLLER: &str = "actions-gateway-controller";
 /// ClusterRole that the tenant's RoleBinding refers to.
 pub const CONTROLLER_ROLE: &str = "actions-gateway-agc";
-/// Proxy Deployment, Service, HorizontalPodAutoscaler and PodDisruptionBudget.
-pub const PROXY: &str = "actions-gateway-proxy";
 /// ServiceAccount of worker pods: no token, no grants.
 pub const WORKER: &str = "actions-gateway-worker";
 /// The container of a worker pod in which the job runs.

@@ -24,7 +24,6 @@ use kube::{Client, Resource};
 use operator::apply::Applier;
 use operator::finalizer;
 use operator::report::Events;
-use operator::status::Precondition;
 
 use crate::config::Provision;
 use build::{InCluster, Resources};
@@ -186,8 +185,7 @@ impl Pass<'_> {
     }
 
     async fn write(&self, status: &ActionsGatewayStatus) -> Result<(), Error> {
-        let written =
-            self.ctx.applier.status(self.cr, status, Precondition::None).await.map_err(Error::Status)?;
+        let written = self.ctx.applier.status(self.cr, status).await.map_err(Error::Status)?;
         if let Some(ready) = ready_changed(self.cr, status).filter(|_| written.is_some()) {
             self.say_how_it_is(&ready);
         }

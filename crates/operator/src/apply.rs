@@ -75,17 +75,6 @@ pub enum ApplyError {
     },
 }
 
-impl ApplyError {
-    /// The API server's answer, if it was one.
-    pub fn api_status(&self) -> Option<&kube::core::Status> {
-        match self {
-            ApplyError::Inspect { source: kube::Error::Api(status), .. }
-            | ApplyError::Write { source: kube::Error::Api(status), .. } => Some(status),
-            _ => None,
-        }
-    }
-}
-
 impl Applier {
     /// `manager` is the field manager: one for each use, the same in all versions of the program.
     pub fn new(client: Client, manager: &'static str) -> Self {
@@ -115,38 +104,16 @@ impl Applier {
     where
         K: Resource<DynamicType = ()> + Serialize,
     {
-        self.apply_any(&ApiResource::erase::<K>(&()), wanted.meta(), wanted, observed).await
-    }
-
-    /// As [`Applier::apply`], for kinds that have no type of ours.
-    ///
-    /// # Errors
-    /// [`ApplyError`].
-    pub async fn apply_dynamic(
-        &self,
-        kind: &ApiResource,
-        wanted: &DynamicObject,
-        observed: Option<&ObjectMeta>,
-    ) -> Result<Applied, ApplyError> {
-        self.apply_any(kind, &wanted.metadata, wanted, observed).await
-    }
-
-    async fn apply_any(
-        &self,
-        kind: &ApiResource,
-        meta: &ObjectMeta,
-        wanted: &impl Serialize,
-        observed: Option<&ObjectMeta>,
-    ) -> Result<Applied, ApplyError> {
-        let id = ObjectId::of(kind, meta);
-        let body = encode(kind, wanted)?;
-        let api = self.api(kind, &id);
+        let kind = ApiResource::erase::<K>(&());
+        let id = ObjectId::of(&kind, wanted.meta());
+        let body = encode(&kind, wanted)?;
+        let api = self.api(&kind, &id);
         let observed = match observed {
             Some(meta) => Some(meta.clone()),
             None => inspect(&api, &id).await?,
         };
         if let Some(observed) = &observed {
-            refuse_foreign(&id, meta, observed)?;
+            refuse_foreign(&id, wanted.meta(), observed)?;
             if self.written.is_current(&id, &body, observed) {
                 return Ok(Applied { id, meta: observed.clone(), written: false });
             }

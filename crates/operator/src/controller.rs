@@ -55,8 +55,6 @@ pub trait Reconciler: Send + Sync + 'static {
 pub enum Retry {
     /// Soon, then less and less often.
     Backoff,
-    /// At a known time.
-    After(Duration),
     /// Only a change can help.
     OnChange,
 }
@@ -168,10 +166,8 @@ impl<R: Reconciler> House<R> {
     }
 
     fn next_try(&self, resource: &str, error: &R::Error) -> Action {
-        let retry = self.reconciler.retry(error);
-        let after = match retry {
+        let after = match self.reconciler.retry(error) {
             Retry::Backoff => Some(self.backoff.failed(resource.to_owned())),
-            Retry::After(delay) => Some(delay),
             Retry::OnChange => None,
         };
         tracing::warn!(

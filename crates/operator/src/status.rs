@@ -10,29 +10,16 @@ use serde_json::{Value, json};
 
 use crate::apply::{Applier, ApplyError, ObjectId};
 
-/// Whether a status may go over what somebody else has written meanwhile.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Precondition {
-    /// It may: the status says all that there is to say.
-    None,
-    /// It may not: the write fails with 409 if the object is another than the one it was computed from.
-    Unchanged,
-}
-
 impl Applier {
-    /// Writes `wanted` as the fields of `current`'s status that this manager owns.
+    /// Writes `wanted` as the fields of `current`'s status that this manager owns, over what somebody else has written
+    /// meanwhile: a status says all that there is to say.
     ///
     /// Nothing is sent, and `None` returned, if `current` has exactly this status, or if this status was the
     /// last one written and the object has not changed since (another manager may own conditions beside ours).
     ///
     /// # Errors
-    /// [`ApplyError::Write`]; with [`Precondition::Unchanged`] that is also a 409.
-    pub async fn status<K>(
-        &self,
-        current: &K,
-        wanted: &K::Status,
-        precondition: Precondition,
-    ) -> Result<Option<K>, ApplyError>
+    /// [`ApplyError::Write`].
+    pub async fn status<K>(&self, current: &K, wanted: &K::Status) -> Result<Option<K>, ApplyError>
     where
         K: Resource<DynamicType = (), Scope = NamespaceResourceScope> + HasStatus + Clone + DeserializeOwned,
         K: std::fmt::Debug,
@@ -49,7 +36,7 @@ impl Applier {
         }
         let namespace = current.namespace().unwrap_or_default();
         let api = Api::<K>::namespaced(self.client().clone(), &namespace);
-        let body = body(&kind, current, &now, precondition);
+        let body = body(&kind, current, &now);
         let params = PatchParams::apply(self.manager()).force();
         let answer = api.patch_status(&id.name, &params, &Patch::Apply(&body)).await;
         let object = answer.map_err(|source| ApplyError::Write { id, source })?;
@@ -62,13 +49,10 @@ fn to_value<S: Serialize>(kind: &str, status: Option<&S>) -> Result<Value, Apply
     serde_json::to_value(status).map_err(|source| ApplyError::Encode { kind: kind.to_owned(), source })
 }
 
-fn body(kind: &ApiResource, current: &impl Resource, status: &Value, precondition: Precondition) -> Value {
+fn body(kind: &ApiResource, current: &impl Resource, status: &Value) -> Value {
     let meta = current.meta();
     // The uid keeps the write from a younger object of the same name.
-    let mut metadata = json!({ "name": meta.name, "namespace": meta.namespace, "uid": meta.uid });
-    if precondition == Precondition::Unchanged {
-        metadata["resourceVersion"] = json!(meta.resource_version);
-    }
+    let metadata = json!({ "name": meta.name, "namespace": meta.namespace, "uid": meta.uid });
     json!({ "apiVersion": kind.api_version, "kind": kind.kind, "metadata": metadata, "status": status })
 }
 

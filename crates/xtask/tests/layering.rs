@@ -43,7 +43,7 @@ const LAYERS: [(&str, &[Uses]); 4] = [
     (
         "for developers",
         &[
-            ("testkit", &["api"]),
+            ("testkit", &[]),
             ("xtask", &[]),
             ("standin-runner", &[]),
             ("bench", &["runtime", "testkit"]),

@@ -78,14 +78,14 @@ fn server() -> (Applier, Calls) {
 async fn a_status_that_stands_already_is_not_written() {
     let (applier, calls) = server();
     let current = widget("5", Some(status(3)));
-    assert!(applier.status(&current, &status(3), Precondition::None).await.unwrap().is_none());
+    assert!(applier.status(&current, &status(3)).await.unwrap().is_none());
     assert!(calls.take().is_empty());
 }
 
 #[tokio::test]
 async fn a_changed_status_is_one_apply_on_the_subresource() {
     let (applier, calls) = server();
-    let written = applier.status(&widget("5", None), &status(3), Precondition::None).await.unwrap().unwrap();
+    let written = applier.status(&widget("5", None), &status(3)).await.unwrap().unwrap();
     assert_eq!(written.0.status.unwrap().replicas, Some(3));
     let calls = calls.take();
     assert_eq!(calls.len(), 1);
@@ -103,19 +103,10 @@ async fn a_changed_status_is_one_apply_on_the_subresource() {
 #[tokio::test]
 async fn what_another_manager_adds_does_not_make_us_write_again() {
     let (applier, calls) = server();
-    let written = applier.status(&widget("5", None), &status(3), Precondition::None).await.unwrap().unwrap();
+    let written = applier.status(&widget("5", None), &status(3)).await.unwrap().unwrap();
     assert_eq!(written.0.status.as_ref().unwrap().ready_replicas, Some(7));
     calls.take();
-    assert!(applier.status(&written, &status(3), Precondition::None).await.unwrap().is_none());
+    assert!(applier.status(&written, &status(3)).await.unwrap().is_none());
     assert!(calls.take().is_empty());
-    assert!(applier.status(&written, &status(4), Precondition::None).await.unwrap().is_some());
-}
-
-#[tokio::test]
-async fn a_guarded_status_carries_the_version_it_was_computed_from() {
-    let (client, calls) = client(|_: &Call| Answer::Fails(409));
-    let applier = Applier::new(client, "m");
-    let error = applier.status(&widget("5", None), &status(3), Precondition::Unchanged).await.unwrap_err();
-    assert_eq!(error.api_status().unwrap().code, 409);
-    assert_eq!(calls.take()[0].body["metadata"]["resourceVersion"], "5");
+    assert!(applier.status(&written, &status(4)).await.unwrap().is_some());
 }

@@ -87,11 +87,6 @@ impl HotCert {
         Ok(())
     }
 
-    /// True once a pair is in use.
-    pub fn is_loaded(&self) -> bool {
-        self.current().is_some()
-    }
-
     /// The pair in use.
     pub fn current(&self) -> Option<Arc<CertifiedKey>> {
         self.0.load_full()
