@@ -106,7 +106,7 @@ async fn serve(args: &Args, config: &Config, shutdown: &Shutdown) -> anyhow::Res
     let stop = shutdown.requested();
     shutdown.spawn("controller", async move {
         if let Err(error) = Box::pin(run(parts, leadership, stop)).await {
-            tracing::error!(%error, "ending at once");
+            tracing::error!(error = %operator::describe(&error), "ending at once");
             // Whatever is under way must not be finished: another may have taken over.
             std::process::exit(1);
         }

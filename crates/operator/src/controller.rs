@@ -159,7 +159,7 @@ impl<R: Reconciler> House<R> {
             Err(error) => {
                 timer.finish(ReconcileResult::Error);
                 self.metrics.failed(R::NAME, &resource);
-                telemetry::fail_span(&span, &error);
+                telemetry::fail_span(&span, crate::describe(&error));
                 Ok(span.in_scope(|| self.next_try(&resource, &error)))
             }
         }

@@ -12,6 +12,7 @@ mod traces;
 use std::time::Duration;
 
 use opentelemetry_sdk::trace::SdkTracerProvider;
+use tracing::level_filters::LevelFilter;
 use tracing_subscriber::{Layer, Registry, filter::Targets, layer::SubscriberExt, util::SubscriberInitExt};
 
 pub use ids::{SpanIds, fail_span, is_sampled, root_span};
@@ -93,7 +94,6 @@ where
 
 /// Our own crates at the asked level; libraries that narrate each frame only from warn upwards.
 fn line_filter(level: Level) -> Targets {
-    use tracing::level_filters::LevelFilter;
     const CHATTY: [&str; 10] = [
         "h2",
         "hyper",
@@ -109,7 +109,21 @@ fn line_filter(level: Level) -> Targets {
     let wanted: LevelFilter = level.into();
     // `opentelemetry` stays at warn: there stands that spans were lost.
     let quiet = wanted.min(LevelFilter::WARN);
-    CHATTY.iter().fold(Targets::new().with_default(wanted), |targets, it| targets.with_target(*it, quiet))
+    let targets = CHATTY
+        .iter()
+        .fold(Targets::new().with_default(wanted), |targets, it| targets.with_target(*it, quiet));
+    without_answers(targets, quiet)
+}
+
+/// Silences what writes down an API server's answer as it came: a whole `Status`, or an object that could not be read,
+/// be it a Secret. Whoever asked is given the same as an error, and tells it in words. The rest of kube's client keeps
+/// its level.
+fn without_answers(targets: Targets, rest: LevelFilter) -> Targets {
+    const VERBATIM: [&str; 2] = ["kube_client::client", "kube_runtime::watcher"];
+    const WITHIN: [&str; 3] =
+        ["kube_client::client::auth", "kube_client::client::builder", "kube_client::client::tls"];
+    let targets = VERBATIM.iter().fold(targets, |targets, it| targets.with_target(*it, LevelFilter::OFF));
+    WITHIN.iter().fold(targets, |targets, it| targets.with_target(*it, rest))
 }
 
 impl Guard {

@@ -37,9 +37,9 @@ pub fn is_sampled(span: &tracing::Span) -> Option<bool> {
     context.is_valid().then(|| context.is_sampled())
 }
 
-/// Marks the span as failed, with the error and its sources as its status.
-pub fn fail_span(span: &tracing::Span, error: &(dyn std::error::Error + 'static)) {
-    span.set_status(opentelemetry::trace::Status::error(super::chain(error).to_string()));
+/// Marks the span as failed, and says why in its status.
+pub fn fail_span(span: &tracing::Span, why: impl std::fmt::Display) {
+    span.set_status(opentelemetry::trace::Status::error(why.to_string()));
 }
 
 thread_local! {

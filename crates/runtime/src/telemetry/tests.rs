@@ -215,7 +215,7 @@ fn a_trace_is_sampled_when_the_sampler_keeps_it_and_neither_when_tracing_is_off(
 fn a_failed_span_says_why() {
     let (_, spans) = traced(|| {
         let span = tracing::info_span!("RunnerGroup.Reconcile");
-        fail_span(&span, &Outer(Middle(Inner)));
+        fail_span(&span, chain(&Outer(Middle(Inner))));
     });
     let expected =
         opentelemetry::trace::Status::error("failed to apply Secret team-a/x: the server said no: forbidden");
@@ -257,4 +257,17 @@ async fn a_collector_that_never_answers_holds_up_the_end_for_at_most_its_budget(
     let guard = Guard { provider: Some(provider), budget: std::time::Duration::from_millis(200) };
     guard.flush().await;
     assert!(listener.accept().await.is_ok(), "the exporter had tried");
+}
+
+#[test]
+fn what_the_api_server_answered_is_never_written_down_as_it_came() {
+    use tracing::Level as Severity;
+    for filter in [line_filter(Level::Debug), line_filter(Level::Info), traces::exported()] {
+        let passes = |target| filter.would_enable(target, &Severity::WARN);
+        assert!(!passes("kube_client::client"), "it writes whole answers");
+        assert!(!passes("kube_runtime::watcher"), "it writes a whole Status");
+        for other in ["kube_client::client::tls", "kube_client::config", "kube_runtime::controller", "agc"] {
+            assert!(passes(other), "{other}");
+        }
+    }
 }

@@ -5,6 +5,7 @@ use opentelemetry_otlp::{
     ExporterBuildError, SpanExporter, WithTonicConfig, tonic_types::transport::ClientTlsConfig,
 };
 use opentelemetry_sdk::{Resource, trace::SdkTracerProvider};
+use tracing::level_filters::LevelFilter;
 use tracing_subscriber::{Layer, filter::Targets, registry::LookupSpan};
 
 use super::ids::ChosenIds;
@@ -82,10 +83,10 @@ where
         .with_filter(exported())
 }
 
-/// The exporter's own stack stays out of what it exports, or it would feed itself.
-fn exported() -> Targets {
-    use tracing::level_filters::LevelFilter;
+/// The exporter's own stack stays out of what it exports, or it would feed itself; and so do the answers of the API server.
+pub(super) fn exported() -> Targets {
     const STACK: [&str; 7] = ["h2", "hyper", "hyper_util", "opentelemetry", "rustls", "tonic", "tower"];
     let all = Targets::new().with_default(LevelFilter::INFO);
-    STACK.iter().fold(all, |targets, it| targets.with_target(*it, LevelFilter::OFF))
+    let others = STACK.iter().fold(all, |targets, it| targets.with_target(*it, LevelFilter::OFF));
+    super::without_answers(others, LevelFilter::INFO)
 }
