@@ -1,8 +1,11 @@
 //! The logging flags that all programs take, for `#[command(flatten)]`.
 
+use clap::builder::PossibleValuesParser;
+
 use crate::telemetry::{Encoder, Level, LogOptions};
 
-/// Flags under the names that users of controller-runtime know.
+/// Flags under the names that users of controller-runtime know. A line has one form wherever it is written, so two of them
+/// change nothing: manifests that set them go on working.
 #[derive(Debug, Clone, clap::Args)]
 #[command(next_help_heading = "Logging")]
 pub struct LogArgs {
@@ -25,7 +28,28 @@ pub struct LogArgs {
     /// The least important level that is written: debug, info, warn, error, or a verbosity (0 is info, more is debug) [default: info]
     #[arg(long = "zap-log-level", value_name = "LEVEL", env = "LOG_LEVEL")]
     level: Option<Level>,
+
+    /// Accepted and without effect: no line has a stack trace, at any level
+    #[arg(
+        long = "zap-stacktrace-level",
+        value_name = "LEVEL",
+        value_parser = PossibleValuesParser::new(["debug", "info", "error", "panic"]),
+        ignore_case = true
+    )]
+    _stacktrace_level: Option<String>,
+
+    /// Accepted and without effect: `time` is RFC 3339 in UTC with microseconds, in every program
+    #[arg(
+        long = "zap-time-encoding",
+        value_name = "ENCODING",
+        value_parser = PossibleValuesParser::new(TIME_ENCODINGS),
+        ignore_case = true
+    )]
+    _time_encoding: Option<String>,
 }
+
+/// What controller-runtime takes, and `nano`, which its help says where it takes `nanos`.
+const TIME_ENCODINGS: [&str; 7] = ["epoch", "millis", "nano", "nanos", "iso8601", "rfc3339", "rfc3339nano"];
 
 impl LogArgs {
     /// What was decided from what was typed.
