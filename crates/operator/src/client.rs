@@ -3,6 +3,8 @@
 //! kube's own default retries for five minutes and waits for an answer without end; a reconcile or a lease
 //! renewal would look hung. Here each call is tried once and bounded; who called decides what comes next.
 
+mod connection;
+
 use std::{
     future::Future,
     path::Path,
@@ -27,9 +29,6 @@ use crate::metrics::RestMetrics;
 /// From sending a request to the last byte of its answer. Watches have a window of their own.
 pub const CALL_DEADLINE: Duration = Duration::from_secs(30);
 
-/// A TCP connection and its TLS handshake. A healthy API server takes milliseconds.
-const CONNECT_DEADLINE: Duration = Duration::from_secs(10);
-
 /// There is no client.
 #[derive(Debug, thiserror::Error)]
 pub enum ConnectError {
@@ -39,6 +38,11 @@ pub enum ConnectError {
     /// There is neither a kubeconfig nor a pod's ServiceAccount.
     #[error("failed to find the API server")]
     Infer(#[source] kube::config::InferConfigError),
+    /// The kubeconfig, or `HTTPS_PROXY` beside it, names a proxy.
+    #[error(
+        "a proxy towards the API server is not supported: leave out the kubeconfig's proxy-url and HTTPS_PROXY"
+    )]
+    Proxy,
     /// The configuration cannot be used, for instance because of its certificates.
     #[error("failed to make a client")]
     Build(#[source] kube::Error),
@@ -55,15 +59,21 @@ pub struct TimedOut(Duration);
 /// # Errors
 /// [`ConnectError`] with the step that failed.
 pub async fn connect(kubeconfig: Option<&Path>, metrics: RestMetrics) -> Result<Client, ConnectError> {
-    let mut config = match kubeconfig {
+    let config = match kubeconfig {
         Some(path) => from_file(path).await?,
         None => Config::infer().await.map_err(ConnectError::Infer)?,
     };
-    config.default_retry = false;
-    config.connect_timeout = Some(CONNECT_DEADLINE);
+    client(config, metrics)
+}
+
+fn client(config: Config, metrics: RestMetrics) -> Result<Client, ConnectError> {
+    if config.proxy_url.is_some() {
+        return Err(ConnectError::Proxy);
+    }
+    let service = connection::service(&config).map_err(ConnectError::Build)?;
     // Requests pass our layer before kube's makes their path a whole URL.
     let host = config.cluster_url.authority().map_or("", |it| it.as_str()).into();
-    let builder = ClientBuilder::try_from(config).map_err(ConnectError::Build)?;
+    let builder = ClientBuilder::new(service, config.default_namespace);
     Ok(builder.with_layer(&BoundedLayer { metrics, host }).build())
 }
 

@@ -120,8 +120,7 @@ fn line_filter(level: Level) -> Targets {
 /// its level.
 fn without_answers(targets: Targets, rest: LevelFilter) -> Targets {
     const VERBATIM: [&str; 2] = ["kube_client::client", "kube_runtime::watcher"];
-    const WITHIN: [&str; 3] =
-        ["kube_client::client::auth", "kube_client::client::builder", "kube_client::client::tls"];
+    const WITHIN: [&str; 2] = ["kube_client::client::auth", "kube_client::client::tls"];
     let targets = VERBATIM.iter().fold(targets, |targets, it| targets.with_target(*it, LevelFilter::OFF));
     WITHIN.iter().fold(targets, |targets, it| targets.with_target(*it, rest))
 }

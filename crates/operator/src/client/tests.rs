@@ -95,3 +95,12 @@ async fn a_tighter_bound_says_that_it_was_reached() {
     let error = bounded(Duration::from_secs(2), std::future::pending::<Result<(), _>>()).await.unwrap_err();
     assert!(error.to_string().contains("within 2s"), "{error}");
 }
+
+#[tokio::test]
+async fn a_proxy_is_refused_without_naming_it() {
+    let mut config = Config::new(http::Uri::from_static("https://api.test:6443"));
+    config.proxy_url = Some(http::Uri::from_static("http://user:secret@proxy.test:3128"));
+    let refused = client(config, RestMetrics::register(&Registry::new()).unwrap()).err().unwrap();
+    assert!(matches!(refused, ConnectError::Proxy));
+    assert!(!refused.to_string().contains("secret"));
+}
