@@ -137,7 +137,7 @@ fn escaped(text: &str) -> String {
 
 #[test]
 fn a_kind_of_a_condition_or_an_event_is_one_of_ours() {
-    use kube::CustomResourceExt as _;
+    use kube_core::CustomResourceExt as _;
     let crds = [api::ActionsGateway::crd(), api::RunnerGroup::crd(), api::RunnerJob::crd()];
     let kinds: BTreeSet<String> = crds.map(|it| it.spec.names.kind).into();
     assert_eq!(kinds, Kind::iter().map(|it| it.as_str().to_owned()).collect());
