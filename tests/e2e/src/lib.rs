@@ -4,24 +4,24 @@
 //! cannot run is reported as ignored by its name, never as passed. All waiting has a limit ([`wait`]). When a test
 //! fails, its message carries what a person would look at first: pods, Events, our objects and the ends of all logs.
 
+pub mod artifacts;
 pub mod audit;
 pub mod canaries;
 pub mod environment;
 pub mod forward;
 pub mod github;
 pub mod grants;
-pub mod hand;
-pub mod kept;
 pub mod logs;
 pub mod namespace;
+pub mod node_agent;
 pub mod report;
-pub mod roadblock;
 pub mod schema;
 pub mod suite;
 pub mod tenant;
 pub mod tools;
 pub mod wait;
 pub mod world;
+pub mod write_blocker;
 
 pub use environment::Need;
 pub use namespace::Namespace;

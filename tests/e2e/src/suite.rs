@@ -12,7 +12,7 @@ use futures::future::BoxFuture;
 use libtest_mimic::{Arguments, Failed, Trial};
 use tokio::runtime::Handle;
 
-use crate::{Namespace, Need, World, kept, report};
+use crate::{Namespace, Need, World, artifacts, report};
 
 /// No test takes longer: the slowest waits for a pod to start, twice.
 const LIMIT: Duration = Duration::from_secs(300);
@@ -146,7 +146,8 @@ async fn attempt(world: Arc<World>, name: &'static str, run: Run) -> Result<()> 
         Ok(()) => Ok(()),
         Err(error) => Err(anyhow!("{error:#}\n\n{}", report::of(&namespace).await)),
     };
-    let kept = kept::keep(namespace.world(), namespace.name()).await.context("keeping the test's objects");
+    let kept =
+        artifacts::keep(namespace.world(), namespace.name()).await.context("keeping the test's objects");
     namespace.delete().await?;
     outcome.and(kept)
 }

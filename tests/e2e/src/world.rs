@@ -17,8 +17,8 @@ use tokio::sync::OnceCell;
 use crate::environment::{Environment, Need};
 use crate::github::{self, GitHub};
 use crate::grants::Outage;
-use crate::hand::Hand;
-use crate::{kept, logs, tools, wait};
+use crate::node_agent::Hand;
+use crate::{artifacts, logs, tools, wait};
 
 /// Where the manager runs.
 pub const SYSTEM: &str = "actions-gateway-system";
@@ -96,7 +96,7 @@ impl World {
     pub async fn kinds(&self) -> Result<&[ApiResource]> {
         // The CRDs' kinds are among them.
         self.definitions().await?;
-        self.kinds.get_or_try_init(|| kept::kinds(&self.client)).await.map(Vec::as_slice)
+        self.kinds.get_or_try_init(|| artifacts::kinds(&self.client)).await.map(Vec::as_slice)
     }
 
     /// The CRDs, installed by the chart where its images are there, else by themselves.

@@ -3,12 +3,12 @@
 mod access;
 mod admission;
 mod crashes;
+mod crds;
 mod examples;
+mod faults;
 mod grants;
 mod jobs;
-mod kinds;
 mod manager;
-mod odd;
 mod secrets;
 mod telemetry;
 
@@ -43,7 +43,7 @@ fn needs_images(test: Test) -> Test {
 }
 
 fn kinds() -> Vec<Test> {
-    use kinds::{bounds, reading, rules};
+    use crds::{bounds, reading, rules};
     tests! {
         "every CEL rule lets one object pass and refuses another" => rules::each_has_two_sides,
         "every bound lets the last good value pass and refuses the first bad one" => bounds::each_has_two_sides,
@@ -147,7 +147,9 @@ fn telemetry() -> Vec<Test> {
 }
 
 fn odd() -> Vec<Test> {
-    use odd::{credentials, events, foreign, messages, outage, payloads, registration, sessions, teardown};
+    use faults::{
+        credentials, events, foreign, messages, outage, payloads, registration, sessions, teardown,
+    };
     tests! {
         "an App key that is none is named, and a good one mends it" => credentials::a_key_that_is_none_is_named,
         "another App's key is refused, and the right one mends it" => credentials::the_key_of_another_app_is_refused,
@@ -170,7 +172,7 @@ fn odd() -> Vec<Test> {
 /// What others would notice.
 fn alone() -> Vec<Test> {
     let faults = tests! {
-        "a job runs on while the API server is restarted" => odd::outage::the_api_server_is_restarted_while_a_job_runs,
+        "a job runs on while the API server is restarted" => faults::outage::the_api_server_is_restarted_while_a_job_runs,
     };
     faults.into_iter().map(|it| it.needing(Need::ControlPlaneFault)).collect()
 }

@@ -8,7 +8,7 @@ use e2e::canaries::Canaries;
 use e2e::github::{self, GitHub};
 use e2e::tenant::REACTION;
 use e2e::world::SYSTEM;
-use e2e::{Namespace, World, kept, wait};
+use e2e::{Namespace, World, artifacts, wait};
 use k8s_openapi::api::core::v1::{ConfigMap, Pod};
 use kube::api::PostParams;
 use serde_json::json;
@@ -22,7 +22,7 @@ pub async fn stand_in_nothing_that_is_kept(namespace: Namespace) -> Result<()> {
     let github = world.github().await?;
     let planted = plant(&namespace, github).await?;
     for place in [namespace.name(), SYSTEM, github::NAMESPACE] {
-        kept::keep(world, place).await?;
+        artifacts::keep(world, place).await?;
     }
 
     let secrets = of_this_run(world, github).await?;
@@ -66,7 +66,7 @@ async fn plant(namespace: &Namespace, github: &GitHub) -> Result<[String; 3]> {
     namespace.api().create(&PostParams::default(), &pod).await?;
     wait::eventually("what was planted is kept", REACTION, || async {
         let folder = world.logs.join(namespace.name());
-        let log = kept::files(&folder)?.into_iter().next().context("no log yet")?;
+        let log = artifacts::files(&folder)?.into_iter().next().context("no log yet")?;
         ensure!(std::fs::read_to_string(log)?.contains("END"), "it is not all there yet");
         Ok(())
     })
@@ -93,7 +93,7 @@ fn accounts(world: &World) -> Result<Vec<String>> {
 
 /// Every file that is kept of the run, and what the API server wrote down of it where that can be had.
 fn places(world: &World) -> Result<Vec<PathBuf>> {
-    let mut places = [kept::files(&world.logs)?, kept::files(&world.objects)?].concat();
+    let mut places = [artifacts::files(&world.logs)?, artifacts::files(&world.objects)?].concat();
     let pages = |word: &str| places.iter().any(|it| it.to_string_lossy().ends_with(word));
     ensure!(pages(".metrics.txt") && pages(".statusz.txt"), "no page of a controller was kept");
     places.extend(world.environment.audit_log().ok().map(Into::into));

@@ -2,8 +2,8 @@
 
 use anyhow::Result;
 use e2e::Namespace;
-use e2e::roadblock::Write;
 use e2e::tenant::GATE;
+use e2e::write_blocker::Write;
 
 use super::row::{ComesTo, Meanwhile, Point, Row, SUCCESS};
 

@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 use api::names;
-use e2e::hand::Signal;
-use e2e::roadblock::{Roadblock, Write};
+use e2e::node_agent::Signal;
 use e2e::tenant::{GATE, REACTION, is_complete};
+use e2e::write_blocker::{Roadblock, Write};
 use e2e::{Namespace, wait};
 use futures::StreamExt as _;
 use jiff::{SignedDuration, Timestamp};

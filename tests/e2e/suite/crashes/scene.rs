@@ -5,7 +5,7 @@ use std::sync::{Mutex, PoisonError};
 use anyhow::{Context as _, Result, ensure};
 use api::names;
 use e2e::audit::{Audit, Entry};
-use e2e::hand::{Hand, Signal};
+use e2e::node_agent::{Hand, Signal};
 use e2e::tenant::REACTION;
 use e2e::{Namespace, Tenant, wait};
 use k8s_openapi::api::core::v1::{ContainerStatus, Pod, Secret};

@@ -11,7 +11,7 @@ use kube::ResourceExt as _;
 use kube::api::DeleteParams;
 use serde_json::json;
 
-use crate::odd::goes_on;
+use crate::faults::goes_on;
 
 /// A failure reason, and the same as the reason of the condition `Complete`.
 type Reason = (&'static str, &'static str);

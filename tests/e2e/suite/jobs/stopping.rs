@@ -11,7 +11,7 @@ use k8s_openapi::api::core::v1::Pod;
 use kube::api::{DeleteParams, EvictParams};
 use serde_json::{Value, json};
 
-use crate::odd::goes_on;
+use crate::faults::goes_on;
 
 /// What the runner writes into the job's log when it is shut down.
 const SHUTDOWN: &str = "The runner has received a shutdown signal";

@@ -106,7 +106,7 @@ pub async fn a_missing_secret_is_said_and_mended(namespace: Namespace) -> Result
     let gateway = tenant.wait_for_gateway("ready", "Ready", "True").await?;
     let conditions = gateway.status.context("a status")?.conditions;
     ensure!(has(&conditions, "CredentialUnavailable", "False"), "{conditions:#?}");
-    crate::odd::goes_on(&tenant).await
+    crate::faults::goes_on(&tenant).await
 }
 
 /// The controller has to start before it can say anything.

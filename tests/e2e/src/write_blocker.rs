@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
-use crate::hand::{self, Hand};
+use crate::node_agent::{self, Hand};
 use crate::{Namespace, wait};
 
 /// For the API server to notice a change of its webhooks, and for a swallower to stand.
@@ -181,7 +181,7 @@ impl Swallower {
         // Beyond what nodes hand out, and rarely the same for two tests.
         let port = 10_000 + uuid::Uuid::new_v4().as_fields().1 % 20_000;
         let mut kubectl = Command::new("kubectl")
-            .args(["exec", "-i", "-n", hand::NAMESPACE, &pod, "--", "sh", "-c", SWALLOW, "sh"])
+            .args(["exec", "-i", "-n", node_agent::NAMESPACE, &pod, "--", "sh", "-c", SWALLOW, "sh"])
             .arg(port.to_string())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
