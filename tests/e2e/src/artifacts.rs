@@ -1,5 +1,5 @@
-//! Keeps what a reader of the API could see of a test's namespace, in files, for who looks for secrets afterwards: all
-//! objects but Secrets, and what the controllers say of themselves.
+//! The artifacts of a test: files with what a reader of the API could see of its namespace (all objects but Secrets) and
+//! with the metrics and status pages of its controllers. The search for leaked secrets goes through them afterwards.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -20,12 +20,12 @@ use crate::World;
 const AT_ONCE: usize = 8;
 /// A controller that has not answered by then is not there.
 const PAGE: Duration = Duration::from_secs(5);
-/// Port and path of what each of our programs says of itself.
+/// Port and path of the pages that each of our programs serves.
 const PAGES: [(u16, &str); 2] = [(8080, "metrics"), (8081, "statusz")];
 
-/// Every kind that stands in namespaces and can be listed, but Secrets: those are where secrets belong.
+/// Every namespaced kind that can be listed, but Secrets: those are where secrets belong.
 pub async fn kinds(client: &Client) -> Result<Vec<ApiResource>> {
-    let discovery = Discovery::new(client.clone()).run().await.context("asking which kinds there are")?;
+    let discovery = Discovery::new(client.clone()).run().await.context("discovering the API's kinds")?;
     let all = discovery.groups().flat_map(|group| group.recommended_resources());
     let readable = all.filter(|(kind, capabilities)| {
         capabilities.scope == Scope::Namespaced
@@ -36,7 +36,7 @@ pub async fn kinds(client: &Client) -> Result<Vec<ApiResource>> {
 }
 
 /// Writes a namespace's objects and its controllers' pages as they are now.
-pub async fn keep(world: &World, namespace: &str) -> Result<()> {
+pub async fn collect(world: &World, namespace: &str) -> Result<()> {
     let folder = world.objects.join(namespace);
     fs::create_dir_all(&folder)?;
     let mut lists = Vec::new();
@@ -58,7 +58,7 @@ async fn objects(client: &Client, namespace: &str, kind: &ApiResource, folder: &
     fs::write(file, serde_json::to_string_pretty(&list.items)?).map_err(Into::into)
 }
 
-/// A controller that does not run says nothing, which is no error: whole tests are about such ones.
+/// A controller that does not run serves no pages, which is no error: whole tests are about such ones.
 async fn pages(client: &Client, namespace: &str, folder: &Path) -> Result<()> {
     let pods: Api<Pod> = Api::namespaced(client.clone(), namespace);
     let running = ListParams::default().fields("status.phase=Running");

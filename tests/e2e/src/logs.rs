@@ -1,4 +1,4 @@
-//! Keeps the logs of a namespace's containers in files, also of pods that are deleted and containers that are killed.
+//! Copies the logs of a namespace's containers to files, also of pods that are deleted and containers that are killed.
 
 use std::collections::HashSet;
 use std::fs::{self, File};
@@ -42,7 +42,7 @@ pub fn follow(client: Client, namespace: String, folder: PathBuf) {
     });
 }
 
-/// Name and start of each container that has something to say.
+/// Name and start of each container that has started.
 fn started_containers(pod: &Pod) -> Vec<(String, String)> {
     let status = pod.status.as_ref();
     let inits = status.and_then(|it| it.init_container_statuses.as_ref());
@@ -85,7 +85,7 @@ async fn copy_once(api: &Api<Pod>, pod: &str, container: &str, file: &Path) -> R
     }
 }
 
-/// A kept log.
+/// A collected log.
 #[derive(Clone, Debug)]
 pub struct Log {
     /// Where it is.
@@ -96,12 +96,12 @@ pub struct Log {
     pub pod: String,
     /// The container.
     pub container: String,
-    /// All that it has said so far.
+    /// Its lines so far.
     pub text: String,
 }
 
-/// Every log kept so far, of all namespaces.
-pub fn kept(folder: &Path) -> Result<Vec<Log>> {
+/// Every log collected so far, of all namespaces.
+pub fn collected(folder: &Path) -> Result<Vec<Log>> {
     let mut logs = Vec::new();
     for namespace in read_dir(folder)? {
         logs.extend(of_namespace(&namespace)?);
@@ -109,7 +109,7 @@ pub fn kept(folder: &Path) -> Result<Vec<Log>> {
     Ok(logs)
 }
 
-/// Every log kept of one namespace, by its folder.
+/// Every log collected of one namespace, by its folder.
 pub fn of_namespace(folder: &Path) -> Result<Vec<Log>> {
     read_dir(folder)?.into_iter().map(read).collect()
 }

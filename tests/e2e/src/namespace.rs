@@ -12,10 +12,10 @@ use serde_json::json;
 
 use crate::{World, logs};
 
-/// Label of every namespace that a run of the suite makes.
+/// Label of every namespace that a run of the suite creates.
 pub const RUN: &str = "e2e.test/run";
 
-/// A namespace that one test has to itself. The logs of its pods are kept.
+/// A namespace that one test has to itself. The logs of its pods are collected.
 #[derive(Clone)]
 pub struct Namespace {
     name: String,
@@ -23,12 +23,12 @@ pub struct Namespace {
 }
 
 impl Namespace {
-    /// Makes one that the platform has handed to a tenant.
+    /// Creates one with the tenant label.
     pub async fn create(world: Arc<World>, test: &str) -> Result<Self> {
         Self::labelled(world, test, json!({"actions-gateway.github.com/tenant": "true"})).await
     }
 
-    /// Makes one with these labels.
+    /// Creates one with these labels.
     pub async fn labelled(world: Arc<World>, test: &str, mut labels: serde_json::Value) -> Result<Self> {
         let unique = uuid::Uuid::new_v4().simple().to_string();
         let name = format!("e2e-{}-{}", slug(test), &unique[..6]);

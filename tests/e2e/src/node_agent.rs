@@ -1,5 +1,5 @@
-//! A hand on every node: a pod that shares the node's processes, so that the suite can end a container's process as
-//! the kernel would, or hold it still.
+//! The node agent: a privileged pod on every node that shares the node's process namespace, so that the suite can kill
+//! a container's process as the kernel would, or freeze it.
 
 use std::time::Duration;
 
@@ -12,10 +12,10 @@ use serde_json::json;
 
 use crate::{World, tools, wait};
 
-/// Where the hands are.
-pub const NAMESPACE: &str = "e2e-hand";
+/// Namespace of the node agents.
+pub const NAMESPACE: &str = "e2e-node-agent";
 /// Their DaemonSet, and the value of its label.
-const NAME: &str = "hand";
+const NAME: &str = "node-agent";
 /// For an image that is on the nodes to run on all of them.
 const STARTED: Duration = Duration::from_secs(60);
 
@@ -38,12 +38,12 @@ echo "no process $program of pod $uid" >&2
 exit 1
 "#;
 
-/// What a process can be told.
+/// A signal for a container's process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Signal {
-    /// End without a word: nothing of it runs any more once this has been done.
+    /// SIGKILL: nothing of it runs any more once this has been done.
     Kill,
-    /// Stand still: nothing of it runs once this has been done.
+    /// SIGSTOP: nothing of it runs once this has been done.
     Stop,
 }
 
@@ -56,14 +56,14 @@ impl Signal {
     }
 }
 
-/// The hands of all nodes.
+/// The node agents of all nodes.
 #[derive(Clone)]
-pub struct Hand {
+pub struct NodeAgent {
     pods: Api<Pod>,
 }
 
-impl Hand {
-    /// Puts one on every node.
+impl NodeAgent {
+    /// Installs one on every node.
     pub async fn install(world: &World) -> Result<Self> {
         let image = format!("{}:{}", world.environment.repository("runner"), world.environment.tag()?);
         tools::run("kubectl", &["apply", "--server-side", "--force-conflicts", "-f", "-"], &manifest(&image))
@@ -81,30 +81,30 @@ impl Hand {
     pub async fn signal(&self, pod: &Pod, program: &str, signal: Signal) -> Result<()> {
         let node = pod.spec.as_ref().and_then(|it| it.node_name.as_deref()).context("the pod has a node")?;
         let uid = pod.metadata.uid.as_deref().context("a uid")?;
-        let hand = self.of_node(node).await?.name_any();
+        let agent = self.of_node(node).await?.name_any();
         let script = ["sh", "-c", SIGNAL, "sh", uid, program, signal.name()];
-        let exec = [&["exec", "-n", NAMESPACE, &hand, "--"][..], &script].concat();
+        let exec = [&["exec", "-n", NAMESPACE, &agent, "--"][..], &script].concat();
         tools::run("kubectl", &exec, "").await.map(drop)
     }
 
     /// Any of them, with its address.
     pub(crate) async fn any(&self) -> Result<(String, String)> {
         let pods = self.list("").await?;
-        let pod = pods.first().context("no hand is there")?;
+        let pod = pods.first().context("no node agent is running")?;
         let address = pod.status.as_ref().and_then(|it| it.pod_ip.clone()).context("it has no address")?;
         Ok((pod.name_any(), address))
     }
 
     async fn of_node(&self, node: &str) -> Result<Pod> {
         let pods = self.list(&format!("spec.nodeName={node}")).await?;
-        pods.into_iter().next().with_context(|| format!("no hand on {node}"))
+        pods.into_iter().next().with_context(|| format!("no node agent on {node}"))
     }
 
     async fn list(&self, fields: &str) -> Result<Vec<Pod>> {
         let params = ListParams::default().labels(&format!("app={NAME}")).fields(fields);
         let pods = self.pods.list(&params).await?.items;
         let pods: Vec<_> = pods.into_iter().filter(|it| it.metadata.deletion_timestamp.is_none()).collect();
-        ensure!(!pods.is_empty(), "no hand: {fields}");
+        ensure!(!pods.is_empty(), "no node agent: {fields}");
         Ok(pods)
     }
 }

@@ -1,4 +1,4 @@
-//! The harness: which tests there are, which of them this cluster can run, and what came of them.
+//! The harness: which tests there are, which of them this cluster can run, and how they ended.
 
 use std::panic::AssertUnwindSafe;
 use std::path::PathBuf;
@@ -135,24 +135,25 @@ fn table(times: &Times) -> String {
 
 /// One test in a namespace of its own, with what there is to see when it fails.
 async fn attempt(world: Arc<World>, name: &'static str, run: Run) -> Result<()> {
-    let namespace = Namespace::create(world, name).await.context("making the namespace")?;
+    let namespace = Namespace::create(world, name).await.context("creating the namespace")?;
     let outcome =
         match tokio::time::timeout(LIMIT, AssertUnwindSafe(run(namespace.clone())).catch_unwind()).await {
             Ok(Ok(outcome)) => outcome,
-            Ok(Err(panic)) => Err(anyhow!("panicked: {}", words_of(&*panic))),
+            Ok(Err(panic)) => Err(anyhow!("panicked: {}", panic_message(&*panic))),
             Err(_) => Err(anyhow!("not done within {LIMIT:?}")),
         };
     let outcome = match outcome {
         Ok(()) => Ok(()),
         Err(error) => Err(anyhow!("{error:#}\n\n{}", report::of(&namespace).await)),
     };
-    let kept =
-        artifacts::keep(namespace.world(), namespace.name()).await.context("keeping the test's objects");
+    let collected = artifacts::collect(namespace.world(), namespace.name())
+        .await
+        .context("collecting the test's artifacts");
     namespace.delete().await?;
-    outcome.and(kept)
+    outcome.and(collected)
 }
 
-fn words_of(panic: &(dyn std::any::Any + Send)) -> String {
+fn panic_message(panic: &(dyn std::any::Any + Send)) -> String {
     let text = panic.downcast_ref::<&str>().map(ToString::to_string);
-    text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "without words".to_owned())
+    text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "without a message".to_owned())
 }

@@ -17,7 +17,7 @@ use tokio::sync::OnceCell;
 use crate::environment::{Environment, Need};
 use crate::github::{self, GitHub};
 use crate::grants::Outage;
-use crate::node_agent::Hand;
+use crate::node_agent::NodeAgent;
 use crate::{artifacts, logs, tools, wait};
 
 /// Where the manager runs.
@@ -39,16 +39,16 @@ pub struct World {
     pub run: String,
     /// When this run began.
     pub started: Timestamp,
-    /// Where logs of containers are kept, by namespace.
+    /// Folder of the containers' logs, by namespace.
     pub logs: PathBuf,
-    /// Where the objects of a test are kept, by namespace.
+    /// Folder of the tests' artifacts, by namespace.
     pub objects: PathBuf,
     outages: Mutex<Vec<Outage>>,
     kinds: OnceCell<Vec<ApiResource>>,
     definitions: OnceCell<()>,
     product: OnceCell<()>,
     github: OnceCell<GitHub>,
-    hand: OnceCell<Hand>,
+    node_agent: OnceCell<NodeAgent>,
 }
 
 impl World {
@@ -64,7 +64,7 @@ impl World {
         let logs = empty_folder(scratch.join("e2e-logs"))?;
         let objects = empty_folder(scratch.join("e2e-objects"))?;
         let (definitions, product, github) = (OnceCell::new(), OnceCell::new(), OnceCell::new());
-        let (kinds, hand) = (OnceCell::new(), OnceCell::new());
+        let (kinds, node_agent) = (OnceCell::new(), OnceCell::new());
         let (run, started) = (uuid::Uuid::new_v4().to_string(), Timestamp::now());
         Ok(Arc::new(Self {
             environment,
@@ -78,21 +78,21 @@ impl World {
             definitions,
             product,
             github,
-            hand,
+            node_agent,
         }))
     }
 
-    /// Somebody took the API server away for a while.
+    /// Notes that a test made the API server unavailable for a while.
     pub fn note_outage(&self, outage: Outage) {
         self.outages.lock().unwrap_or_else(PoisonError::into_inner).push(outage);
     }
 
-    /// When the API server was away.
+    /// When the API server was unavailable.
     pub fn outages(&self) -> Vec<Outage> {
         self.outages.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Every kind that may be kept of a namespace.
+    /// Every kind whose objects are artifacts of a test.
     pub async fn kinds(&self) -> Result<&[ApiResource]> {
         // The CRDs' kinds are among them.
         self.definitions().await?;
@@ -117,9 +117,9 @@ impl World {
         self.github.get_or_try_init(|| Box::pin(self.start_github())).await
     }
 
-    /// The hand on every node.
-    pub async fn hand(&self) -> Result<&Hand> {
-        self.hand.get_or_try_init(|| Box::pin(Hand::install(self))).await
+    /// The node agents.
+    pub async fn node_agent(&self) -> Result<&NodeAgent> {
+        self.node_agent.get_or_try_init(|| Box::pin(NodeAgent::install(self))).await
     }
 
     async fn apply_definitions(&self) -> Result<()> {

@@ -1,8 +1,9 @@
-//! A roadblock for one kind of write of one namespace's controller: the API server refuses it before anything is stored,
-//! as when it is overloaded, or sits on it for a while and then lets it through.
+//! The write blocker: for one kind of write of one namespace's controller the API server refuses the request before
+//! anything is stored, as when it is overloaded, or holds it for a while and then carries it out.
 //!
-//! It is a validating webhook that nobody answers. Fail-closed with an address that refuses, it is a 500 at once;
-//! fail-open with one that swallows, the write waits, and is carried out when the swallower is gone.
+//! It is a validating webhook without a server. With failure policy `Fail` and an address that refuses connections, the
+//! write gets a 500 at once; with `Ignore` and a black hole, an address that accepts and never answers, the write waits,
+//! and is carried out when the black hole is closed.
 
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::process::{Child, Command, Stdio};
@@ -18,18 +19,18 @@ use serde_json::{Value, json};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
-use crate::node_agent::{self, Hand};
+use crate::node_agent::{self, NodeAgent};
 use crate::{Namespace, wait};
 
-/// For the API server to notice a change of its webhooks, and for a swallower to stand.
+/// For the API server to notice a change of its webhooks, and for a black hole to listen.
 const EFFECTIVE: Duration = Duration::from_secs(20);
 /// A port that nobody listens on, on the API server's own machine.
 const NOBODY: &str = "https://127.0.0.1:9/";
-/// Name of the ConfigMap by which it is seen whether the roadblock stands; it is never really made.
-const PROBE: &str = "roadblock-probe";
+/// Name of the ConfigMap whose dry run shows whether the blocker is in effect; it is never stored.
+const PROBE: &str = "write-blocker-probe";
 
 /// Takes one connection, passes on what comes, never answers; ends when its input does.
-const SWALLOW: &str = r#"
+const SILENT_LISTENER: &str = r#"
 sleep 60 2>/dev/null | busybox nc -l -p "$1" &
 until grep -qi "$(printf ':%04x 0*:0000 0A' "$1")" /proc/net/tcp /proc/net/tcp6; do sleep 0.02; done
 echo listening
@@ -47,24 +48,24 @@ pub struct Write {
     pub resource: &'static str,
 }
 
-/// A roadblock that stands. It goes with this value at the latest.
-pub struct Roadblock {
+/// A blocker in effect. It is removed with this value at the latest.
+pub struct WriteBlocker {
     name: String,
     namespace: Namespace,
-    swallower: Option<Swallower>,
-    lifted: bool,
+    black_hole: Option<BlackHole>,
+    removed: bool,
 }
 
-impl Roadblock {
-    /// From here on the API server answers 500 to this write of the namespace's controller.
+impl WriteBlocker {
+    /// Makes the API server answer 500 to this write of the namespace's controller.
     pub async fn refuse(namespace: &Namespace, write: Write) -> Result<Self> {
         Self::build(namespace, write, "Fail", NOBODY.to_owned(), None).await
     }
 
-    /// From here on the API server sits on the next such write of the namespace's controller.
-    pub async fn hold(namespace: &Namespace, write: Write, hand: &Hand) -> Result<Self> {
-        let swallower = Swallower::start(hand).await?;
-        Self::build(namespace, write, "Ignore", swallower.url.clone(), Some(swallower)).await
+    /// Makes the API server hold the next such write of the namespace's controller.
+    pub async fn hold(namespace: &Namespace, write: Write, agent: &NodeAgent) -> Result<Self> {
+        let black_hole = BlackHole::start(agent).await?;
+        Self::build(namespace, write, "Ignore", black_hole.url.clone(), Some(black_hole)).await
     }
 
     async fn build(
@@ -72,38 +73,39 @@ impl Roadblock {
         write: Write,
         failure_policy: &str,
         url: String,
-        swallower: Option<Swallower>,
+        black_hole: Option<BlackHole>,
     ) -> Result<Self> {
-        let name = format!("roadblock-{}", namespace.name());
-        let webhooks = [probed(namespace.name()), webhook(namespace.name(), write, failure_policy, &url)];
+        let name = format!("write-blocker-{}", namespace.name());
+        let webhooks =
+            [probe_webhook(namespace.name()), webhook(namespace.name(), write, failure_policy, &url)];
         let object: ValidatingWebhookConfiguration =
             serde_json::from_value(json!({"metadata": {"name": name}, "webhooks": webhooks}))?;
-        let roadblock = Self { name, namespace: namespace.clone(), swallower, lifted: false };
-        roadblock.api().create(&PostParams::default(), &object).await.context("making a webhook")?;
-        wait::eventually("the roadblock stands", EFFECTIVE, || async {
-            match roadblock.probe().await {
+        let blocker = Self { name, namespace: namespace.clone(), black_hole, removed: false };
+        blocker.api().create(&PostParams::default(), &object).await.context("creating the webhook")?;
+        wait::eventually("the write blocker is in effect", EFFECTIVE, || async {
+            match blocker.probe().await {
                 Err(kube::Error::Api(status)) if status.code == 500 => Ok(()),
                 Err(error) => Err(error.into()),
                 Ok(_) => bail!("the probe went through"),
             }
         })
         .await?;
-        Ok(roadblock)
+        Ok(blocker)
     }
 
     /// Waits until a write is held.
-    pub async fn caught(&mut self, limit: Duration) -> Result<()> {
-        let swallower = self.swallower.as_mut().context("this one holds nothing")?;
-        timeout(limit, swallower.heard.recv()).await.context("no write was held")?.context("kubectl ended")
+    pub async fn held(&mut self, limit: Duration) -> Result<()> {
+        let black_hole = self.black_hole.as_mut().context("this blocker holds no writes")?;
+        timeout(limit, black_hole.heard.recv()).await.context("no write was held")?.context("kubectl ended")
     }
 
-    /// Lets everything through again, what is held first. Returns when that is so.
-    pub async fn lift(mut self) -> Result<()> {
-        self.lifted = true;
-        drop(self.swallower.take());
-        self.api().delete(&self.name, &DeleteParams::default()).await.context("deleting a webhook")?;
+    /// Removes the blocker, and lets what is held pass first. Returns when that is in effect.
+    pub async fn remove(mut self) -> Result<()> {
+        self.removed = true;
+        drop(self.black_hole.take());
+        self.api().delete(&self.name, &DeleteParams::default()).await.context("deleting the webhook")?;
         let probe = || async { self.probe().await.map(drop).context("the probe is refused") };
-        wait::eventually("the roadblock is gone", EFFECTIVE, probe).await
+        wait::eventually("the write blocker is removed", EFFECTIVE, probe).await
     }
 
     fn api(&self) -> Api<ValidatingWebhookConfiguration> {
@@ -120,9 +122,9 @@ impl Roadblock {
     }
 }
 
-impl Drop for Roadblock {
+impl Drop for WriteBlocker {
     fn drop(&mut self) {
-        if !self.lifted {
+        if !self.removed {
             // A test that failed: what is left of it must not hinder the end of its namespace.
             let delete = ["delete", "validatingwebhookconfiguration", &self.name, "--wait=false"];
             let _ = Command::new("kubectl").args(delete).stdout(Stdio::null()).status();
@@ -130,8 +132,8 @@ impl Drop for Roadblock {
     }
 }
 
-/// What stands and falls with the roadblock, and can be tried.
-fn probed(namespace: &str) -> Value {
+/// The webhook that the probe runs into: it comes and goes with the other one.
+fn probe_webhook(namespace: &str) -> Value {
     let rule = json!({"apiGroups": [""], "apiVersions": ["*"], "operations": ["CREATE"], "resources": ["configmaps"]});
     let condition = format!("request.name == '{PROBE}' || object.metadata.name == '{PROBE}'");
     entry("probe", namespace, rule, &condition, "Fail", NOBODY)
@@ -156,7 +158,7 @@ fn entry(
     url: &str,
 ) -> Value {
     json!({
-        "name": format!("{name}.roadblock.e2e.test"),
+        "name": format!("{name}.write-blocker.e2e.test"),
         "admissionReviewVersions": ["v1"],
         "sideEffects": "None",
         "timeoutSeconds": 30,
@@ -168,20 +170,20 @@ fn entry(
     })
 }
 
-/// Accepts one connection and says nothing. The API server gives up on it after ten seconds.
-struct Swallower {
+/// Accepts one connection and never answers. The API server gives up on it after ten seconds.
+struct BlackHole {
     kubectl: Child,
     url: String,
     heard: mpsc::Receiver<()>,
 }
 
-impl Swallower {
-    async fn start(hand: &Hand) -> Result<Self> {
-        let (pod, address) = hand.any().await?;
+impl BlackHole {
+    async fn start(agent: &NodeAgent) -> Result<Self> {
+        let (pod, address) = agent.any().await?;
         // Beyond what nodes hand out, and rarely the same for two tests.
         let port = 10_000 + uuid::Uuid::new_v4().as_fields().1 % 20_000;
         let mut kubectl = Command::new("kubectl")
-            .args(["exec", "-i", "-n", node_agent::NAMESPACE, &pod, "--", "sh", "-c", SWALLOW, "sh"])
+            .args(["exec", "-i", "-n", node_agent::NAMESPACE, &pod, "--", "sh", "-c", SILENT_LISTENER, "sh"])
             .arg(port.to_string())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -198,16 +200,16 @@ impl Swallower {
             let _ = tell.blocking_send(());
             std::io::copy(&mut stdout, &mut std::io::sink()).map(drop)
         });
-        let mut swallower = Self { kubectl, url: format!("https://{address}:{port}/"), heard };
-        timeout(EFFECTIVE, swallower.heard.recv())
+        let mut black_hole = Self { kubectl, url: format!("https://{address}:{port}/"), heard };
+        timeout(EFFECTIVE, black_hole.heard.recv())
             .await
             .context("nobody listens")?
             .context("kubectl ended")?;
-        Ok(swallower)
+        Ok(black_hole)
     }
 }
 
-impl Drop for Swallower {
+impl Drop for BlackHole {
     fn drop(&mut self) {
         drop(self.kubectl.stdin.take());
         let _ = self.kubectl.wait();

@@ -37,7 +37,7 @@ async fn controller(namespace: &Namespace) -> Result<Client> {
     namespace.world().environment.client_as(&account, &["system:masters"]).await
 }
 
-pub async fn only_the_controller_makes_runner_jobs(namespace: Namespace) -> Result<()> {
+pub async fn only_the_controller_creates_runner_jobs(namespace: Namespace) -> Result<()> {
     namespace.world().product().await?;
     let words = "only by the controller of namespace";
     let create = PostParams::default();

@@ -1,4 +1,4 @@
-//! The API's promises, each kept and each broken against a real API server.
+//! The CRDs on a real API server: each rule and bound admits one object and rejects another.
 
 pub mod bounds;
 mod cases;

@@ -8,7 +8,7 @@ use serde_yaml::Value;
 const EXAMPLES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples");
 
 /// Every example is something that the API server takes; only the namespace is another.
-pub async fn are_taken_as_they_are_written(namespace: Namespace) -> Result<()> {
+pub async fn apply_as_written(namespace: Namespace) -> Result<()> {
     namespace.world().product().await?;
     let mut manifests = Vec::new();
     for folder in [EXAMPLES.to_owned(), format!("{EXAMPLES}/demo")] {

@@ -1,5 +1,5 @@
-//! Odd states of the world around a controller: each is said by a condition and its reason, tried again less and less
-//! often, and nothing is lost by it.
+//! Faults of what a controller depends on: each is reported by a condition and its reason, retried with backoff, and
+//! nothing is lost by it.
 
 pub mod credentials;
 pub mod events;
@@ -21,7 +21,7 @@ use kube::ResourceExt as _;
 
 /// What a controller may ask in the time of one renewal of its Lease when everything is refused: the first attempt, and
 /// those after five and ten seconds, each of which may be two requests. Without backoff it would be hundreds.
-const PATIENT: usize = 6;
+const RETRIES: usize = 6;
 
 /// Waits until the gateway says so, and returns the message.
 async fn gateway_says(tenant: &Tenant, type_: &str, status: &str, reason: &str) -> Result<String> {
@@ -47,13 +47,13 @@ pub async fn group_says(tenant: &Tenant, type_: &str, status: &str, reason: &str
     Ok(condition(&conditions, type_)?.message.clone())
 }
 
-/// That something goes on to be tried, and with patience. `count` tells how often it was tried until now.
-async fn tries_again_with_patience<T>(tenant: &Tenant, count: impl Fn() -> T) -> Result<()>
+/// That something is retried with backoff. `count` tells how often it was tried until now.
+async fn retries_with_backoff<T>(tenant: &Tenant, count: impl Fn() -> T) -> Result<()>
 where
     T: Future<Output = Result<usize>>,
 {
     let before = count().await?;
-    wait::eventually("it is tried again", REACTION, || async {
+    wait::eventually("it is retried", REACTION, || async {
         let now = count().await?;
         ensure!(now > before, "it was tried {now} times");
         Ok(())
@@ -62,12 +62,12 @@ where
     let before = count().await?;
     wait::renewals(&tenant.namespace.api::<Lease>(), names::CONTROLLER, 1, REACTION).await?;
     let tried = count().await? - before;
-    ensure!(tried <= PATIENT, "it was tried {tried} times within one renewal of the Lease");
+    ensure!(tried <= RETRIES, "it was tried {tried} times within one renewal of the Lease");
     Ok(())
 }
 
-/// That the controller has not ended over it, and that a job runs now that all is well: nothing was lost.
-pub async fn goes_on(tenant: &Tenant) -> Result<()> {
+/// That the controller has not restarted, and that a job runs now that the fault is over: nothing was lost.
+pub async fn recovers(tenant: &Tenant) -> Result<()> {
     tenant.wait_until_listening().await?;
     let run = tenant.start_script("true").await?;
     let run = tenant.completed(run).await?;

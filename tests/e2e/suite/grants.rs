@@ -9,7 +9,7 @@ use e2e::{Namespace, World};
 
 const ROLES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../config/rbac");
 
-pub async fn what_is_used_equals_what_is_granted(namespace: Namespace) -> Result<()> {
+pub async fn used_verbs_equal_granted_verbs(namespace: Namespace) -> Result<()> {
     let world = namespace.world();
     let entries = all(world)?;
     let excuses = Excuses::of(&entries, world.outages());

@@ -25,10 +25,10 @@ macro_rules! tests {
 
 fn main() -> ExitCode {
     let with_images =
-        [odd(), manager(), jobs(), fences(), telemetry()].into_iter().flatten().map(needs_images);
+        [faults(), manager(), jobs(), access_control(), telemetry()].into_iter().flatten().map(needs_images);
     let audited = crashes().into_iter().map(needs_images).map(|it| it.needing(Need::AuditLog));
     let suite = Suite {
-        side_by_side: kinds().into_iter().chain(audited).chain(with_images).collect(),
+        side_by_side: crds().into_iter().chain(audited).chain(with_images).collect(),
         alone: alone().into_iter().map(needs_images).collect(),
         afterwards: afterwards().into_iter().map(needs_images).collect(),
     };
@@ -42,11 +42,11 @@ fn needs_images(test: Test) -> Test {
     test.needing(Need::Images)
 }
 
-fn kinds() -> Vec<Test> {
+fn crds() -> Vec<Test> {
     use crds::{bounds, reading, rules};
     tests! {
-        "every CEL rule lets one object pass and refuses another" => rules::each_has_two_sides,
-        "every bound lets the last good value pass and refuses the first bad one" => bounds::each_has_two_sides,
+        "every CEL rule admits one object and rejects another" => rules::each_admits_and_rejects,
+        "every bound admits the last valid value and rejects the first invalid one" => bounds::each_admits_and_rejects,
         "required fields alone read back with every default" => reading::defaults_are_filled_in,
         "kubectl get shows the columns" => reading::kubectl_get_shows_the_columns,
         "kubectl explain explains the fields" => reading::kubectl_explains_the_fields,
@@ -57,46 +57,46 @@ fn manager() -> Vec<Test> {
     use manager::{conditions, configuration, life, upkeep};
     tests! {
         "a gateway's children have their exact names" => upkeep::makes_its_children_by_name,
-        "what somebody changes of a child is put back" => upkeep::puts_back_what_somebody_changed,
-        "a gateway at rest is not written to" => upkeep::writes_nothing_at_rest,
+        "drift of a gateway's children is reverted" => upkeep::reverts_drift_of_its_children,
+        "an unchanged gateway causes no writes" => upkeep::writes_nothing_when_unchanged,
         "tracing becomes the controller's environment" => configuration::tracing_becomes_environment,
-        "a log level rolls the controller and nothing else" => configuration::a_log_level_rolls_the_controller_only,
+        "a new log level rolls out the controller and nothing else" => configuration::a_log_level_rolls_out_the_controller_only,
         "an invalid spec is named by its path" => conditions::an_invalid_spec_is_named_by_its_path,
-        "the younger of two gateways waits for the elder's end" => conditions::the_younger_of_two_gateways_waits,
-        "a namespace without the platform's consent gets nothing" => conditions::a_namespace_without_consent_gets_nothing,
-        "a missing App Secret is said, and mended by its creation" => conditions::a_missing_secret_is_said_and_mended,
-        "a deleted gateway leaves nothing behind, here or at GitHub" => life::deletion_leaves_nothing_behind,
-        "the examples are taken as they are written" => examples::are_taken_as_they_are_written,
+        "the newer of two gateways waits until the older one is deleted" => conditions::the_newer_of_two_gateways_waits,
+        "a namespace without the tenant label gets nothing" => conditions::a_namespace_without_the_tenant_label_gets_nothing,
+        "a missing App Secret is reported until it is created" => conditions::a_missing_secret_is_reported_until_it_is_created,
+        "a deleted gateway leaves nothing in the cluster or at GitHub" => life::deletion_leaves_nothing_behind,
+        "the examples apply as written" => examples::apply_as_written,
     }
 }
 
 fn jobs() -> Vec<Test> {
     use jobs::{ending, failures, handed_over, recovery, running, secrets, stopping};
     tests! {
-        "a queued job is claimed, run in a pod and reported" => running::a_job_is_claimed_run_and_reported,
+        "a queued job is acquired, run in a pod and reported" => running::a_job_is_acquired_run_and_reported,
         "an agent is replaced after its job" => running::an_agent_is_replaced_after_its_job,
         "the jobs of a matrix run side by side" => running::the_jobs_of_a_matrix_run_side_by_side,
-        "what exceeds maxWorkers waits at GitHub" => running::what_exceeds_the_ceiling_waits_at_github,
-        "edited labels are listened for" => running::edited_labels_are_listened_for,
-        "a restricted worker fits a restricted namespace" => running::a_restricted_worker_fits_a_restricted_namespace,
+        "jobs beyond maxWorkers stay queued at GitHub" => running::jobs_beyond_max_workers_stay_queued_at_github,
+        "edited labels get their jobs" => running::edited_labels_get_their_jobs,
+        "a restricted worker is admitted to a restricted namespace" => running::a_restricted_worker_is_admitted_to_a_restricted_namespace,
         "a job that fails by itself has no failure reason" => ending::a_job_that_fails_by_itself_has_no_reason,
         "a run cancelled at GitHub stops its worker" => ending::a_run_cancelled_at_github_stops_its_worker,
         "deleting an unfinished RunnerJob cancels its job" => ending::deleting_a_runner_job_cancels_its_job,
-        "an image that is none ends its job with a reason" => failures::an_image_that_is_none_ends_its_job,
-        "a worker that somebody deletes says so" => failures::a_worker_that_somebody_deletes_says_so,
-        "a step without enough memory is named" => failures::a_step_without_enough_memory_is_named,
-        "a finished worker is removed after its time" => failures::a_finished_worker_is_removed_after_its_time,
-        "a killed controller is followed by one that goes on" => recovery::a_killed_controller_is_followed_by_one_that_goes_on,
-        "a controller told to end hands its job over" => recovery::a_controller_told_to_end_hands_its_job_over,
+        "an invalid image name fails its job with a reason" => failures::an_invalid_image_name_fails_its_job,
+        "a deleted worker pod fails its job with a reason" => failures::a_deleted_worker_pod_fails_its_job,
+        "a step killed for memory is reported" => failures::a_step_killed_for_memory_is_reported,
+        "a finished worker pod is deleted after its TTL" => failures::a_finished_worker_pod_is_deleted_after_its_ttl,
+        "the jobs of a killed controller are adopted" => recovery::the_jobs_of_a_killed_controller_are_adopted,
+        "the jobs of a terminated controller are adopted" => recovery::the_jobs_of_a_terminated_controller_are_adopted,
         "a cancelled job has time for its always() steps" => stopping::a_cancelled_job_has_time_for_its_last_steps,
-        "an evicted job ends by itself within a long grace" => stopping::an_evicted_job_ends_by_itself_within_a_long_grace,
-        "an evicted worker is shut down, and GitHub hears of it" => stopping::an_evicted_worker_is_shut_down_and_github_hears_of_it,
-        "a worker that gets no grace is told of by the controller" => stopping::a_worker_that_gets_no_grace_is_told_of_by_the_controller,
-        "a runner that crashes is told of by the controller" => stopping::a_runner_that_crashes_is_told_of_by_the_controller,
-        "a job that never starts fails alone" => stopping::a_job_that_never_starts_fails_alone,
-        "the runner's private key is in nothing that runs its job" => handed_over::the_runners_key_is_in_nothing_that_runs_its_job,
-        "a step has no variable of the wrapper's, and its trace" => handed_over::a_step_has_no_variable_of_the_wrappers,
-        "a step finds no secrets but its own" => secrets::a_step_finds_none_but_its_own,
+        "an evicted job may finish within a long grace period" => stopping::an_evicted_job_may_finish_within_a_long_grace_period,
+        "an evicted worker is shut down and reported to GitHub" => stopping::an_evicted_worker_is_shut_down_and_reported_to_github,
+        "a worker killed without grace is reported by the controller" => stopping::a_worker_killed_without_grace_is_reported_by_the_controller,
+        "a crashed runner is reported by the controller" => stopping::a_crashed_runner_is_reported_by_the_controller,
+        "a job that never starts fails without its run" => stopping::a_job_that_never_starts_fails_without_its_run,
+        "the runner's private key is in nothing that runs the job" => handed_over::the_private_key_is_in_nothing_that_runs_the_job,
+        "a step sees TRACEPARENT and no variable of the wrapper" => handed_over::a_step_sees_no_variable_of_the_wrapper,
+        "a step finds only its own secrets" => secrets::a_step_finds_only_its_own,
     }
 }
 
@@ -104,32 +104,32 @@ fn crashes() -> Vec<Test> {
     use crashes::{agents, jobs, leases};
     tests! {
         // Those that wait for a Lease to run out come first: the others run beside them.
-        "two controllers: a Lease that runs out is taken" => leases::a_lease_that_runs_out_is_taken,
-        "two controllers: one that cannot renew its Lease stops writing" => leases::who_cannot_renew_stops_writing,
-        "two controllers: the second writes nothing and opens no session" => leases::a_second_controller_keeps_still,
-        "two controllers: a Lease given back is taken at once" => leases::a_lease_given_back_is_taken_at_once,
-        "C1: an offer without an intent comes again" => jobs::c1_an_offer_without_an_intent_comes_again,
-        "C2: an intent without a claim is claimed" => jobs::c2_an_intent_without_a_claim_is_claimed,
-        "C3a: a claim whose answer was lost is asked for again" => jobs::c3a_a_claim_is_asked_for_again,
-        "C3b: a claim that is lost is said within thirty seconds" => jobs::c3b_a_lost_claim_is_said,
-        "C3c: what was never ours is forgotten" => jobs::c3c_what_was_never_ours_is_forgotten,
+        "two controllers: an expired Lease is acquired" => leases::an_expired_lease_is_acquired,
+        "two controllers: a holder that cannot renew its Lease stops writing" => leases::a_holder_that_cannot_renew_stops_writing,
+        "two controllers: the second writes nothing and opens no session" => leases::a_second_controller_stands_by,
+        "two controllers: a released Lease is acquired at once" => leases::a_released_lease_is_acquired_at_once,
+        "C1: an offer without a RunnerJob is offered again" => jobs::c1_an_offer_without_a_runner_job_is_offered_again,
+        "C2: a RunnerJob that was not acquired is acquired" => jobs::c2_a_runner_job_that_was_not_acquired_is_acquired,
+        "C3a: an acquisition whose answer was lost is repeated" => jobs::c3a_an_acquisition_is_repeated,
+        "C3b: a lost acquisition is reported within thirty seconds" => jobs::c3b_a_lost_acquisition_is_reported,
+        "C3c: a RunnerJob without an acquired job is deleted" => jobs::c3c_a_runner_job_without_an_acquired_job_is_deleted,
         "C4: a stored payload gets its pod" => jobs::c4_a_stored_payload_gets_its_pod,
-        "C5: a pod whose making was not answered is adopted" => jobs::c5_a_pod_whose_making_was_not_answered_is_adopted,
+        "C5: a pod whose creation was not answered is adopted" => jobs::c5_a_pod_whose_creation_was_not_answered_is_adopted,
         "C6: a pod that no status names is adopted" => jobs::c6_a_pod_that_no_status_names_is_adopted,
-        "C7: a running job goes on" => jobs::c7_a_running_job_goes_on,
-        "C8: a job that ended unseen has its result" => jobs::c8_a_job_that_ended_unseen_has_its_result,
-        "C9: a complete job loses its payload" => jobs::c9_a_complete_job_loses_its_payload,
+        "C7: a running job keeps running" => jobs::c7_a_running_job_keeps_running,
+        "C8: a job that ended meanwhile gets its result" => jobs::c8_a_job_that_ended_meanwhile_gets_its_result,
+        "C9: the payload Secret of a complete job is deleted" => jobs::c9_the_payload_secret_of_a_complete_job_is_deleted,
         "C10: a consumed agent is replaced" => jobs::c10_a_consumed_agent_is_replaced,
-        "C11: a finished pod is let go" => jobs::c11_a_finished_pod_is_let_go,
-        "C12: a pod that vanished is said" => jobs::c12_a_pod_that_vanished_is_said,
-        "A4: a name that an unknown registration holds is freed" => agents::a4_a_name_that_is_taken_is_freed,
-        "A5: a session that a dead controller left is replaced" => agents::a5_a_session_that_was_left_is_replaced,
+        "C11: a finished pod loses its finalizer" => jobs::c11_a_finished_pod_loses_its_finalizer,
+        "C12: a vanished pod is reported" => jobs::c12_a_vanished_pod_is_reported,
+        "A4: a name held by an unknown runner is freed" => agents::a4_a_name_held_by_an_unknown_runner_is_freed,
+        "A5: the session of a dead controller is replaced" => agents::a5_the_session_of_a_dead_controller_is_replaced,
     }
 }
 
-fn fences() -> Vec<Test> {
+fn access_control() -> Vec<Test> {
     tests! {
-        "only a namespace's controller makes RunnerJobs" => admission::only_the_controller_makes_runner_jobs,
+        "only a namespace's controller creates RunnerJobs" => admission::only_the_controller_creates_runner_jobs,
         "a tenant's editor reads, annotates and deletes RunnerJobs" => admission::a_tenants_editor_reads_and_deletes_runner_jobs,
         "a controller writes only Secrets of its own" => admission::a_controller_writes_only_its_own_secrets,
         "a controller may do nothing outside its namespace" => access::a_controller_stays_in_its_namespace,
@@ -146,47 +146,47 @@ fn telemetry() -> Vec<Test> {
     }
 }
 
-fn odd() -> Vec<Test> {
+fn faults() -> Vec<Test> {
     use faults::{
         credentials, events, foreign, messages, outage, payloads, registration, sessions, teardown,
     };
     tests! {
-        "an App key that is none is named, and a good one mends it" => credentials::a_key_that_is_none_is_named,
-        "another App's key is refused, and the right one mends it" => credentials::the_key_of_another_app_is_refused,
-        "GitHub that is down at the start is waited for" => outage::github_is_down_at_the_start,
-        "labels that GitHub refuses are said, and mended by others" => registration::labels_that_github_refuses_are_said,
-        "sessions that GitHub refuses cause no storm of registrations" => sessions::that_are_refused_cause_no_storm,
-        "a truncated answer to a poll is asked for again" => messages::a_truncated_answer_is_asked_for_again,
-        "a message that makes no sense is dropped and counted" => messages::a_body_that_makes_no_sense_is_dropped,
-        "a lock that is lost stops the worker and names why" => messages::a_lost_lock_stops_the_worker,
+        "an invalid App key is reported until a valid one replaces it" => credentials::an_invalid_key_is_reported,
+        "another App's key is reported until the right one replaces it" => credentials::the_key_of_another_app_is_reported,
+        "GitHub that is down at the start is retried" => outage::github_is_down_at_the_start,
+        "labels that GitHub refuses are reported until they are replaced" => registration::refused_labels_are_reported,
+        "sessions that GitHub refuses cause no storm of registrations" => sessions::refused_ones_cause_no_registration_storm,
+        "a truncated answer to a poll is retried" => messages::a_truncated_poll_is_repeated,
+        "a malformed message is dropped and counted" => messages::a_malformed_message_is_dropped,
+        "a lost lock stops the worker and is reported" => messages::a_lost_lock_stops_the_worker,
         "a pod of somebody else's that has our name is left alone" => foreign::a_pod_of_our_name_is_left_alone,
         "a job message of 900 KiB runs" => payloads::a_large_one_runs,
-        "a job message that no Secret holds ends its job" => payloads::one_that_no_secret_holds_ends_its_job,
-        "a gateway that fails again has its Event counted" => events::a_gateway_that_fails_again_is_counted,
-        "a pod that quota refuses again has its Event counted" => events::a_pod_that_quota_refuses_again_is_counted,
-        "a gateway without its controller is taken down all the same" => teardown::a_gateway_without_its_controller_is_taken_down,
-        "a namespace that is deleted takes a running job with it" => teardown::a_namespace_that_is_deleted_takes_a_running_job_with_it,
+        "a job message too large for a Secret fails its job" => payloads::one_too_large_for_a_secret_fails_its_job,
+        "repeated failures of a gateway count in one Event" => events::repeated_failures_of_a_gateway_are_counted,
+        "repeated refusals of a pod by quota count in one Event" => events::repeated_refusals_by_quota_are_counted,
+        "a gateway without its controller is deleted all the same" => teardown::a_gateway_without_its_controller_is_deleted,
+        "a namespace with a running job is deleted" => teardown::a_namespace_with_a_running_job_is_deleted,
     }
 }
 
-/// What others would notice.
+/// Tests that disturb others.
 fn alone() -> Vec<Test> {
     let faults = tests! {
-        "a job runs on while the API server is restarted" => faults::outage::the_api_server_is_restarted_while_a_job_runs,
+        "a job keeps running while the API server is restarted" => faults::outage::the_api_server_is_restarted_while_a_job_runs,
     };
     faults.into_iter().map(|it| it.needing(Need::ControlPlaneFault)).collect()
 }
 
-/// Judged when all others are over.
+/// Checks of the whole run, when all others are over.
 fn afterwards() -> Vec<Test> {
     let all = tests! {
-        "every log line of the run has the one shape" => telemetry::every_log_line_has_the_one_shape,
+        "every log line of the run matches the schema" => telemetry::every_log_line_has_the_one_shape,
         "every namespace of the run is gone" => telemetry::every_namespace_of_the_run_is_gone,
-        "nothing in the run broke GitHub's protocol" => telemetry::nothing_broke_the_protocol,
-        "no secret of the run stands in anything that is kept of it" => secrets::stand_in_nothing_that_is_kept,
+        "the run had no violation of GitHub's protocol" => telemetry::no_protocol_violation,
+        "no secret of the run is in its artifacts" => secrets::are_in_no_artifact,
     };
     let audited = tests! {
-        "what our accounts do equals what they may" => grants::what_is_used_equals_what_is_granted,
+        "the verbs that our accounts used equal those they are granted" => grants::used_verbs_equal_granted_verbs,
     };
     all.into_iter().chain(audited.into_iter().map(|it| it.needing(Need::AuditLog))).collect()
 }

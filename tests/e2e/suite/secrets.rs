@@ -17,12 +17,12 @@ use serde_json::json;
 const KINDS: [&str; 7] =
     ["app-key", "app-jwt", "installation-token", "jit-config", "runner-token", "job-token", "workflow-mask"];
 
-pub async fn stand_in_nothing_that_is_kept(namespace: Namespace) -> Result<()> {
+pub async fn are_in_no_artifact(namespace: Namespace) -> Result<()> {
     let world = namespace.world();
     let github = world.github().await?;
     let planted = plant(&namespace, github).await?;
     for place in [namespace.name(), SYSTEM, github::NAMESPACE] {
-        artifacts::keep(world, place).await?;
+        artifacts::collect(world, place).await?;
     }
 
     let secrets = of_this_run(world, github).await?;

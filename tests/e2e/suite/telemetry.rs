@@ -136,7 +136,7 @@ pub async fn every_log_line_has_the_one_shape(namespace: Namespace) -> Result<()
     let schema = jsonschema::validator_for(&schema)?;
     let mut faults = Vec::new();
     let mut seen: Vec<(&str, usize)> = PROGRAMS.iter().map(|(_, program)| (*program, 0)).collect();
-    for log in logs::kept(&namespace.world().logs)? {
+    for log in logs::collected(&namespace.world().logs)? {
         let program = PROGRAMS.iter().find(|(container, _)| log.container == *container).map(|(_, it)| *it);
         // The runner container's log is the job's own words as well; there the lines that claim to be ours count.
         let ours: Vec<&str> = match (program, log.container.as_str()) {
@@ -199,7 +199,7 @@ pub async fn every_namespace_of_the_run_is_gone(namespace: Namespace) -> Result<
     .await
 }
 
-pub async fn nothing_broke_the_protocol(namespace: Namespace) -> Result<()> {
+pub async fn no_protocol_violation(namespace: Namespace) -> Result<()> {
     let github = namespace.world().github().await?;
     ensure!(!github.asked().await?.is_empty(), "nobody asked the fake GitHub anything");
     let violations = github.violations().await?;

@@ -1,4 +1,4 @@
-//! Two controllers at once: the one that does not hold the Lease keeps still, and takes over when it is due.
+//! Two controllers at once: the one that does not hold the Lease stands by, and takes over when the Lease is free.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -8,7 +8,7 @@ use anyhow::{Context as _, Result, ensure};
 use api::names;
 use e2e::node_agent::Signal;
 use e2e::tenant::{GATE, REACTION, is_complete};
-use e2e::write_blocker::{Roadblock, Write};
+use e2e::write_blocker::{Write, WriteBlocker};
 use e2e::{Namespace, wait};
 use futures::StreamExt as _;
 use jiff::{SignedDuration, Timestamp};
@@ -33,7 +33,7 @@ const RUN_OUT: Duration = Duration::from_secs(60);
 const STOPPED_AFTER: SignedDuration = SignedDuration::from_secs(21);
 const RENEWAL: Write = Write { operation: "UPDATE", group: "coordination.k8s.io", resource: "leases" };
 
-pub async fn a_second_controller_keeps_still(namespace: Namespace) -> Result<()> {
+pub async fn a_second_controller_stands_by(namespace: Namespace) -> Result<()> {
     let scene = Scene::listening(namespace).await?;
     let (tenant, first) = (&scene.tenant, scene.tenant.controller().await?);
     waiting_second(&scene).await?;
@@ -49,7 +49,7 @@ pub async fn a_second_controller_keeps_still(namespace: Namespace) -> Result<()>
     Ok(())
 }
 
-pub async fn a_lease_given_back_is_taken_at_once(namespace: Namespace) -> Result<()> {
+pub async fn a_released_lease_is_acquired_at_once(namespace: Namespace) -> Result<()> {
     let scene = Scene::listening(namespace).await?;
     let first = scene.tenant.controller().await?;
     waiting_second(&scene).await?;
@@ -66,7 +66,7 @@ pub async fn a_lease_given_back_is_taken_at_once(namespace: Namespace) -> Result
     ran_once(&scene, run).await
 }
 
-pub async fn a_lease_that_runs_out_is_taken(namespace: Namespace) -> Result<()> {
+pub async fn an_expired_lease_is_acquired(namespace: Namespace) -> Result<()> {
     let scene = Scene::listening(namespace).await?;
     let first = scene.tenant.controller().await?;
     let second = waiting_second(&scene).await?;
@@ -83,12 +83,12 @@ pub async fn a_lease_that_runs_out_is_taken(namespace: Namespace) -> Result<()> 
     ran_once(&scene, run).await
 }
 
-pub async fn who_cannot_renew_stops_writing(namespace: Namespace) -> Result<()> {
+pub async fn a_holder_that_cannot_renew_stops_writing(namespace: Namespace) -> Result<()> {
     let scene = Scene::listening(namespace).await?;
     let (tenant, controller) = (&scene.tenant, scene.tenant.controller().await?);
     let run = tenant.start_script(GATE).await?;
     let worker = tenant.running_pod(run).await?;
-    let roadblock = Roadblock::refuse(&tenant.namespace, RENEWAL).await?;
+    let blocker = WriteBlocker::refuse(&tenant.namespace, RENEWAL).await?;
     scene.begun_again(&controller, 1).await?;
 
     // There is something to write: the job's end.
@@ -103,7 +103,7 @@ pub async fn who_cannot_renew_stops_writing(namespace: Namespace) -> Result<()> 
     .await?;
     let job = tenant.runner_job(run, "there", |_| true).await?;
     ensure!(!is_complete(&job), "somebody wrote the job's end: {job:#?}");
-    roadblock.lift().await?;
+    blocker.remove().await?;
 
     ran_once(&scene, run).await?;
     let renewals = scene.asked(|it| it.resource == "leases" && it.is_write() && it.succeeded())?;
@@ -173,7 +173,7 @@ impl Holders {
 
     /// Waits until such a controller holds the Lease and that has been noted; returns which.
     async fn until(&self, accept: impl Fn(&str) -> bool) -> Result<String> {
-        wait::eventually("the Lease has changed hands", RUN_OUT, || async {
+        wait::eventually("the Lease has another holder", RUN_OUT, || async {
             let seen = self.seen();
             seen.last().filter(|it| accept(it)).cloned().with_context(|| format!("held by {seen:?}"))
         })

@@ -1,4 +1,4 @@
-//! One row of the crash table: the point, what happens while nobody looks, and what must come of the job.
+//! One row of the crash table: the point, what happens while no controller runs, and how the job must end.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use e2e::audit::Entry;
 use e2e::github::Run;
 use e2e::node_agent::Signal;
 use e2e::tenant::{GATE, REACTION, condition, is_complete};
-use e2e::write_blocker::{Roadblock, Write};
+use e2e::write_blocker::{Write, WriteBlocker};
 use e2e::{Namespace, wait};
 use k8s_openapi::api::core::v1::Pod;
 use kube::ResourceExt as _;
@@ -18,40 +18,40 @@ use serde_json::json;
 
 use super::scene::Scene;
 
-/// GitHub's view of a claim of which the answer was lost is told to the user within this time.
-const TOLD: Duration = Duration::from_secs(30);
+/// A lost acquisition is reported to the user within this time.
+const REPORTED: Duration = Duration::from_secs(30);
 
-/// Where the controller stands when it is killed.
+/// The point at which the controller is killed.
 #[derive(Clone, Copy, Debug)]
 pub enum Point {
     /// The API server refuses this write: everything before it is done.
     Refused(Write),
     /// The API server has this write and has not answered.
     Sent(Write),
-    /// GitHub has the claim and does not answer: it has granted it, or not.
-    Claiming { granted: bool },
+    /// GitHub has received `acquirejob` and does not answer: it has assigned the job, or not.
+    Acquiring { granted: bool },
     /// The job runs in its pod, and the controller has written all that it writes of that.
     Running,
 }
 
-/// What happens while the controller stands still.
+/// What happens while the controller is frozen.
 #[derive(Clone, Copy, Debug)]
 pub enum Meanwhile {
     Nothing,
-    /// What was sent is carried out.
+    /// The write that was held is carried out.
     ThePodAppears,
     TheJobEnds,
-    /// By hand, finalizer and all.
+    /// By a person, with its finalizer.
     ThePodIsDeleted,
-    /// By a person at GitHub, before anybody has claimed its job.
+    /// By a person at GitHub, before its job is acquired.
     TheRunIsCancelled,
-    /// GitHub takes a repeated claim for the first one.
-    ARepeatedClaimIsGranted,
+    /// GitHub answers a repeated `acquirejob` as the first one.
+    ARepeatedAcquisitionIsGranted,
 }
 
-/// What comes of the job.
+/// How the job ends.
 #[derive(Clone, Copy, Debug)]
-pub enum ComesTo {
+pub enum Outcome {
     /// It runs once, and succeeds.
     Success,
     /// It was ours and its payload is lost: it never ran, and that is said.
@@ -67,30 +67,30 @@ pub enum ComesTo {
 pub struct Row {
     pub point: Point,
     pub meanwhile: Meanwhile,
-    pub comes_to: ComesTo,
+    pub outcome: Outcome,
     /// The job's only step.
     pub script: &'static str,
 }
 
 /// A job that does nothing, in a run that nobody disturbs.
 pub const SUCCESS: Row =
-    Row { point: Point::Running, meanwhile: Meanwhile::Nothing, comes_to: ComesTo::Success, script: "true" };
+    Row { point: Point::Running, meanwhile: Meanwhile::Nothing, outcome: Outcome::Success, script: "true" };
 
 impl Row {
     /// Brings a controller to the point, kills it there, and judges its successor.
     pub async fn prove(self, namespace: Namespace) -> Result<()> {
         let scene = Scene::listening(namespace).await?;
         let controller = scene.tenant.controller().await?;
-        let mut roadblock = self.prepare(&scene).await?;
+        let mut blocker = self.prepare(&scene).await?;
         let run = scene.tenant.start_script(self.script).await?;
-        let worker = self.reach(&scene, run, roadblock.as_mut()).await?;
+        let worker = self.reach(&scene, run, blocker.as_mut()).await?;
 
         scene.signal(&controller, Signal::Stop).await?;
         if let Point::Sent(_) = self.point {
             ensure!(scene.tenant.workers().await?.is_empty(), "it was answered already");
         }
-        if let Some(roadblock) = roadblock {
-            roadblock.lift().await?;
+        if let Some(blocker) = blocker {
+            blocker.remove().await?;
         }
         self.meanwhile(&scene, run, worker.as_deref()).await?;
         scene.kill(&controller).await?;
@@ -99,22 +99,22 @@ impl Row {
             let worker = scene.tenant.running_pod(run).await?;
             scene.tenant.open_gate(&worker).await?;
         }
-        match self.comes_to {
-            ComesTo::Success => ran_once(&scene, run).await?,
-            ComesTo::ClaimLost => was_lost(&scene, run).await?,
-            ComesTo::NotOurs => was_not_ours(&scene, run).await?,
-            ComesTo::Vanished => vanished(&scene, run).await?,
+        match self.outcome {
+            Outcome::Success => ran_once(&scene, run).await?,
+            Outcome::ClaimLost => was_lost(&scene, run).await?,
+            Outcome::NotOurs => was_not_ours(&scene, run).await?,
+            Outcome::Vanished => vanished(&scene, run).await?,
         }
         payload_was_read_once_at_most(&scene)?;
         scene.is_well(&controller).await
     }
 
-    async fn prepare(self, scene: &Scene) -> Result<Option<Roadblock>> {
+    async fn prepare(self, scene: &Scene) -> Result<Option<WriteBlocker>> {
         let namespace = &scene.tenant.namespace;
         match self.point {
-            Point::Refused(write) => Roadblock::refuse(namespace, write).await.map(Some),
-            Point::Sent(write) => Roadblock::hold(namespace, write, scene.hand()).await.map(Some),
-            Point::Claiming { granted } => {
+            Point::Refused(write) => WriteBlocker::refuse(namespace, write).await.map(Some),
+            Point::Sent(write) => WriteBlocker::hold(namespace, write, scene.node_agent()).await.map(Some),
+            Point::Acquiring { granted } => {
                 let agent = listener(scene).await?;
                 let withheld = json!({
                     "lever": "fail", "endpoint": "X1", "agent": agent, "effect": "withhold", "afterCommit": granted,
@@ -131,7 +131,7 @@ impl Row {
         self,
         scene: &Scene,
         run: u64,
-        roadblock: Option<&mut Roadblock>,
+        blocker: Option<&mut WriteBlocker>,
     ) -> Result<Option<String>> {
         let github = &scene.tenant.github;
         match self.point {
@@ -143,12 +143,12 @@ impl Row {
                 })
                 .await?;
             }
-            Point::Sent(_) => roadblock.context("there is one")?.caught(REACTION).await?,
-            Point::Claiming { granted: true } => {
+            Point::Sent(_) => blocker.context("there is one")?.held(REACTION).await?,
+            Point::Acquiring { granted: true } => {
                 let claimed = |it: &Run| it.jobs.iter().all(|it| it.acquired_at.is_some());
                 github.until(run, "the job is claimed", REACTION, claimed).await?;
             }
-            Point::Claiming { granted: false } => {
+            Point::Acquiring { granted: false } => {
                 let agent = listener(scene).await?;
                 wait::eventually("the claim is sent", REACTION, || async {
                     ensure!(github.has_struck(&agent).await?);
@@ -189,7 +189,7 @@ impl Row {
                 wait::until_gone(&pods, worker, REACTION).await
             }
             Meanwhile::TheRunIsCancelled => tenant.github.cancel(run).await,
-            Meanwhile::ARepeatedClaimIsGranted => {
+            Meanwhile::ARepeatedAcquisitionIsGranted => {
                 let lever = json!({"lever": "repeated-acquire", "answer": "200", "account": tenant.account});
                 tenant.github.pull(lever).await
             }
@@ -237,7 +237,7 @@ pub async fn ran_once(scene: &Scene, run: u64) -> Result<()> {
 }
 
 async fn was_lost(scene: &Scene, run: u64) -> Result<()> {
-    let job = wait::eventually("the loss is said", TOLD, || async {
+    let job = wait::eventually("the loss is said", REPORTED, || async {
         let job = only_runner_job(scene).await?;
         ensure!(is_complete(&job), "{}", serde_yaml::to_string(&job)?);
         let events = scene.tenant.events(&job.name_any()).await?;

@@ -5,7 +5,7 @@ use std::sync::{Mutex, PoisonError};
 use anyhow::{Context as _, Result, ensure};
 use api::names;
 use e2e::audit::{Audit, Entry};
-use e2e::node_agent::{Hand, Signal};
+use e2e::node_agent::{NodeAgent, Signal};
 use e2e::tenant::REACTION;
 use e2e::{Namespace, Tenant, wait};
 use k8s_openapi::api::core::v1::{ContainerStatus, Pod, Secret};
@@ -18,10 +18,10 @@ use super::row::ran_once;
 /// The controller's program, and the name of its container.
 pub const PROGRAM: &str = "agc";
 
-/// A tenant, its audit log, and the hand on its node.
+/// A tenant, its audit log, and the agents on the nodes.
 pub struct Scene {
     pub tenant: Tenant,
-    hand: Hand,
+    node_agent: NodeAgent,
     audit: Mutex<Audit>,
 }
 
@@ -39,9 +39,9 @@ impl Scene {
     pub async fn begin(namespace: Namespace) -> Result<Self> {
         let tenant = Tenant::new(namespace).await?;
         let world = tenant.namespace.world();
-        let hand = world.hand().await?.clone();
+        let node_agent = world.node_agent().await?.clone();
         let audit = Audit::open(world.environment.audit_log()?, tenant.namespace.name())?;
-        Ok(Self { hand, audit: Mutex::new(audit), tenant })
+        Ok(Self { node_agent, audit: Mutex::new(audit), tenant })
     }
 
     /// Makes the gateway.
@@ -58,11 +58,11 @@ impl Scene {
 
     /// Signals the controller in this pod.
     pub async fn signal(&self, controller: &Pod, signal: Signal) -> Result<()> {
-        self.hand.signal(controller, PROGRAM, signal).await
+        self.node_agent.signal(controller, PROGRAM, signal).await
     }
 
-    pub fn hand(&self) -> &Hand {
-        &self.hand
+    pub fn node_agent(&self) -> &NodeAgent {
+        &self.node_agent
     }
 
     /// Kills the controller in this pod, and waits until the kubelet has started it again and it is ready.

@@ -17,7 +17,7 @@ use table::Side;
 /// Requests at a time.
 const AT_ONCE: usize = 8;
 
-pub async fn each_has_two_sides(namespace: Namespace) -> Result<()> {
+pub async fn each_admits_and_rejects(namespace: Namespace) -> Result<()> {
     let table = table::all();
     let written: BTreeSet<_> =
         table.iter().map(|it| key(it.kind.name(), &it.path, it.keyword, &it.limit)).collect();

@@ -13,7 +13,7 @@ use super::objects::Writer;
 /// Where the definitions are.
 pub const DEFINITIONS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../config/crd");
 
-pub async fn each_has_two_sides(namespace: Namespace) -> Result<()> {
+pub async fn each_admits_and_rejects(namespace: Namespace) -> Result<()> {
     let rules = schema::read(Path::new(DEFINITIONS))?.rules;
     ensure!(!rules.is_empty(), "no rule was found in {DEFINITIONS}");
     let cases = cases::all();

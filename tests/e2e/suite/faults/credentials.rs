@@ -7,7 +7,7 @@ use k8s_openapi::api::core::v1::Secret;
 use kube::api::{Patch, PatchParams};
 use serde_json::json;
 
-use super::{gateway_says, goes_on, group_says, measured, tries_again_with_patience};
+use super::{gateway_says, group_says, measured, recovers, retries_with_backoff};
 
 /// Gives the App's Secret another private key.
 async fn hand_over_key(tenant: &Tenant, key: &str) -> Result<()> {
@@ -16,7 +16,7 @@ async fn hand_over_key(tenant: &Tenant, key: &str) -> Result<()> {
     Ok(())
 }
 
-pub async fn a_key_that_is_none_is_named(namespace: Namespace) -> Result<()> {
+pub async fn an_invalid_key_is_reported(namespace: Namespace) -> Result<()> {
     let tenant = Tenant::new(namespace).await?;
     tenant.hand_over_credentials().await?;
     // A key that lost a line on its way: it is no key, and must be told nobody all the same.
@@ -31,11 +31,11 @@ pub async fn a_key_that_is_none_is_named(namespace: Namespace) -> Result<()> {
     let asked = tenant.asked("access_tokens").await?;
     ensure!(asked.is_empty(), "GitHub was asked with a key that is none: {asked:#?}");
     let failures = || measured(&tenant, "actions_gateway_token_refresh_errors_total");
-    tries_again_with_patience(&tenant, failures).await?;
+    retries_with_backoff(&tenant, failures).await?;
 
     hand_over_key(&tenant, &tenant.app.private_key).await?;
     gateway_says(&tenant, "CredentialUnavailable", "False", "SecretFound").await?;
-    goes_on(&tenant).await
+    recovers(&tenant).await
 }
 
 /// The fake GitHub hands out a handful of keys in turn, so the next App may have the same one.
@@ -48,7 +48,7 @@ async fn another_key(tenant: &Tenant) -> Result<String> {
     }
 }
 
-pub async fn the_key_of_another_app_is_refused(namespace: Namespace) -> Result<()> {
+pub async fn the_key_of_another_app_is_reported(namespace: Namespace) -> Result<()> {
     let tenant = Tenant::new(namespace).await?;
     tenant.hand_over_credentials().await?;
     hand_over_key(&tenant, &another_key(&tenant).await?).await?;
@@ -59,9 +59,9 @@ pub async fn the_key_of_another_app_is_refused(namespace: Namespace) -> Result<(
     gateway_says(&tenant, "Ready", "False", "TokenRefused").await?;
     group_says(&tenant, "Ready", "False", "TokenUnavailable").await?;
     let asked = || async { Ok(tenant.asked("access_tokens").await?.len()) };
-    tries_again_with_patience(&tenant, asked).await?;
+    retries_with_backoff(&tenant, asked).await?;
 
     hand_over_key(&tenant, &tenant.app.private_key).await?;
     gateway_says(&tenant, "CredentialUnavailable", "False", "SecretFound").await?;
-    goes_on(&tenant).await
+    recovers(&tenant).await
 }

@@ -26,7 +26,7 @@ async fn counted(tenant: &Tenant, about: &str, reason: &str) -> Result<Event> {
     .await
 }
 
-pub async fn a_gateway_that_fails_again_is_counted(namespace: Namespace) -> Result<()> {
+pub async fn repeated_failures_of_a_gateway_are_counted(namespace: Namespace) -> Result<()> {
     let tenant = Tenant::new(namespace).await?;
     let invalid = tenant.gateway(json!({"podTemplate": {"spec": {"hostNetwork": true, "containers": []}}}));
     tenant.apply_gateway(invalid.clone()).await?;
@@ -43,7 +43,7 @@ pub async fn a_gateway_that_fails_again_is_counted(namespace: Namespace) -> Resu
     Ok(())
 }
 
-pub async fn a_pod_that_quota_refuses_again_is_counted(namespace: Namespace) -> Result<()> {
+pub async fn repeated_refusals_by_quota_are_counted(namespace: Namespace) -> Result<()> {
     let tenant = Tenant::listening(namespace, json!({})).await?;
     // One that selects its pods is not judged before the claim: only the API server knows.
     let quota: ResourceQuota = serde_json::from_value(json!({

@@ -9,7 +9,7 @@ use kube::ResourceExt as _;
 use kube::api::PostParams;
 use serde_json::json;
 
-use super::goes_on;
+use super::recovers;
 
 pub async fn a_pod_of_our_name_is_left_alone(namespace: Namespace) -> Result<()> {
     let tenant = Tenant::listening(namespace, json!({})).await?;
@@ -38,5 +38,5 @@ pub async fn a_pod_of_our_name_is_left_alone(namespace: Namespace) -> Result<()>
     ensure!(now.uid() == foreign.uid() && now.metadata.deletion_timestamp.is_none(), "{now:#?}");
     ensure!(now.finalizers().is_empty() && now.owner_references().is_empty(), "{:#?}", now.metadata);
     tenant.apply_gateway(tenant.gateway(json!({}))).await?;
-    goes_on(&tenant).await
+    recovers(&tenant).await
 }

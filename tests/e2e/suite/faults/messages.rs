@@ -10,7 +10,7 @@ use kube::ResourceExt as _;
 use kube::api::DeleteParams;
 use serde_json::json;
 
-use super::{goes_on, group_says, measured, never_restarted};
+use super::{group_says, measured, never_restarted, recovers};
 
 /// The name of the tenant's runner that listens.
 async fn listener(tenant: &Tenant) -> Result<String> {
@@ -23,7 +23,7 @@ async fn listener(tenant: &Tenant) -> Result<String> {
     .await
 }
 
-pub async fn a_truncated_answer_is_asked_for_again(namespace: Namespace) -> Result<()> {
+pub async fn a_truncated_poll_is_repeated(namespace: Namespace) -> Result<()> {
     let tenant = Tenant::listening(namespace, json!({})).await?;
     let agent = listener(&tenant).await?;
     tenant
@@ -40,10 +40,10 @@ pub async fn a_truncated_answer_is_asked_for_again(namespace: Namespace) -> Resu
     ensure!(run.jobs.first().and_then(|it| it.runner_name.as_ref()) == Some(&agent), "{run:#?}");
     let errors = measured(&tenant, "actions_gateway_message_poll_errors_total").await?;
     ensure!(errors == 1, "{errors} polls failed");
-    goes_on(&tenant).await
+    recovers(&tenant).await
 }
 
-pub async fn a_body_that_makes_no_sense_is_dropped(namespace: Namespace) -> Result<()> {
+pub async fn a_malformed_message_is_dropped(namespace: Namespace) -> Result<()> {
     const SENT: usize = 3;
     let tenant = Tenant::listening(namespace, json!({})).await?;
     let agent = listener(&tenant).await?;
@@ -61,7 +61,7 @@ pub async fn a_body_that_makes_no_sense_is_dropped(namespace: Namespace) -> Resu
     group_says(&tenant, "Ready", "True", "ListenerActive").await?;
     ensure!(listener(&tenant).await? == agent, "the runner was replaced over it");
     ensure!(tenant.workers().await?.is_empty(), "a worker was made for it");
-    goes_on(&tenant).await
+    recovers(&tenant).await
 }
 
 pub async fn a_lost_lock_stops_the_worker(namespace: Namespace) -> Result<()> {
@@ -86,5 +86,5 @@ pub async fn a_lost_lock_stops_the_worker(namespace: Namespace) -> Result<()> {
     let refused = measured(&tenant, "actions_gateway_renewjob_errors_total").await?;
     ensure!(refused >= 1, "a renewal that GitHub refuses is counted");
     never_restarted(&tenant).await?;
-    goes_on(&tenant).await
+    recovers(&tenant).await
 }

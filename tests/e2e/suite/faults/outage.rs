@@ -13,7 +13,7 @@ use kube::api::{ListParams, Patch, PatchParams, PostParams};
 use kube::{Api, ResourceExt as _};
 use serde_json::json;
 
-use super::{gateway_says, goes_on, group_says, measured, never_restarted, tries_again_with_patience};
+use super::{gateway_says, group_says, measured, never_restarted, recovers, retries_with_backoff};
 
 pub async fn github_is_down_at_the_start(namespace: Namespace) -> Result<()> {
     let tenant = Tenant::new(namespace).await?;
@@ -32,12 +32,12 @@ pub async fn github_is_down_at_the_start(namespace: Namespace) -> Result<()> {
     gateway_says(&tenant, "Ready", "False", "GitHubUnreachable").await?;
     group_says(&tenant, "Ready", "False", "TokenUnavailable").await?;
     let failures = || measured(&tenant, "actions_gateway_token_refresh_errors_total");
-    tries_again_with_patience(&tenant, failures).await?;
+    retries_with_backoff(&tenant, failures).await?;
 
     let leads_there = Patch::Merge(json!({"spec": {"selector": {"app": "fakegithub"}}}));
     services(&tenant).patch(&way.name_any(), &PatchParams::default(), &leads_there).await?;
     gateway_says(&tenant, "CredentialUnavailable", "False", "SecretFound").await?;
-    goes_on(&tenant).await
+    recovers(&tenant).await
 }
 
 /// A name of GitHub's that leads nowhere yet: a Service without endpoints. It goes with the test's namespace.
@@ -85,7 +85,7 @@ pub async fn the_api_server_is_restarted_while_a_job_runs(namespace: Namespace) 
     ensure!(workers.len() == 1, "the job had {} pods", workers.len());
     managers_never_restarted(&tenant).await?;
     never_restarted(&tenant).await?;
-    goes_on(&tenant).await
+    recovers(&tenant).await
 }
 
 async fn fault(verb: &str) -> Result<()> {

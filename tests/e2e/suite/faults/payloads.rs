@@ -9,7 +9,7 @@ use k8s_openapi::api::core::v1::Secret;
 use kube::ResourceExt as _;
 use serde_json::json;
 
-use super::goes_on;
+use super::recovers;
 
 const KIB: usize = 1024;
 
@@ -33,7 +33,7 @@ pub async fn a_large_one_runs(namespace: Namespace) -> Result<()> {
     Ok(())
 }
 
-pub async fn one_that_no_secret_holds_ends_its_job(namespace: Namespace) -> Result<()> {
+pub async fn one_too_large_for_a_secret_fails_its_job(namespace: Namespace) -> Result<()> {
     let tenant = Tenant::listening(namespace, json!({})).await?;
     let run = start_padded(&tenant, 20 * KIB * KIB).await?;
     // The job is over at GitHub as well: nobody waits for what can never start.
@@ -49,5 +49,5 @@ pub async fn one_that_no_secret_holds_ends_its_job(namespace: Namespace) -> Resu
     ensure!(tenant.workers().await?.is_empty(), "there is a worker for a job without a message");
     let payload = format!("{}-payload", job.name_any());
     ensure!(tenant.namespace.api::<Secret>().get_opt(&payload).await?.is_none(), "{payload} was stored");
-    goes_on(&tenant).await
+    recovers(&tenant).await
 }

@@ -4,9 +4,9 @@ use anyhow::{Result, ensure};
 use e2e::{Namespace, Tenant};
 use serde_json::json;
 
-use super::{gateway_says, goes_on, group_says, tries_again_with_patience};
+use super::{gateway_says, group_says, recovers, retries_with_backoff};
 
-pub async fn labels_that_github_refuses_are_said(namespace: Namespace) -> Result<()> {
+pub async fn refused_labels_are_reported(namespace: Namespace) -> Result<()> {
     let tenant = Tenant::new(namespace).await?;
     tenant.hand_over_credentials().await?;
     // Nobody else uses it, so nobody else is refused.
@@ -18,9 +18,9 @@ pub async fn labels_that_github_refuses_are_said(namespace: Namespace) -> Result
     ensure!(message.contains(&label), "{message:?} does not name the label");
     gateway_says(&tenant, "RunnerGroupsDegraded", "True", "RunnerGroupsImpaired").await?;
     let asked = || async { Ok(tenant.asked("generate-jitconfig").await?.len()) };
-    tries_again_with_patience(&tenant, asked).await?;
+    retries_with_backoff(&tenant, asked).await?;
 
     tenant.apply_gateway(tenant.gateway(json!({}))).await?;
     group_says(&tenant, "Ready", "True", "ListenerActive").await?;
-    goes_on(&tenant).await
+    recovers(&tenant).await
 }

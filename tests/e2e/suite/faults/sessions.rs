@@ -4,9 +4,9 @@ use anyhow::{Result, ensure};
 use e2e::{Namespace, Tenant};
 use serde_json::json;
 
-use super::{goes_on, group_says, tries_again_with_patience};
+use super::{group_says, recovers, retries_with_backoff};
 
-pub async fn that_are_refused_cause_no_storm(namespace: Namespace) -> Result<()> {
+pub async fn refused_ones_cause_no_registration_storm(namespace: Namespace) -> Result<()> {
     let tenant = Tenant::new(namespace).await?;
     tenant.hand_over_credentials().await?;
     let endless = 1_000_000;
@@ -16,7 +16,7 @@ pub async fn that_are_refused_cause_no_storm(namespace: Namespace) -> Result<()>
 
     group_says(&tenant, "Ready", "False", "NoActiveSessions").await?;
     let asked = || async { Ok(tenant.asked("generate-jitconfig").await?.len()) };
-    tries_again_with_patience(&tenant, asked).await?;
+    retries_with_backoff(&tenant, asked).await?;
     let message = group_says(&tenant, "Ready", "False", "NoActiveSessions").await?;
     ensure!(message.contains("opens no session"), "{message:?} does not name the cause");
 
@@ -25,5 +25,5 @@ pub async fn that_are_refused_cause_no_storm(namespace: Namespace) -> Result<()>
     let alive = tenant.github.agents(&format!("{}-", tenant.group)).await?;
     let alive = alive.iter().filter(|it| it.fate == "alive").count();
     ensure!(alive == 1, "{alive} records of one listener");
-    goes_on(&tenant).await
+    recovers(&tenant).await
 }

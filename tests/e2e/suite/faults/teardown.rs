@@ -10,7 +10,7 @@ use kube::api::{DeleteParams, ListParams, Patch, PatchParams};
 use kube::{Api, ResourceExt as _};
 use serde_json::json;
 
-pub async fn a_gateway_without_its_controller_is_taken_down(namespace: Namespace) -> Result<()> {
+pub async fn a_gateway_without_its_controller_is_deleted(namespace: Namespace) -> Result<()> {
     let tenant = Tenant::listening(namespace, json!({})).await?;
     let run = tenant.start_script(GATE).await?;
     let worker = tenant.running_pod(run).await?;
@@ -44,7 +44,7 @@ pub async fn a_gateway_without_its_controller_is_taken_down(namespace: Namespace
     says_what_is_left_at_github(&tenant).await
 }
 
-pub async fn a_namespace_that_is_deleted_takes_a_running_job_with_it(namespace: Namespace) -> Result<()> {
+pub async fn a_namespace_with_a_running_job_is_deleted(namespace: Namespace) -> Result<()> {
     let tenant = Tenant::listening(namespace, json!({})).await?;
     let run = tenant.start_script(GATE).await?;
     tenant.running_pod(run).await?;

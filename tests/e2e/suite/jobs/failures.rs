@@ -11,7 +11,7 @@ use kube::ResourceExt as _;
 use kube::api::DeleteParams;
 use serde_json::json;
 
-use crate::faults::goes_on;
+use crate::faults::recovers;
 
 /// A failure reason, and the same as the reason of the condition `Complete`.
 type Reason = (&'static str, &'static str);
@@ -37,7 +37,7 @@ async fn failed_for(tenant: &Tenant, job: &RunnerJob, reasons: &[Reason], class:
     .await
 }
 
-pub async fn an_image_that_is_none_ends_its_job(namespace: Namespace) -> Result<()> {
+pub async fn an_invalid_image_name_fails_its_job(namespace: Namespace) -> Result<()> {
     let tenant = Tenant::listening(namespace, json!({"workerImage": "not an image"})).await?;
     let run = tenant.start_script("true").await?;
     let job = tenant.settled(run).await?;
@@ -49,10 +49,10 @@ pub async fn an_image_that_is_none_ends_its_job(namespace: Namespace) -> Result<
         it.spec.worker_image.is_none() && taken_in == it.metadata.generation
     })
     .await?;
-    goes_on(&tenant).await
+    recovers(&tenant).await
 }
 
-pub async fn a_worker_that_somebody_deletes_says_so(namespace: Namespace) -> Result<()> {
+pub async fn a_deleted_worker_pod_fails_its_job(namespace: Namespace) -> Result<()> {
     let tenant = Tenant::listening(namespace, json!({})).await?;
     let run = tenant.start_script(GATE).await?;
     let pod = tenant.running_pod(run).await?;
@@ -61,10 +61,10 @@ pub async fn a_worker_that_somebody_deletes_says_so(namespace: Namespace) -> Res
     let job = tenant.settled(run).await?;
     failed_for(&tenant, &job, &[("pod_deleted", "PodDeleted")], FailureClass::Infra).await?;
     wait::until_gone(&pods, &pod, REACTION).await?;
-    goes_on(&tenant).await
+    recovers(&tenant).await
 }
 
-pub async fn a_step_without_enough_memory_is_named(namespace: Namespace) -> Result<()> {
+pub async fn a_step_killed_for_memory_is_reported(namespace: Namespace) -> Result<()> {
     let runner = json!({"name": "runner", "resources": {"limits": {"memory": "64Mi"}}});
     let tenant =
         Tenant::listening(namespace, json!({"podTemplate": {"spec": {"containers": [runner]}}})).await?;
@@ -74,10 +74,10 @@ pub async fn a_step_without_enough_memory_is_named(namespace: Namespace) -> Resu
     // Whether the kernel kills the step alone or the whole container is the node's to choose.
     let reasons = [("oom_subprocess", "OomSubprocess"), ("oom_killed", "OomKilled")];
     failed_for(&tenant, &job, &reasons, FailureClass::User).await?;
-    goes_on(&tenant).await
+    recovers(&tenant).await
 }
 
-pub async fn a_finished_worker_is_removed_after_its_time(namespace: Namespace) -> Result<()> {
+pub async fn a_finished_worker_pod_is_deleted_after_its_ttl(namespace: Namespace) -> Result<()> {
     let tenant = Tenant::listening(namespace, json!({"completedPodTTL": "0s"})).await?;
     let run = tenant.start_script("true").await?;
     tenant.completed(run).await?;

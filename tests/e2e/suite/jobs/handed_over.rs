@@ -26,7 +26,7 @@ while read -r file; do grep -lF -e "$needle" "$file" 2>/dev/null || true; done
 echo searched
 "#;
 
-pub async fn the_runners_key_is_in_nothing_that_runs_its_job(namespace: Namespace) -> Result<()> {
+pub async fn the_private_key_is_in_nothing_that_runs_the_job(namespace: Namespace) -> Result<()> {
     let tenant = Tenant::listening(namespace, json!({})).await?;
     let run = tenant.start_script(GATE).await?;
     let pod = tenant.running_pod(run).await?;
@@ -74,7 +74,7 @@ fn files(blob: &str) -> Result<BTreeMap<String, Vec<u8>>> {
     map.into_iter().map(|(name, content)| Ok((name, BASE64.decode(content)?))).collect()
 }
 
-pub async fn a_step_has_no_variable_of_the_wrappers(namespace: Namespace) -> Result<()> {
+pub async fn a_step_sees_no_variable_of_the_wrapper(namespace: Namespace) -> Result<()> {
     let loud = json!({"name": "runner", "env": [{"name": "LOG_LEVEL", "value": "loud"}, {"name": "MINE", "value": "kept"}]});
     let tenant =
         Tenant::listening(namespace, json!({"podTemplate": {"spec": {"containers": [loud]}}})).await?;

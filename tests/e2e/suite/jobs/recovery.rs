@@ -9,12 +9,12 @@ use kube::ResourceExt as _;
 use kube::api::DeleteParams;
 use serde_json::json;
 
-pub async fn a_killed_controller_is_followed_by_one_that_goes_on(namespace: Namespace) -> Result<()> {
+pub async fn the_jobs_of_a_killed_controller_are_adopted(namespace: Namespace) -> Result<()> {
     // Without grace the kubelet ends the process by force, and the API server forgets the pod at once.
     hands_over(namespace, &DeleteParams::default().grace_period(0)).await
 }
 
-pub async fn a_controller_told_to_end_hands_its_job_over(namespace: Namespace) -> Result<()> {
+pub async fn the_jobs_of_a_terminated_controller_are_adopted(namespace: Namespace) -> Result<()> {
     hands_over(namespace, &DeleteParams::default()).await
 }
 

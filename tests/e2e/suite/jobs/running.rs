@@ -13,7 +13,7 @@ use serde_json::json;
 
 use crate::faults::group_says;
 
-pub async fn a_job_is_claimed_run_and_reported(namespace: Namespace) -> Result<()> {
+pub async fn a_job_is_acquired_run_and_reported(namespace: Namespace) -> Result<()> {
     let tenant = Tenant::listening(namespace, json!({})).await?;
     let run = tenant.start_script("echo hello from $GITHUB_REPOSITORY").await?;
     let run = tenant.completed(run).await?;
@@ -135,7 +135,7 @@ pub async fn the_jobs_of_a_matrix_run_side_by_side(namespace: Namespace) -> Resu
     Ok(())
 }
 
-pub async fn what_exceeds_the_ceiling_waits_at_github(namespace: Namespace) -> Result<()> {
+pub async fn jobs_beyond_max_workers_stay_queued_at_github(namespace: Namespace) -> Result<()> {
     let tenant = Tenant::listening(namespace, json!({"maxWorkers": 1})).await?;
     let first = tenant.start_script(GATE).await?;
     let pod = tenant.running_pod(first).await?;
@@ -173,7 +173,7 @@ pub async fn what_exceeds_the_ceiling_waits_at_github(namespace: Namespace) -> R
     Ok(())
 }
 
-pub async fn edited_labels_are_listened_for(namespace: Namespace) -> Result<()> {
+pub async fn edited_labels_get_their_jobs(namespace: Namespace) -> Result<()> {
     let tenant = Tenant::listening(namespace, json!({})).await?;
     let run = tenant.start(json!({"build": {"runs-on": "arm", "steps": [{"run": "true"}]}})).await?;
     tenant.apply_gateway(tenant.gateway(json!({"runnerLabels": ["arm"]}))).await?;
@@ -182,7 +182,7 @@ pub async fn edited_labels_are_listened_for(namespace: Namespace) -> Result<()> 
     Ok(())
 }
 
-pub async fn a_restricted_worker_fits_a_restricted_namespace(namespace: Namespace) -> Result<()> {
+pub async fn a_restricted_worker_is_admitted_to_a_restricted_namespace(namespace: Namespace) -> Result<()> {
     let namespaces: Api<Object> = Api::all(namespace.client());
     let enforce =
         Patch::Merge(json!({"metadata": {"labels": {"pod-security.kubernetes.io/enforce": "restricted"}}}));

@@ -35,7 +35,7 @@ find /run/actions-gateway /run/secrets -type f 2>/dev/null | sed 's/^/left: /' |
 /// Where the step finds what it has planted.
 const PLANTED: [&str; 3] = ["/proc/N/cmdline", "/proc/N/environ", "/tmp/planted"];
 
-pub async fn a_step_finds_none_but_its_own(namespace: Namespace) -> Result<()> {
+pub async fn a_step_finds_only_its_own(namespace: Namespace) -> Result<()> {
     let tenant = Tenant::listening(namespace, json!({})).await?;
     let canary = format!("canary-{}", uuid::Uuid::new_v4().simple());
     let shown = "echo \"the secret is ${{ secrets.CANARY }}, and its length is ${#CANARY}\"";

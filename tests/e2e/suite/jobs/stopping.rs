@@ -11,7 +11,7 @@ use k8s_openapi::api::core::v1::Pod;
 use kube::api::{DeleteParams, EvictParams};
 use serde_json::{Value, json};
 
-use crate::faults::goes_on;
+use crate::faults::recovers;
 
 /// What the runner writes into the job's log when it is shut down.
 const SHUTDOWN: &str = "The runner has received a shutdown signal";
@@ -59,7 +59,7 @@ pub async fn a_cancelled_job_has_time_for_its_last_steps(namespace: Namespace) -
     Ok(())
 }
 
-pub async fn an_evicted_job_ends_by_itself_within_a_long_grace(namespace: Namespace) -> Result<()> {
+pub async fn an_evicted_job_may_finish_within_a_long_grace_period(namespace: Namespace) -> Result<()> {
     let template = json!({"podTemplate": {"spec": {"terminationGracePeriodSeconds": 300}}});
     let tenant = Tenant::listening(namespace, template).await?;
     let run = start_steps(&tenant, json!([{"run": "sleep 35; echo done after $((30 + 5))"}])).await?;
@@ -72,7 +72,7 @@ pub async fn an_evicted_job_ends_by_itself_within_a_long_grace(namespace: Namesp
     Ok(())
 }
 
-pub async fn an_evicted_worker_is_shut_down_and_github_hears_of_it(namespace: Namespace) -> Result<()> {
+pub async fn an_evicted_worker_is_shut_down_and_reported_to_github(namespace: Namespace) -> Result<()> {
     let tenant = Tenant::listening(namespace, json!({})).await?;
     let variables = json!({"actions_send_job_level_annotations": "true"});
     let lever = json!({"lever": "message-variables", "variables": variables, "account": tenant.account});
@@ -89,10 +89,10 @@ pub async fn an_evicted_worker_is_shut_down_and_github_hears_of_it(namespace: Na
     let log = tenant.log(&run).await?;
     ensure!(log.contains(SHUTDOWN) && !log.contains("never"), "{log}");
     ensure!(ended(&tenant, &run).await? == (Some(JobResult::Failed), "drained".into()));
-    goes_on(&tenant).await
+    recovers(&tenant).await
 }
 
-pub async fn a_worker_that_gets_no_grace_is_told_of_by_the_controller(namespace: Namespace) -> Result<()> {
+pub async fn a_worker_killed_without_grace_is_reported_by_the_controller(namespace: Namespace) -> Result<()> {
     let tenant = Tenant::listening(namespace, json!({})).await?;
     // It takes no notice of what it is told, so that only the kubelet's kill ends it.
     let run = start_steps(&tenant, json!([{"run": format!("trap '' INT TERM; {GATE}")}])).await?;
@@ -104,10 +104,10 @@ pub async fn a_worker_that_gets_no_grace_is_told_of_by_the_controller(namespace:
     let told = annotation(&run)?;
     ensure!(told.starts_with("pod_deleted: ") && told.contains(&pod), "{told}");
     ensure!(ended(&tenant, &run).await? == (Some(JobResult::Failed), "pod_deleted".into()));
-    goes_on(&tenant).await
+    recovers(&tenant).await
 }
 
-pub async fn a_runner_that_crashes_is_told_of_by_the_controller(namespace: Namespace) -> Result<()> {
+pub async fn a_crashed_runner_is_reported_by_the_controller(namespace: Namespace) -> Result<()> {
     let tenant = Tenant::listening(namespace, json!({})).await?;
     let run = start_steps(&tenant, json!([{"run": format!("{GATE}; kill -KILL $PPID; sleep 60")}])).await?;
     let pod = tenant.running_pod(run).await?;
@@ -116,10 +116,10 @@ pub async fn a_runner_that_crashes_is_told_of_by_the_controller(namespace: Names
     ensure!(run.conclusion.as_deref() == Some("failure"), "{run:#?}");
     ensure!(annotation(&run)?.starts_with("runner_error: "), "{run:#?}");
     ensure!(ended(&tenant, &run).await? == (Some(JobResult::Failed), "runner_error".into()));
-    goes_on(&tenant).await
+    recovers(&tenant).await
 }
 
-pub async fn a_job_that_never_starts_fails_alone(namespace: Namespace) -> Result<()> {
+pub async fn a_job_that_never_starts_fails_without_its_run(namespace: Namespace) -> Result<()> {
     let tenant = Tenant::new(namespace).await?;
     tenant.hand_over_credentials().await?;
     let mut gateway = tenant.gateway(json!({}));

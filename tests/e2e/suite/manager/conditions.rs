@@ -48,7 +48,7 @@ pub async fn an_invalid_spec_is_named_by_its_path(namespace: Namespace) -> Resul
     Ok(())
 }
 
-pub async fn the_younger_of_two_gateways_waits(namespace: Namespace) -> Result<()> {
+pub async fn the_newer_of_two_gateways_waits(namespace: Namespace) -> Result<()> {
     let tenant = Tenant::new(namespace).await?;
     tenant.apply_gateway(tenant.gateway(json!({}))).await?;
     says(&tenant.namespace, GATEWAY, "Degraded", "False", "ReconcileSucceeded").await?;
@@ -75,7 +75,7 @@ pub async fn the_younger_of_two_gateways_waits(namespace: Namespace) -> Result<(
     Ok(())
 }
 
-pub async fn a_namespace_without_consent_gets_nothing(namespace: Namespace) -> Result<()> {
+pub async fn a_namespace_without_the_tenant_label_gets_nothing(namespace: Namespace) -> Result<()> {
     let tenant = Tenant::new(namespace).await?;
     let namespaces: Api<Object> = Api::all(tenant.namespace.client());
     let label = |value| json!({"metadata": {"labels": {"actions-gateway.github.com/tenant": value}}});
@@ -93,7 +93,7 @@ pub async fn a_namespace_without_consent_gets_nothing(namespace: Namespace) -> R
     Ok(())
 }
 
-pub async fn a_missing_secret_is_said_and_mended(namespace: Namespace) -> Result<()> {
+pub async fn a_missing_secret_is_reported_until_it_is_created(namespace: Namespace) -> Result<()> {
     let tenant = Tenant::new(namespace).await?;
     tenant.apply_gateway(tenant.gateway(json!({}))).await?;
     let message = says_of_credentials(&tenant).await?;
@@ -106,7 +106,7 @@ pub async fn a_missing_secret_is_said_and_mended(namespace: Namespace) -> Result
     let gateway = tenant.wait_for_gateway("ready", "Ready", "True").await?;
     let conditions = gateway.status.context("a status")?.conditions;
     ensure!(has(&conditions, "CredentialUnavailable", "False"), "{conditions:#?}");
-    crate::faults::goes_on(&tenant).await
+    crate::faults::recovers(&tenant).await
 }
 
 /// The controller has to start before it can say anything.

@@ -67,7 +67,7 @@ pub async fn tracing_becomes_environment(namespace: Namespace) -> Result<()> {
     Ok(())
 }
 
-pub async fn a_log_level_rolls_the_controller_only(namespace: Namespace) -> Result<()> {
+pub async fn a_log_level_rolls_out_the_controller_only(namespace: Namespace) -> Result<()> {
     let tenant = Tenant::new(namespace).await?;
     apply(&tenant, json!({})).await?;
     tenant.wait_for_gateway("provisioned", "Degraded", "False").await?;

@@ -55,7 +55,7 @@ pub async fn makes_its_children_by_name(namespace: Namespace) -> Result<()> {
     Ok(())
 }
 
-pub async fn puts_back_what_somebody_changed(namespace: Namespace) -> Result<()> {
+pub async fn reverts_drift_of_its_children(namespace: Namespace) -> Result<()> {
     let (tenant, _) = provisioned(namespace).await?;
     let (params, by_hand) = (DeleteParams::default(), PatchParams::default());
 
@@ -87,7 +87,7 @@ pub async fn puts_back_what_somebody_changed(namespace: Namespace) -> Result<()>
     Ok(())
 }
 
-pub async fn writes_nothing_at_rest(namespace: Namespace) -> Result<()> {
+pub async fn writes_nothing_when_unchanged(namespace: Namespace) -> Result<()> {
     let tenant = Tenant::listening(namespace, json!({})).await?;
     let leases: Api<Lease> = Api::namespaced(tenant.namespace.client(), SYSTEM);
     let renewals = async |count| wait::renewals(&leases, MANAGER, count, Duration::from_secs(30)).await;
