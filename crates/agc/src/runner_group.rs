@@ -153,7 +153,7 @@ impl Groups {
         Facts { runner_version: versions.facts(group, self.clock.now()), ..self.board.facts(group) }
     }
 
-    /// A8: stop listening, let the jobs end, remove the agents, let go.
+    /// AG8: stop listening, let the jobs end, remove the agents, let go.
     async fn clean_up(&self, group: &RunnerGroup) -> Result<Action, Error> {
         let name = group.name_any();
         if !finalizer::is_on(group, labels::FINALIZER_GROUP) {

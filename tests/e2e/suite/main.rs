@@ -122,8 +122,8 @@ fn crashes() -> Vec<Test> {
         "C10: a consumed agent is replaced" => jobs::c10_a_consumed_agent_is_replaced,
         "C11: a finished pod loses its finalizer" => jobs::c11_a_finished_pod_loses_its_finalizer,
         "C12: a vanished pod is reported" => jobs::c12_a_vanished_pod_is_reported,
-        "A4: a name held by an unknown runner is freed" => agents::a4_a_name_held_by_an_unknown_runner_is_freed,
-        "A5: the session of a dead controller is replaced" => agents::a5_the_session_of_a_dead_controller_is_replaced,
+        "AG4: a name held by an unknown runner is freed" => agents::ag4_a_name_held_by_an_unknown_runner_is_freed,
+        "AG5: the session of a dead controller is replaced" => agents::ag5_the_session_of_a_dead_controller_is_replaced,
     }
 }
 

@@ -7,7 +7,7 @@ use crate::kubelet::Behaviour;
 use crate::rig::{GROUP, PATIENCE, Rig};
 
 #[tokio::test]
-async fn a1_a_listener_is_there_again_after_each_claim() {
+async fn ag1_a_listener_is_there_again_after_each_claim() {
     let rig = Rig::start(json!({}), Behaviour::RunsOn).await;
     let controller = rig.controller("agc-0");
     rig.push("{ build: { runs-on: linux } }");
@@ -19,7 +19,7 @@ async fn a1_a_listener_is_there_again_after_each_claim() {
 }
 
 #[tokio::test]
-async fn a6_each_job_costs_one_agent() {
+async fn ag6_each_job_costs_one_agent() {
     let rig = Rig::start(json!({}), Behaviour::Succeeds).await;
     let controller = rig.controller("agc-0");
     for _ in 0..3 {
@@ -33,7 +33,7 @@ async fn a6_each_job_costs_one_agent() {
 }
 
 #[tokio::test]
-async fn a8_a_deleted_group_takes_its_runners_with_it() {
+async fn ag8_a_deleted_group_takes_its_runners_with_it() {
     let rig = Rig::start(json!({}), Behaviour::Succeeds).await;
     let _controller = rig.controller("agc-0");
     let run = rig.push("{ build: { runs-on: linux } }");

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::scene::Scene;
 
-pub async fn a4_a_name_held_by_an_unknown_runner_is_freed(namespace: Namespace) -> Result<()> {
+pub async fn ag4_a_name_held_by_an_unknown_runner_is_freed(namespace: Namespace) -> Result<()> {
     let scene = Scene::begin(namespace).await?;
     let (tenant, github) = (&scene.tenant, &scene.tenant.github);
     let withheld = json!({
@@ -31,7 +31,7 @@ pub async fn a4_a_name_held_by_an_unknown_runner_is_freed(namespace: Namespace) 
     scene.runs_the_next_job(&controller).await
 }
 
-pub async fn a5_the_session_of_a_dead_controller_is_replaced(namespace: Namespace) -> Result<()> {
+pub async fn ag5_the_session_of_a_dead_controller_is_replaced(namespace: Namespace) -> Result<()> {
     let scene = Scene::listening(namespace).await?;
     let (tenant, github) = (&scene.tenant, &scene.tenant.github);
     let before = github.sessions(&tenant.group).await?;

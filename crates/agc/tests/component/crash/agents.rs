@@ -1,4 +1,4 @@
-//! A4 and A5: killed while an agent is registered, or listens.
+//! AG4 and AG5: killed while an agent is registered, or listens.
 
 use fakegithub::{Fault, Lever};
 use http::Method;
@@ -32,7 +32,7 @@ async fn assert_runs_a_job(rig: &Rig) {
 }
 
 #[tokio::test]
-async fn a4_a_name_that_our_own_record_holds_is_freed_and_taken() {
+async fn ag4_a_name_that_our_own_record_holds_is_freed_and_taken() {
     let rig = Rig::start(json!({}), Behaviour::Succeeds).await;
     let name = killed_between_r3_and_its_secret(&rig).await;
     let _second = rig.controller(SECOND);
@@ -53,7 +53,7 @@ async fn a4_a_name_that_our_own_record_holds_is_freed_and_taken() {
 }
 
 #[tokio::test]
-async fn a4_a_name_that_a_busy_record_holds_is_left_for_the_next_generation() {
+async fn ag4_a_name_that_a_busy_record_holds_is_left_for_the_next_generation() {
     let rig = Rig::start(json!({}), Behaviour::Succeeds).await;
     let name = killed_between_r3_and_its_secret(&rig).await;
     let busy =
@@ -66,7 +66,7 @@ async fn a4_a_name_that_a_busy_record_holds_is_left_for_the_next_generation() {
 }
 
 #[tokio::test]
-async fn a4_a_name_that_nobody_seems_to_hold_is_left_for_the_next_generation() {
+async fn ag4_a_name_that_nobody_seems_to_hold_is_left_for_the_next_generation() {
     let rig = Rig::start(json!({}), Behaviour::Succeeds).await;
     let name = killed_between_r3_and_its_secret(&rig).await;
     rig.github
@@ -87,7 +87,7 @@ async fn killed_while_it_listens(rig: &Rig) -> String {
 }
 
 #[tokio::test]
-async fn a5_a_session_that_is_left_over_is_closed_and_opened_anew() {
+async fn ag5_a_session_that_is_left_over_is_closed_and_opened_anew() {
     let rig = Rig::start(json!({}), Behaviour::Succeeds).await;
     let agent = killed_while_it_listens(&rig).await;
     let _second = rig.controller(SECOND);
@@ -98,7 +98,7 @@ async fn a5_a_session_that_is_left_over_is_closed_and_opened_anew() {
 }
 
 #[tokio::test]
-async fn a5_a_session_that_cannot_be_closed_costs_a_generation() {
+async fn ag5_a_session_that_cannot_be_closed_costs_a_generation() {
     let rig = Rig::start(json!({}), Behaviour::Succeeds).await;
     let agent = killed_while_it_listens(&rig).await;
     rig.github.control().pull(Lever::SessionConflict { count: 2, agent: Some(agent.clone()) }).unwrap();
