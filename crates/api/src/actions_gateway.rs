@@ -49,10 +49,10 @@ pub struct ActionsGatewaySpec {
     /// The Secret with the GitHub App's credentials: keys appId, installationId, privateKey.
     pub git_hub_app_ref: LocalRef,
 
-    /// Where the runners register: an organisation, a repository or an enterprise, as its web address.
+    /// Where the runners register: the URL of an organisation, a repository or an enterprise.
     #[serde(rename = "gitHubURL")]
     #[schemars(length(min = 9, max = 2048), regex(pattern = r"^https://"))]
-    #[x_kube(validation = Rule::new("self == oldSelf").message("gitHubURL: is immutable, since runners are registered under it; make a new gateway for another address"))]
+    #[x_kube(validation = Rule::new("self == oldSelf").message("gitHubURL: is immutable, since runners are registered under it; create a new gateway for another address"))]
     pub git_hub_url: String,
 
     /// A ConfigMap with the private CA of a GitHub Enterprise Server, in the key ca.crt.
@@ -73,7 +73,7 @@ pub struct ActionsGatewaySpec {
     #[serde(default)]
     pub security_profile: SecurityProfile,
 
-    /// What is done at GitHub about a claimed job whose worker can never start: CompleteJob reports that job as
+    /// What is done at GitHub about an acquired job whose worker can never start: CompleteJob reports that job as
     /// failed, ForceCancel ends its whole run.
     #[serde(default)]
     pub never_started: NeverStarted,
@@ -172,7 +172,7 @@ pub enum SecurityProfile {
     Privileged,
 }
 
-/// What is done at GitHub about a claimed job whose worker can never start.
+/// What is done at GitHub about an acquired job whose worker can never start.
 #[derive(
     Serialize, Deserialize, JsonSchema, EnumString, IntoStaticStr, Clone, Copy, Debug, Default, PartialEq, Eq,
 )]

@@ -83,9 +83,9 @@ pub fn parse(template: &PodTemplate, profile: SecurityProfile) -> Result<PodTemp
     let mut written = Value::Object(template.0.clone());
     quantities_as_text(&mut written);
     let typed: PodTemplateSpec = serde_json::from_value(written.clone())
-        .map_err(|error| vec![FieldError::new("podTemplate", format!("is no pod template: {error}"))])?;
+        .map_err(|error| vec![FieldError::new("podTemplate", format!("is not a pod template: {error}"))])?;
     let understood = serde_json::to_value(&typed)
-        .map_err(|error| vec![FieldError::new("podTemplate", format!("cannot be written back: {error}"))])?;
+        .map_err(|error| vec![FieldError::new("podTemplate", format!("cannot be serialized: {error}"))])?;
 
     let mut errors = Vec::new();
     unknown_fields("", &written, &understood, &mut errors);
@@ -134,8 +134,10 @@ fn unknown_fields(path: &str, written: &Value, understood: &Value, errors: &mut 
                 match understood.get(name) {
                     Some(other) => unknown_fields(&path, value, other, errors),
                     None if value.is_null() => {}
-                    None => errors
-                        .push(FieldError::new(path, "is no field of a pod template; correct or remove it")),
+                    None => errors.push(FieldError::new(
+                        path,
+                        "is not a field of a pod template; correct or remove it",
+                    )),
                 }
             }
         }

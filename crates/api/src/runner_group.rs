@@ -170,10 +170,10 @@ pub struct RunnerGroupStatus {
     /// Sessions that listen for jobs now.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub active_sessions: Option<i32>,
-    /// Jobs that are claimed and not over.
+    /// Acquired jobs that are not complete.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub active_jobs: Option<i32>,
-    /// Claimed jobs whose pod does not run yet.
+    /// Acquired jobs whose pod does not run yet.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pending_jobs: Option<i32>,
     /// Which runner version GitHub is told, and where it comes from.

@@ -13,7 +13,7 @@ use strum::{EnumIter, IntoStaticStr};
 
 use crate::failure::FailureClass;
 
-/// What the offer said, written before the claim. Immutable.
+/// What the offer said, written before the job is acquired. Immutable.
 #[derive(CustomResource, KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
 #[kube(
     group = "actions-gateway.github.com",
@@ -49,7 +49,7 @@ pub struct RunnerJobSpec {
     #[serde(rename = "runServiceURL")]
     #[schemars(length(min = 1, max = 2048))]
     pub run_service_url: String,
-    /// Owner that GitHub bills, echoed at the claim.
+    /// Owner that GitHub bills, echoed when the job is acquired.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 256))]
     pub billing_owner_id: Option<String>,
@@ -87,7 +87,7 @@ pub struct RunnerJobStatus {
     /// A summary of the conditions, for people.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub phase: Option<Phase>,
-    /// Which job it is; known once it is claimed.
+    /// Which job it is; known once it is acquired.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub job: Option<JobIdentity>,
     /// Its worker pod.
@@ -96,7 +96,7 @@ pub struct RunnerJobStatus {
     /// When it reached each step.
     #[serde(default)]
     pub times: Times,
-    /// Until when GitHub holds the job for us, as known at the claim or when the lock was lost.
+    /// Until when GitHub holds the job for us, as known when it was acquired or when the lock was lost.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub locked_until: Option<Time>,
     /// How it ended.
@@ -172,7 +172,7 @@ pub struct Times {
     /// The offer arrived.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub offered: Option<Time>,
-    /// GitHub confirmed the claim.
+    /// GitHub assigned the job to us.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub acquired: Option<Time>,
     /// The pod was created.

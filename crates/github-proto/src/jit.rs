@@ -49,7 +49,7 @@ pub enum JitError {
     #[error("{0} is missing")]
     Missing(&'static str),
     /// A file is not the JSON it should be.
-    #[error("{file} is not what it should be")]
+    #[error("{file} is malformed")]
     File {
         /// The file.
         file: &'static str,
@@ -104,7 +104,7 @@ pub fn without_key(blob: &str) -> Result<String, JitError> {
     Ok(general_purpose::STANDARD.encode(Value::Object(envelope).to_string()))
 }
 
-/// As [`files`], wiped when they are let go of.
+/// As [`files`], wiped when dropped.
 fn kept(blob: &str) -> Result<BTreeMap<String, Zeroizing<Vec<u8>>>, JitError> {
     Ok(files(blob)?.into_iter().map(|(name, bytes)| (name, Zeroizing::new(bytes))).collect())
 }

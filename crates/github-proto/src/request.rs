@@ -44,13 +44,13 @@ impl<T: Into<Bytes>> From<T> for Body {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum BuildError {
     /// The address is one that HTTP cannot carry.
-    #[error("the address cannot be requested")]
+    #[error("the URL is invalid")]
     Address,
     /// The token has characters that a header cannot carry.
-    #[error("the token holds characters that no header can carry")]
+    #[error("the token has characters that are not allowed in a header")]
     Token,
     /// The body could not be written as JSON.
-    #[error("the body cannot be written")]
+    #[error("the request body cannot be serialized")]
     Body,
 }
 

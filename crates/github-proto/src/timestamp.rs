@@ -9,7 +9,7 @@ use serde::{Deserialize, Deserializer, de};
 
 /// The text is not a time or a span.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("not a time as the service writes it")]
+#[error("not a timestamp of the service")]
 pub struct InvalidTime;
 
 /// A `DateTime` of the service dialect; `None` is the unset value, year 1 with or without a zone.

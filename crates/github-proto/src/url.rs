@@ -11,15 +11,13 @@ pub enum UrlError {
     #[error("not a URL")]
     Syntax(#[source] url::ParseError),
     /// Neither `https` nor `http`, or no host, or credentials in it.
-    #[error(
-        "not an address of a GitHub server: an http(s) URL with a host and without credentials is needed"
-    )]
+    #[error("not the URL of a GitHub server: it must be http(s), with a host and without credentials")]
     Server,
     /// The path is not `/org`, `/owner/repo` or `/enterprises/slug`.
     #[error("the path must be /ORG, /OWNER/REPO or /enterprises/SLUG")]
     Scope,
     /// A name has characters that GitHub's names do not have.
-    #[error("{0:?} is not a name GitHub could have given")]
+    #[error("{0:?} is not a valid name at GitHub")]
     Name(String),
 }
 

@@ -28,7 +28,7 @@ pub enum Host {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Invalid {
     /// Any method but CONNECT.
-    #[error("this proxy speaks CONNECT only")]
+    #[error("only CONNECT is supported")]
     Method,
     /// It does not end within the limit.
     #[error("the request's head is too long")]

@@ -72,7 +72,7 @@ async fn serve(env: &BTreeMap<String, String>) -> anyhow::Result<ExitCode> {
     // The server bounds its own drain; this only outlasts it.
     let drained = shutdown.drain(config.limits.drain + Duration::from_secs(5)).await;
     if let Err(unfinished) = drained {
-        tracing::warn!(error = %unfinished, "left behind");
+        tracing::warn!(error = %unfinished, "some tasks did not end in time");
     }
     tracing::info!("stopped");
     Ok(if shutdown.failed() { ExitCode::FAILURE } else { ExitCode::SUCCESS })

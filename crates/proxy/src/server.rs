@@ -94,7 +94,7 @@ impl Server {
         connections.close();
         let left = server.limits.drain.saturating_sub(server.limits.linger);
         if timeout(left, connections.wait()).await.is_err() {
-            tracing::info!(tunnels = server.metrics.active.get(), "cutting the tunnels that are left");
+            tracing::info!(tunnels = server.metrics.active.get(), "closing the tunnels that are still open");
             server.cut.cancel();
             let _ = timeout(CUT_PATIENCE, connections.wait()).await;
         }

@@ -43,14 +43,14 @@ pub struct Config {
     pub limits: Limits,
     /// Lines below this are not written.
     pub log_level: Level,
-    /// What is not taken as it stands, and fails no job.
+    /// A value that is adjusted, with a warning; it fails no job.
     pub doubts: Vec<Doubt>,
 }
 
 /// A value that another one stands in for.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Doubt {
-    /// The word is none of ours.
+    /// The level is unknown.
     #[error("{ENV_LOG_LEVEL}: {0:?} is not debug, info, warn or error; info is used")]
     LogLevel(String),
     /// The kubelet would kill the pod before that.

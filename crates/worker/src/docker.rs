@@ -23,13 +23,13 @@ pub enum Outcome {
     NotReady,
     /// There is no client to ask with.
     NoClient(io::Error),
-    /// We were told to stop.
+    /// A stop was requested.
     Stopped,
 }
 
 /// The variable's value is no number.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{VARIABLE}: {0:?} is no number of seconds and counts as 0")]
+#[error("{VARIABLE}: {0:?} is not a number of seconds; 0 is used")]
 pub struct NoNumber(String);
 
 /// How many seconds to wait at most; 0: not at all.

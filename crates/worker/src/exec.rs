@@ -36,7 +36,7 @@ pub struct Runner {
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// No pipe could be made.
-    #[error("cannot make the pipes to the runner")]
+    #[error("cannot create the pipes to the runner")]
     Pipe(#[source] io::Error),
     /// The program did not start.
     #[error("cannot start {}", program.display())]
@@ -48,7 +48,7 @@ pub enum Error {
         source: io::Error,
     },
     /// Threads or children cannot be had.
-    #[error("cannot watch over the runner")]
+    #[error("cannot supervise the runner")]
     Watch(#[source] watch::Error),
 }
 

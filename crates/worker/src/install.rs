@@ -30,7 +30,7 @@ pub enum Error {
         source: io::Error,
     },
     /// The folder for the claim cannot be made.
-    #[error("cannot make {} for any user", path.display())]
+    #[error("cannot create {} with access for any user", path.display())]
     Folder {
         /// The folder.
         path: PathBuf,
@@ -39,7 +39,7 @@ pub enum Error {
         source: io::Error,
     },
     /// The Secret is not mounted, or holds no job.
-    #[error("there is no job in {}: neither {PAYLOAD} nor {PAYLOAD_GZ}", dir.display())]
+    #[error("no job message in {}: neither {PAYLOAD} nor {PAYLOAD_GZ} is there", dir.display())]
     NoJob {
         /// The mounted Secret.
         dir: PathBuf,

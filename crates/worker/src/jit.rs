@@ -77,7 +77,7 @@ pub enum Error {
         source: io::Error,
     },
     /// Neither the JIT configuration nor the image brought the runner's settings.
-    #[error("there is no {}: the JIT configuration did not bring it, and Runner.Worker takes no job without it", path.display())]
+    #[error("{} is missing: the JIT configuration does not contain it, and Runner.Worker needs it", path.display())]
     NoSettings {
         /// Where it was expected.
         path: PathBuf,

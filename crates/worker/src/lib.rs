@@ -61,12 +61,12 @@ fn finish(report_path: &Path, work: impl FnOnce(&mut TerminationReport) -> Outco
     let mut report = TerminationReport::new();
     let code = work(&mut report).unwrap_or_else(|error| {
         let text = report::text(error.as_ref());
-        log.error("the wrapper gave up", &[("error", text.as_str().into())]);
+        log.error("the wrapper failed", &[("error", text.as_str().into())]);
         report.error = Some(text);
         plan::WRAPPER_FAILED
     });
     if let Err(error) = report::write(report_path, &report) {
-        log.warn("cannot write the termination report", &[("error", error.to_string().into())]);
+        log.warn("failed to write the termination report", &[("error", error.to_string().into())]);
     }
     code
 }

@@ -37,7 +37,7 @@ pub enum Milestone {
     Signalled(i32),
     /// This frame goes to the runner.
     Told(StopFrame),
-    /// We were told to stop before the runner was started, and do not start it.
+    /// A stop was requested before the runner was started; it is not started.
     NeverStarted,
     /// The time is over: the runner has been killed.
     Killed,
@@ -66,16 +66,16 @@ pub fn record(milestone: Milestone, report: &mut TerminationReport, log: &Log) {
         }
         Milestone::Requested(request) => {
             report.stopped = true;
-            log.info("told to stop", &[("by", "request".into()), ("request", request.to_string().into())]);
+            log.info("stop requested", &[("by", "request".into()), ("request", request.to_string().into())]);
         }
         Milestone::Nonsense(text, error) => log.warn(
-            "the stop file holds no request",
+            "invalid stop request ignored",
             &[("value", text.into()), ("error", error.to_string().into())],
         ),
         Milestone::Signalled(signal) => {
             report.stopped = true;
             let name = if signal == SIGTERM { "SIGTERM" } else { "SIGINT" };
-            log.info("told to stop", &[("by", name.into())]);
+            log.info("stop requested", &[("by", name.into())]);
         }
         Milestone::Told(frame) => {
             report.frame = Some(frame.number());
@@ -85,8 +85,8 @@ pub fn record(milestone: Milestone, report: &mut TerminationReport, log: &Log) {
             };
             log.info(msg, &[]);
         }
-        Milestone::NeverStarted => log.info("stopped before the runner was started", &[]),
-        Milestone::Killed => log.warn("the runner did not stop in time and is killed", &[]),
+        Milestone::NeverStarted => log.info("stopped before the runner started", &[]),
+        Milestone::Killed => log.warn("the runner did not stop in time: killing it", &[]),
         Milestone::Ended(end) => ended(end, now, report, log),
     }
 }
@@ -94,11 +94,9 @@ pub fn record(milestone: Milestone, report: &mut TerminationReport, log: &Log) {
 fn docker_outcome(outcome: &docker::Outcome, log: &Log) {
     match outcome {
         docker::Outcome::Ready => log.info("docker is ready", &[]),
-        docker::Outcome::NotReady => log.warn("docker is not ready: going on without it", &[]),
-        docker::Outcome::NoClient(error) => log.warn(
-            "docker cannot be asked whether it is ready: going on",
-            &[("error", error.to_string().into())],
-        ),
+        docker::Outcome::NotReady => log.warn("docker is not ready: starting the runner anyway", &[]),
+        docker::Outcome::NoClient(error) => log
+            .warn("docker cannot be run: starting the runner anyway", &[("error", error.to_string().into())]),
         docker::Outcome::Stopped => {} // NeverStarted says it
     }
 }

@@ -32,7 +32,7 @@ pub struct Claim {
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// Neither form of the payload is there.
-    #[error("there is no job in {}: neither {PAYLOAD} nor {PAYLOAD_GZ}", dir.display())]
+    #[error("no job message in {}: neither {PAYLOAD} nor {PAYLOAD_GZ} is there", dir.display())]
     Missing {
         /// The run directory.
         dir: PathBuf,

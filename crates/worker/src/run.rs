@@ -25,7 +25,7 @@ pub(crate) fn run(config: &Config, container: &Environment, report: &mut Termina
     let claim = payload::take(&config.run_dir.join(CLAIM_DIR))?;
     let log = announce(Log::new(config.log_level), &claim.run, report.runner_version.as_deref());
     for doubt in &config.doubts {
-        log.warn("a variable is not taken as it stands", &[("error", doubt.to_string().into())]);
+        log.warn("environment variable adjusted", &[("error", doubt.to_string().into())]);
     }
 
     unpack_jit(&claim.jit, &config.home, &log)?;
@@ -60,7 +60,7 @@ fn wait_for_docker(
     observe: &mut impl FnMut(Milestone),
 ) -> Result<bool, crate::watch::Error> {
     let seconds = docker::seconds(environment).unwrap_or_else(|error| {
-        log.warn("docker is not waited for", &[("error", error.to_string().into())]);
+        log.warn("not waiting for docker", &[("error", error.to_string().into())]);
         0
     });
     if seconds == 0 {
@@ -78,7 +78,7 @@ fn announce(log: Log, run: &Result<RunInfo, serde_json::Error>, runner_version: 
     let run = match run {
         Ok(run) => run,
         Err(error) => {
-            log.warn("the ids of this run cannot be read", &[("error", error.to_string().into())]);
+            log.warn("failed to read the ids of the run", &[("error", error.to_string().into())]);
             return log;
         }
     };
@@ -113,10 +113,14 @@ fn announce(log: Log, run: &Result<RunInfo, serde_json::Error>, runner_version: 
 fn unpack_jit(blob: &str, home: &Path, log: &Log) -> Result<(), jit::Error> {
     let config = jit::decode(blob)?;
     for name in &config.refused {
-        log.warn("a file of the JIT configuration is refused", &[("file", name.as_str().into())]);
+        log.warn("unknown file in the JIT configuration ignored", &[("file", name.as_str().into())]);
     }
     if config.key_dropped {
-        log.write(Level::Debug, "the runner's private key is dropped: the worker does not need it", &[]);
+        log.write(
+            Level::Debug,
+            "the runner's private key is not delivered: the worker does not need it",
+            &[],
+        );
     }
     jit::write(&config, home)
 }
@@ -139,7 +143,7 @@ fn extra_ca(path: Option<&Path>, log: &Log) -> Result<Option<String>, ca::Error>
     let Some(path) = path else { return Ok(None) };
     let pem = ca::read_extra(path)?;
     if pem.is_none() {
-        log.warn("a CA file holds no certificate", &[("path", path.display().to_string().into())]);
+        log.warn("CA file without a certificate skipped", &[("path", path.display().to_string().into())]);
     }
     Ok(pem)
 }

@@ -52,7 +52,7 @@ fn a_docker_that_refuses_or_never_answers_does_not_keep_the_job() {
         let ended = pod.wait(command);
         assert_eq!(ended.code, Some(0), "{docker}: {}", ended.log);
         assert_eq!(pod.read("asked"), "ps\n");
-        assert_eq!(said(&ended, "warn"), ["docker is not ready: going on without it"]);
+        assert_eq!(said(&ended, "warn"), ["docker is not ready: starting the runner anyway"]);
     }
 }
 
@@ -64,7 +64,7 @@ fn an_image_without_docker_goes_on_at_once() {
     command.env("PATH", pod.path("elsewhere")).env(SECONDS, "120");
     let ended = pod.wait(command);
     assert_eq!(ended.code, Some(0), "{}", ended.log);
-    assert_eq!(said(&ended, "warn"), ["docker cannot be asked whether it is ready: going on"]);
+    assert_eq!(said(&ended, "warn"), ["docker cannot be run: starting the runner anyway"]);
 }
 
 #[test]
@@ -73,7 +73,7 @@ fn a_wait_that_is_no_number_is_a_warning_and_no_wait() {
     command.env(SECONDS, "soon");
     let ended = pod.wait(command);
     assert_eq!(ended.code, Some(0), "{}", ended.log);
-    assert_eq!(said(&ended, "warn"), ["docker is not waited for"]);
+    assert_eq!(said(&ended, "warn"), ["not waiting for docker"]);
     assert!(!pod.path("asked").exists());
 }
 

@@ -29,7 +29,7 @@ fn an_install_without_a_job_reports_it() {
     install.arg("install").arg(pod.path("elsewhere"));
     let ended = pod.wait(install);
     assert_eq!(ended.code, Some(1));
-    assert!(ended.report.error.unwrap().contains("there is no job"));
+    assert!(ended.report.error.unwrap().contains("no job message"));
 }
 
 #[test]

@@ -21,14 +21,14 @@ fn every_line_fits_the_schema_of_all_programs() {
         .env("PROXY_CA_CERT_PATH", pod.path("missing"));
     let mut running = pod.start(command);
     pod.show("please");
-    running.until("the stop file holds no request");
+    running.until("invalid stop request ignored");
     running.signal(Signal::TERM);
     let all = pod.finish(running).log;
     let failed = Pod::new("exit 100");
     fs::remove_file(failed.path("run/claim/payload")).unwrap();
     let all = lines(&(all + &failed.run().log));
     let messages: Vec<_> = all.iter().map(|it| it["msg"].as_str().unwrap()).collect();
-    let expected = ["told to stop", "the runner did not stop in time and is killed", "runner ended"];
+    let expected = ["stop requested", "the runner did not stop in time: killing it", "runner ended"];
     assert!(messages.len() >= 4 && expected.iter().all(|it| messages.contains(it)), "{messages:?}");
     for line in &all {
         let errors: Vec<_> = schema.iter_errors(line).map(|it| it.to_string()).collect();
@@ -60,8 +60,8 @@ fn an_early_failure_is_an_exit_of_one_and_a_report_that_says_why() {
             |pod, _| fs::write(pod.path("run/claim/payload"), "{\"token\":\"ghs_FAKEJOBTOKEN").unwrap(),
             "not JSON",
         ),
-        (|pod, _| fs::remove_file(pod.path("run/claim/payload")).unwrap(), "there is no job"),
-        (|pod, _| fs::write(pod.path("run/claim/jitconfig"), "").unwrap(), "there is no"),
+        (|pod, _| fs::remove_file(pod.path("run/claim/payload")).unwrap(), "no job message"),
+        (|pod, _| fs::write(pod.path("run/claim/jitconfig"), "").unwrap(), "is missing"),
         (|pod, _| fs::remove_file(pod.path("home/bin/Runner.Worker")).unwrap(), "cannot start Runner.Worker"),
         (|_, command| _ = command.env("WORKER_SHUTDOWN_GRACE", "soon"), "WORKER_SHUTDOWN_GRACE"),
         (

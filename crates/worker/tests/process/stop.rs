@@ -95,7 +95,7 @@ fn in_a_long_grace_a_job_ends_by_itself() {
     command.env("POD_TERMINATION_GRACE_SECONDS", "3600");
     let mut running = pod.start(command);
     running.signal(Signal::TERM);
-    running.until("told to stop");
+    running.until("stop requested");
     gate.write_all(b"\n").unwrap();
     let ended = pod.finish(running);
     assert_eq!((ended.code, ended.report.result), (Some(0), Some(TaskResult::Succeeded)));
@@ -122,7 +122,7 @@ fn a_cancellation_goes_instead_while_a_long_grace_is_waited_out() {
     command.env("POD_TERMINATION_GRACE_SECONDS", "3600");
     let mut running = pod.start(command);
     running.signal(Signal::TERM);
-    running.until("told to stop");
+    running.until("stop requested");
     pod.show("2;600");
     let ended = pod.finish(running);
     assert_eq!(second(&pod), frame::stop(StopFrame::Cancel));

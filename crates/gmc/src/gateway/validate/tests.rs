@@ -113,7 +113,10 @@ fn every_fault_of_a_pod_template_is_named_by_its_path() {
     let unreadable = problems_of(|spec| {
         spec["runnerGroups"][0]["podTemplate"] = json!({ "spec": { "containers": 7 } });
     });
-    assert!(unreadable.starts_with("spec.runnerGroups[0].podTemplate: is no pod template"), "{unreadable}");
+    assert!(
+        unreadable.starts_with("spec.runnerGroups[0].podTemplate: is not a pod template"),
+        "{unreadable}"
+    );
 }
 
 #[test]
