@@ -91,7 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn no_samples_are_no_figure() {
+    fn without_samples_there_is_no_figure() {
         assert_eq!(Figure::of("x", "ms", Vec::new()), None);
     }
 }

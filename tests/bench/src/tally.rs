@@ -110,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn watches_and_leases_are_nobodys_job() {
+    fn watches_and_leases_count_for_no_job() {
         let mut calls = vec![call("update", "leases"); 20];
         calls.push(call("watch", "pods"));
         assert!(check(&calls));

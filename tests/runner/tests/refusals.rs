@@ -71,7 +71,7 @@ fn a_descriptor_that_is_not_open() {
 }
 
 #[test]
-fn frames_that_are_no_job() {
+fn frames_that_are_not_a_job() {
     let home = Home::new();
     assert_refused(&home.read(&[2, 0, 0, 0, 0, 0, 0, 0]), "type 2");
     assert_refused(&home.read(&[1, 0, 0, 0, 3, 0, 0, 0, 1, 2, 3]), "3 bytes");

@@ -6,7 +6,7 @@ fn check(text: &str, expected: Option<Duration>) {
 }
 
 #[test]
-fn durations_are_read_as_go_reads_them() {
+fn durations_are_parsed_as_in_go() {
     check("0s", Some(Duration::ZERO));
     check("5m", Some(Duration::from_secs(300)));
     check("1h30m", Some(Duration::from_secs(5400)));
@@ -15,7 +15,7 @@ fn durations_are_read_as_go_reads_them() {
 }
 
 #[test]
-fn what_is_no_duration_is_refused() {
+fn what_is_not_a_duration_is_refused() {
     for text in ["", "5", "m", "-5m", "5 m", "5d", "1.h", ".5h", "1..5h", "5m3", "1234567890s"] {
         check(text, None);
     }

@@ -65,7 +65,7 @@ async fn a_session_is_created_only_as_the_protocol_says() {
 }
 
 #[tokio::test]
-async fn an_old_version_has_a_session_and_is_told_so_by_its_first_poll() {
+async fn an_old_version_gets_a_session_and_is_refused_by_its_first_poll() {
     let github = Github::start().await;
     let runner = github.runner("one").await;
     let token = runner.token().await;

@@ -28,7 +28,7 @@ fn concluded(github: &Github, run: &RunView) -> Option<&'static str> {
 }
 
 #[tokio::test]
-async fn a_cancellation_is_told_once_whatever_the_session_polls_as() {
+async fn a_cancellation_is_delivered_once_whatever_the_session_polls_as() {
     for status in ["Busy", "Online", "Offline"] {
         let github = Github::start().await;
         let (run, runner, token, session, _) = running(&github).await;

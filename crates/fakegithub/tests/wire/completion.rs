@@ -114,7 +114,7 @@ async fn a_completion_of_what_never_started_can_have_no_effect() {
 }
 
 #[tokio::test]
-async fn a_run_can_be_green_though_its_job_never_ended() {
+async fn a_run_can_succeed_though_its_job_never_completed() {
     let github = Github::start().await;
     github.pull(json!({"lever": "unstarted-completion", "effect": "false-green"}));
     let (run, claim) = claimed(&github).await;

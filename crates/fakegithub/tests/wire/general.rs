@@ -24,7 +24,7 @@ async fn an_unknown_route_is_refused_in_the_dialect_of_its_neighbours() {
 }
 
 #[tokio::test]
-async fn nobody_gets_far_without_a_user_agent() {
+async fn a_request_without_user_agent_is_refused() {
     let github = Github::start().await;
     for (method, path) in
         [(Method::GET, "/meta"), (Method::GET, "/broker/message"), (Method::POST, "/run-service/1/renewjob")]

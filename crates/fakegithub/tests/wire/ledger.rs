@@ -11,7 +11,7 @@ fn start(id: &str) -> Value {
 }
 
 #[tokio::test]
-async fn each_start_stands_in_the_ledger_once_though_it_be_told_twice() {
+async fn each_start_is_in_the_ledger_once_though_it_is_reported_twice() {
     let github = Github::start().await;
     let run = github.run(ONE_JOB);
     let (_, _, claim) = github.runner("one").await.claim().await;

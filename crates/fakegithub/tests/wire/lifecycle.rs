@@ -90,7 +90,7 @@ async fn a_held_poll_is_answered_when_the_server_stops() {
 }
 
 #[tokio::test]
-async fn a_configuration_that_makes_no_sense_does_not_start() {
+async fn an_invalid_configuration_does_not_start() {
     for url in ["http://github.test", "https://github.test/acme", "https://user@github.test"] {
         let config = Config { public_url: Some(url.parse().unwrap()), ..Config::default() };
         assert!(matches!(Server::start(config).await, Err(Error::PublicUrl)), "{url}");

@@ -17,7 +17,7 @@ fn with(mut claims: Value, name: &str, value: impl Into<Value>) -> Value {
 }
 
 #[tokio::test]
-async fn an_assertion_buys_a_token_once() {
+async fn an_assertion_gets_a_token_once() {
     let github = Github::start().await;
     let runner = github.runner("one").await;
     let assertion = runner.assertion(Alg::Ps256, &runner.claims());
@@ -136,7 +136,7 @@ async fn a_new_record_may_take_some_calls_to_be_known() {
 }
 
 #[tokio::test]
-async fn a_consumed_record_is_no_client_any_more() {
+async fn a_consumed_record_is_no_longer_a_client() {
     let github = Github::start().await;
     github.run(ONE_JOB);
     let runner = github.runner("one").await;

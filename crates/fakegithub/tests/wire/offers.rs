@@ -51,7 +51,7 @@ async fn an_offer_tells_what_was_done_about_it() {
 }
 
 #[tokio::test]
-async fn a_claim_that_fails_is_a_try_all_the_same() {
+async fn a_failed_acquisition_counts_as_an_attempt() {
     let github = start().await;
     let (runner, token, session, offer) = offered(&github).await;
     acknowledge(&runner, &token, &session, &offer.request).expect(200).await;

@@ -214,7 +214,7 @@ async fn every_conclusion_becomes_the_word_of_the_rest_api() {
 }
 
 #[tokio::test]
-async fn a_completion_without_conclusion_is_a_false_green_and_a_violation() {
+async fn a_completion_without_conclusion_is_a_success_and_a_violation() {
     let github = Github::start().await;
     let run = github.run(ONE_JOB);
     let (_, _, claim) = github.runner("one").await.claim().await;

@@ -40,7 +40,7 @@ fn both_pem_kinds_hold_the_same_key() {
 }
 
 #[test]
-fn what_is_no_key_says_so() {
+fn what_is_not_a_key_is_reported() {
     let check = |pem: &str, error: KeyError| assert_eq!(RsaKey::from_pem(pem.as_bytes()).unwrap_err(), error);
     check("", KeyError::Pem);
     check("hello", KeyError::Pem);

@@ -15,7 +15,7 @@ fn a_session_that_is_not_there_is_closed() {
 }
 
 #[test]
-fn the_zero_session_is_none() {
+fn the_zero_session_is_not_a_session() {
     let body = r#"{"sessionId":"00000000-0000-0000-0000-000000000000"}"#;
     assert!(decode_session(&reply(200, &[], body), &key()).is_err());
     assert!(decode_session(&reply(200, &[], "{}"), &key()).is_err());
@@ -97,7 +97,7 @@ fn a_new_session_reads_the_status_and_of_the_body_the_version_only() {
 }
 
 #[test]
-fn the_brokers_words_on_a_version_are_kept() {
+fn the_brokers_message_on_a_version_is_kept() {
     let body = said("RunnerVersionTooOld").replace("\"x\"", "\"runner version v2.335.1 is deprecated\"");
     let error = decode_poll(&reply(403, &[], &body), None).unwrap_err();
     assert_eq!(error.message, "runner version v2.335.1 is deprecated");

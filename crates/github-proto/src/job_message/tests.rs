@@ -133,7 +133,7 @@ fn a_connection_without_an_address_leaves_it_to_the_offer() {
 }
 
 #[test]
-fn a_run_that_says_nothing_of_itself_is_no_error() {
+fn a_run_that_says_nothing_of_itself_is_not_an_error() {
     let job = changed(|it| it["contextData"] = json!({})).unwrap();
     assert_eq!(job.github, super::GitHubContext::default());
     assert!(changed(|it| it["contextData"]["github"] = json!({"t": 2})).is_ok());

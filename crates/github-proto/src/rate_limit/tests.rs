@@ -29,7 +29,7 @@ fn the_table_of_limits() {
 }
 
 #[test]
-fn a_missing_permission_is_no_limit() {
+fn a_missing_permission_is_not_a_rate_limit() {
     check(403, &[("x-ratelimit-remaining", "4000")], "Resource not accessible by integration", None);
     check(200, &[("x-ratelimit-remaining", "0")], "", None);
     check(503, &[("retry-after", "3")], "", None);

@@ -5,7 +5,7 @@ use super::{BodyError, clip, json, plain_text};
 use crate::limits::ERROR_TEXT;
 
 #[test]
-fn a_byte_order_mark_is_no_part_of_the_json() {
+fn a_byte_order_mark_is_not_a_part_of_the_json() {
     assert_eq!(json::<Value>(b"\xEF\xBB\xBF{}\n", 16), Ok(serde_json::json!({})));
 }
 
@@ -21,7 +21,7 @@ fn an_error_tells_where_and_not_what() {
 }
 
 #[test]
-fn markup_is_no_message() {
+fn markup_is_not_a_message() {
     assert_eq!(plain_text(b"<!DOCTYPE html>"), "");
     assert_eq!(plain_text(b"404 page not found\n"), "404 page not found");
 }

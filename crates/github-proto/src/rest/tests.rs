@@ -54,7 +54,7 @@ fn r6_deletes_unless_busy() {
 }
 
 #[test]
-fn j1_tells_not_now_from_never() {
+fn j1_tells_a_retriable_refusal_from_a_final_one() {
     assert_eq!(decode_rerun(&reply(201, &[], "{}")), Ok(Rerun::Accepted));
     let never = r#"{"message":"This workflow run cannot be retried"}"#;
     assert_eq!(decode_rerun(&reply(403, &[], never)), Ok(Rerun::CannotBeRetried));
@@ -71,7 +71,7 @@ fn j4_asks_for_an_attempt_or_for_the_latest() {
 }
 
 #[test]
-fn a_word_that_github_adds_is_no_error() {
+fn a_word_that_github_adds_is_not_an_error() {
     let run = |status, conclusion| {
         let body = format!(r#"{{"id":1,"status":"{status}","conclusion":{conclusion}}}"#);
         decode_run(&reply(200, &[], &body)).unwrap().unwrap()
@@ -148,7 +148,7 @@ fn the_table_of_refusals() {
 }
 
 #[test]
-fn an_error_tells_githubs_words_and_the_request_to_ask_them_about() {
+fn an_error_has_githubs_message_and_request_id() {
     let body = r#"{"message":"Validation Failed","errors":[{"resource":"Runner","field":"labels","code":"missing"},"and so on",7]}"#;
     let error = RestError::of(&reply(422, &[("x-github-request-id", "FA4E:1")], body));
     assert_eq!(

@@ -59,7 +59,7 @@ fn leading_zeros_do_not_matter() {
 }
 
 #[test]
-fn numbers_that_are_no_key_are_refused() {
+fn numbers_that_are_not_a_key_are_refused() {
     let with = |name: &str, value: Value| {
         let mut parameters = parameters();
         parameters.insert(name.into(), value);

@@ -41,7 +41,7 @@ fn a_lock_may_have_no_end() {
 }
 
 #[test]
-fn a_report_without_words_has_no_annotation() {
+fn a_report_without_a_message_has_no_annotation() {
     let (plan_id, job_id) = (PlanId::parse("p").unwrap(), JobId::parse("j").unwrap());
     for nothing in [None, Some("")] {
         let report =

@@ -30,7 +30,7 @@ fn a_single_address_is_a_range_of_one() {
 }
 
 #[test]
-fn a_range_that_is_none_is_named() {
+fn an_invalid_range_is_named() {
     let error = config(&[("PROXY_ALLOWED_CIDRS", "10.1.0.0/33")]).unwrap_err();
     assert_eq!(
         error.to_string(),

@@ -29,7 +29,7 @@ fn a_destination_is_a_name_or_an_address_with_a_port() {
 }
 
 #[test]
-fn what_is_no_destination_is_malformed() {
+fn what_is_not_a_destination_is_malformed() {
     for target in [
         "github.com",
         "github.com:",

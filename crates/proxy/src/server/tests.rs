@@ -293,7 +293,7 @@ async fn a_changed_certificate_serves_new_connections_and_leaves_open_tunnels_al
 }
 
 #[tokio::test]
-async fn a_drain_lingers_then_takes_nobody_new_and_waits_for_tunnels() {
+async fn a_drain_lingers_then_accepts_no_connections_and_waits_for_tunnels() {
     let linger = Duration::from_millis(300);
     let proxy = Proxy::start(Limits { linger, ..Limits::default() }).await;
     let (echo, _) = echo().await;

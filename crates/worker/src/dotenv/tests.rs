@@ -24,7 +24,7 @@ fn each_line_has_the_effect_of_its_vector() {
 }
 
 #[test]
-fn lines_end_as_on_any_system_and_a_mark_before_the_first_is_no_name() {
+fn lines_end_as_on_any_system_and_a_mark_before_the_first_is_not_a_name() {
     let expected = [("A", Some("1 ")), ("B", Some("2"))];
     for text in ["A=1 \nB=2", "A=1 \r\nB=2\r\n", "A=1 \rB=2", "\u{feff}A=1 \nB=2\n", "A=1 \nX=\0\nB=2"] {
         assert_eq!(lines(text).collect::<Vec<_>>(), expected, "{text:?}");

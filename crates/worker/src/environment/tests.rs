@@ -73,7 +73,7 @@ fn the_trace_parent_is_the_span_of_the_run_or_of_the_job() {
 }
 
 #[test]
-fn ids_that_are_none_make_no_trace_parent() {
+fn invalid_ids_make_no_trace_parent() {
     let zeros = "0".repeat(32);
     let with_space = format!(" {}", &TRACE[1..]);
     for (trace, span) in [

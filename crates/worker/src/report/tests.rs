@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use super::*;
 
 #[test]
-fn an_error_is_told_with_all_its_causes() {
+fn an_error_is_reported_with_all_its_causes() {
     let cause = io::Error::from(io::ErrorKind::NotFound);
     let error = crate::payload::Error::Unpack(cause);
     assert_eq!(text(&error), "cannot unpack payload.gz: entity not found");

@@ -29,7 +29,7 @@ fn each_value_of_the_stop_file_is_news_once() {
 }
 
 #[test]
-fn what_is_no_request_is_told_once_and_stops_nothing() {
+fn an_invalid_request_is_logged_once_and_stops_nothing() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("stop");
     let mut file = StopFile { path: path.clone(), seen: String::new() };

@@ -68,7 +68,7 @@ fn an_image_without_docker_goes_on_at_once() {
 }
 
 #[test]
-fn a_wait_that_is_no_number_is_a_warning_and_no_wait() {
+fn a_wait_that_is_not_a_number_is_a_warning_and_no_wait() {
     let (pod, mut command) = pod("exit 1");
     command.env(SECONDS, "soon");
     let ended = pod.wait(command);

@@ -18,7 +18,7 @@ fn a_value_of_many_lines_stands_between_its_markers() {
 }
 
 #[test]
-fn a_line_that_is_no_pair_is_refused() {
+fn a_line_that_is_not_a_pair_is_refused() {
     pairs("export a\n").unwrap_err();
 }
 

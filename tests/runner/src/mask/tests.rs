@@ -24,7 +24,7 @@ fn each_line_of_a_secret_of_many_lines_is_masked() {
 }
 
 #[test]
-fn what_is_no_expression_is_taken_literally() {
+fn what_is_not_an_expression_is_taken_literally() {
     assert_eq!(masks(&["p(ss"], &[]).apply("a p(ss"), "a ***");
 }
 

@@ -52,7 +52,7 @@ fn of_the_mask_types_regex_alone_masks_as_word_and_as_number() {
 }
 
 #[test]
-fn switches_of_debugging_are_no_secrets() {
+fn switches_of_debugging_are_not_secrets() {
     let mut message = example();
     message["variables"]["ACTIONS_STEP_DEBUG"] = json!({ "value": "true", "isSecret": true });
     let job = Job::parse(&message.to_string()).unwrap();

@@ -7,13 +7,13 @@ fn after(tell: impl Fn(&Stopper)) -> Stop {
 }
 
 #[test]
-fn a_cancel_request_is_no_shutdown() {
+fn a_cancel_request_is_not_a_shutdown() {
     let stop = after(|it| it.frame(2).unwrap());
     assert_eq!((stop.first, stop.shutdown), (Some(Reason::Cancel), None));
 }
 
 #[test]
-fn both_shutdown_frames_are_shutdowns_with_words_of_their_own() {
+fn both_shutdown_frames_are_shutdowns_with_messages_of_their_own() {
     for (kind, words) in [(3, "received a shutdown signal"), (4, "Operating system is shutting down")] {
         let stop = after(|it| it.frame(kind).unwrap());
         assert_eq!(stop.first, Some(Reason::Shutdown));

@@ -28,7 +28,7 @@ fn scalars_are_read_bare_and_typed() {
 }
 
 #[test]
-fn tokens_that_are_no_scalars_are_refused() {
+fn tokens_that_are_not_scalars_are_refused() {
     for token in
         [json!([]), json!({}), json!({ "type": 1, "seq": [] }), json!({ "type": 4, "directive": "insert" })]
     {

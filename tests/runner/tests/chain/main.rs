@@ -66,7 +66,7 @@ fn workflow(job: &str) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_job_that_succeeds_is_green_everywhere() {
+async fn a_job_that_succeeds_is_a_success_everywhere() {
     let chain = Chain::new().await;
     let workflow = workflow(
         r#"env: {GREETING: hello}
@@ -206,7 +206,7 @@ async fn a_job_whose_report_is_refused_ends_with_an_error_though_its_steps_ran()
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_runner_that_crashes_leaves_its_words_and_reports_nothing() {
+async fn a_runner_that_crashes_leaves_its_output_and_reports_nothing() {
     let chain = Chain::new().await;
     let (run, claimed) =
         chain.github.claim(&workflow("steps: [{run: 'echo ::stand-in-crash::out of luck'}]")).await;
@@ -230,7 +230,7 @@ async fn what_the_stand_in_does_not_know_fails_the_job_with_its_name() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_result_that_is_not_taken_at_first_is_told_again() {
+async fn a_result_that_is_refused_at_first_is_sent_again() {
     let chain = Chain::new().await;
     let (run, claimed) = chain.github.claim(&workflow("steps: [{run: 'true'}]")).await;
     chain.github.server.control().fail(Fault::new("X3").answering(503));
@@ -288,7 +288,7 @@ async fn a_long_log_is_whole_at_github() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_long_log_of_a_worker_without_the_sdk_is_lost_and_the_job_is_green() {
+async fn a_long_log_of_a_worker_without_the_sdk_is_lost_and_the_job_succeeds() {
     let chain = Chain::new().await;
     let variables = [("system.github.results_upload_with_sdk".to_owned(), None)].into();
     chain.github.server.control().pull(Lever::MessageVariables { variables, account: None }).unwrap();

@@ -164,7 +164,7 @@ async fn a_long_log_is_as_recorded() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_long_log_without_the_sdk_is_lost_and_its_job_is_none_the_worse() {
+async fn a_long_log_without_the_sdk_is_lost_and_its_job_succeeds() {
     let played = play(&workflow("long-log"), raw, None).await;
     assert_eq!(played.code, 100);
     let seen = Transcript::seen(&played.calls, &played.message);

@@ -111,7 +111,7 @@ fn a_cancelled_job_has_five_minutes_to_end() {
 }
 
 #[test]
-fn a_job_is_told_of_its_cancellation_once() {
+fn the_cancellation_of_a_job_is_delivered_once() {
     let mut life = claimed();
     assert!(!life.is_cancelling());
     assert!(life.cancel(timers().grace(), at(10)) && life.is_cancelling());

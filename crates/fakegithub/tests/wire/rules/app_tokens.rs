@@ -44,7 +44,7 @@ async fn refused(claim: &str, value: Value, breaks_a_rule: bool) {
 }
 
 #[tokio::test]
-async fn accepts_a_jwt_as_it_is_due() {
+async fn accepts_a_valid_jwt() {
     let github = Github::start().await;
     let answer = github.takes(&mint(&github, &github.app_jwt(), ""), 201).await.json();
     assert!(answer["token"].as_str().unwrap().starts_with("ghs_"), "{answer}");
@@ -84,7 +84,7 @@ async fn refuses_another_issuer() {
 }
 
 #[tokio::test]
-async fn refuses_an_issuer_that_is_no_string() {
+async fn refuses_an_issuer_that_is_not_a_string() {
     refused("iss", json!(90_001), true).await;
 }
 
@@ -94,12 +94,12 @@ async fn refuses_a_missing_iat() {
 }
 
 #[tokio::test]
-async fn refuses_an_iat_that_is_to_come() {
+async fn refuses_an_iat_in_the_future() {
     refused("iat", json!(now() + 30), false).await;
 }
 
 #[tokio::test]
-async fn refuses_a_date_that_is_no_number() {
+async fn refuses_a_date_that_is_not_a_number() {
     refused("iat", json!((now() - 60).to_string()), true).await;
 }
 
@@ -109,7 +109,7 @@ async fn refuses_a_missing_exp() {
 }
 
 #[tokio::test]
-async fn refuses_an_exp_that_is_past() {
+async fn refuses_an_exp_in_the_past() {
     refused("exp", json!(now() - 1), false).await;
 }
 
@@ -119,7 +119,7 @@ async fn refuses_an_exp_more_than_ten_minutes_ahead() {
 }
 
 #[tokio::test]
-async fn refuses_what_is_no_jwt() {
+async fn refuses_what_is_not_a_jwt() {
     let github = Github::start().await;
     github.refuses(&mint(&github, "e30.e30", ""), 401, "not a JSON web token", "not a JSON web token").await;
 }
@@ -199,7 +199,7 @@ async fn refuses_a_parameter() {
 }
 
 #[tokio::test]
-async fn refuses_a_body_that_is_no_json() {
+async fn refuses_a_body_that_is_not_json() {
     let github = Github::start().await;
     github
         .refuses(&mint(&github, &github.app_jwt(), "{"), 400, "Problems parsing JSON", "not a JSON object")

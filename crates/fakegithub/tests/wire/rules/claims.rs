@@ -42,7 +42,7 @@ async fn refused(piece: &str, other: &str, rule: &str) {
 }
 
 #[tokio::test]
-async fn accepts_a_claim_as_it_is_due() {
+async fn accepts_a_valid_acquisition() {
     let github = Github::start().await;
     let (_, token, offer) = offered(&github).await;
     let answer = github.takes(&acquire(&offer, &token), 200).await;
@@ -66,7 +66,7 @@ async fn refuses_a_claim_without_message_id() {
 }
 
 #[tokio::test]
-async fn refuses_a_message_id_that_is_no_guid() {
+async fn refuses_a_message_id_that_is_not_a_guid() {
     refused("REQUEST", "9000000000000101", "jobMessageId").await;
 }
 
@@ -91,7 +91,7 @@ async fn refuses_a_parameter() {
 }
 
 #[tokio::test]
-async fn refuses_a_body_that_is_no_json() {
+async fn refuses_a_body_that_is_not_json() {
     refused("{\"jobMessageId\"", "\"jobMessageId\"", "not a JSON object").await;
 }
 

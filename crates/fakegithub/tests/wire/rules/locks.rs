@@ -51,7 +51,7 @@ async fn refused(piece: fn(&Claim) -> String, other: &str, status: u16, rule: &s
 }
 
 #[tokio::test]
-async fn accepts_a_renewal_as_it_is_due() {
+async fn accepts_a_valid_renewal() {
     let github = Github::start().await;
     let (_, claim) = claimed(&github, "one").await;
     let answer = github.takes(&renew(&claim, &claim.token), 200).await.json();
@@ -62,7 +62,7 @@ async fn accepts_a_renewal_as_it_is_due() {
 }
 
 #[tokio::test]
-async fn accepts_a_completion_as_it_is_due() {
+async fn accepts_a_valid_completion() {
     let github = Github::start().await;
     let (_, claim) = claimed(&github, "one").await;
     assert!(github.takes(&complete(&claim, &claim.token), 204).await.body.is_empty());
@@ -202,7 +202,7 @@ async fn refuses_a_parameter() {
 }
 
 #[tokio::test]
-async fn refuses_a_plan_id_that_is_no_guid() {
+async fn refuses_a_plan_id_that_is_not_a_guid() {
     refused(|claim| claim.plan.clone(), "1", 400, "planId must be a GUID").await;
 }
 

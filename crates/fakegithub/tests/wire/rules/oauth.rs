@@ -41,7 +41,7 @@ async fn refused(claim: &str, value: impl FnOnce(&Runner<'_>) -> Value) {
 }
 
 #[tokio::test]
-async fn accepts_an_assertion_as_it_is_due() {
+async fn accepts_a_valid_assertion() {
     let github = Github::start().await;
     let runner = github.runner("one").await;
     let answer = github.takes(&request(&runner, &form(&assertion(&runner))), 200).await.json();
@@ -60,7 +60,7 @@ async fn accepts_rs256_where_the_credentials_ask_for_it() {
 }
 
 #[tokio::test]
-async fn refuses_rs256_where_ps256_is_due() {
+async fn refuses_rs256_where_ps256_is_required() {
     let github = Github::start().await;
     let runner = github.runner("one").await;
     let weak = runner.assertion(Alg::Rs256, &runner.claims());
@@ -119,7 +119,7 @@ async fn refuses_a_missing_jti() {
 }
 
 #[tokio::test]
-async fn refuses_a_jti_that_is_no_uuid() {
+async fn refuses_a_jti_that_is_not_a_uuid() {
     refused("jti", |_| json!("1")).await;
 }
 

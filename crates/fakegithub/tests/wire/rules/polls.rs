@@ -91,7 +91,7 @@ async fn refuses_another_status() {
 }
 
 #[tokio::test]
-async fn refuses_a_session_id_that_is_no_guid() {
+async fn refuses_a_session_id_that_is_not_a_guid() {
     refused("sessionId=SESSION", "sessionId=mine", "sessionId").await;
 }
 
@@ -125,7 +125,7 @@ async fn refuses_a_poll_that_does_not_say_whether_it_updates() {
 }
 
 #[tokio::test]
-async fn refuses_a_version_that_is_no_release() {
+async fn refuses_a_version_that_is_not_a_release() {
     refused("runnerVersion=2.337.0", "runnerVersion=v2", "version").await;
 }
 
@@ -276,7 +276,7 @@ async fn accepts_an_acknowledgement_of_what_was_offered() {
 }
 
 #[tokio::test]
-async fn denies_an_acknowledgement_of_a_stranger() {
+async fn denies_an_acknowledgement_of_an_unknown_request() {
     let github = start().await;
     let runner = github.runner("one").await;
     let (token, session) = runner.session().await;

@@ -40,7 +40,7 @@ async fn refused(piece: &str, other: &str, rule: &str) {
 }
 
 #[tokio::test]
-async fn accepts_a_registration_as_it_is_due() {
+async fn accepts_a_valid_registration() {
     let github = Github::start().await;
     let token = github.installation_token().await;
     let answer = github.takes(&generate(&token, GOOD), 201).await.json();
@@ -73,7 +73,7 @@ async fn refuses_a_registration_without_group() {
 }
 
 #[tokio::test]
-async fn refuses_a_group_that_is_no_number() {
+async fn refuses_a_group_that_is_not_a_number() {
     refused(r#""runner_group_id":1"#, r#""runner_group_id":"1""#, "runner_group_id").await;
 }
 
@@ -83,12 +83,12 @@ async fn refuses_a_registration_without_labels() {
 }
 
 #[tokio::test]
-async fn refuses_a_label_that_is_no_string() {
+async fn refuses_a_label_that_is_not_a_string() {
     refused(r#""blue""#, "7", "labels").await;
 }
 
 #[tokio::test]
-async fn refuses_a_work_folder_that_is_no_string() {
+async fn refuses_a_work_folder_that_is_not_a_string() {
     refused(r#""work_folder":"_work""#, r#""work_folder":1"#, "work_folder").await;
 }
 

@@ -48,7 +48,7 @@ async fn refused(piece: &str, other: &str, rule: &str) {
 }
 
 #[tokio::test]
-async fn accepts_a_session_as_it_is_due() {
+async fn accepts_a_valid_session() {
     let github = Github::start().await;
     let runner = github.runner("one").await;
     let answer = github.takes(&create(&runner, &runner.token().await), 200).await.json();
@@ -108,7 +108,7 @@ async fn refuses_an_agent_without_version() {
 }
 
 #[tokio::test]
-async fn refuses_a_version_that_is_no_release() {
+async fn refuses_a_version_that_is_not_a_release() {
     refused("2.337.0", "latest", "version").await;
 }
 
@@ -139,7 +139,7 @@ async fn refuses_other_tokens() {
 }
 
 #[tokio::test]
-async fn denies_a_token_that_nobody_minted() {
+async fn denies_an_unknown_token() {
     let github = Github::start().await;
     let runner = github.runner("one").await;
     github.denies(&create(&runner, "FAKE.RUNNER.TOKEN"), 401, "actions-broker-listener").await;

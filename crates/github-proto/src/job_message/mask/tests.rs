@@ -40,7 +40,7 @@ fn a_secret_of_several_lines_is_hidden_line_by_line() {
 }
 
 #[test]
-fn a_text_of_two_characters_is_no_secret() {
+fn a_text_of_two_characters_is_not_a_secret() {
     check(&masks(&json!([{"type": "regex", "value": ".."}]), &["ab", " c "]), "ab c", "ab c");
 }
 
