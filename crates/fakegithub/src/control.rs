@@ -87,7 +87,7 @@ pub enum Error {
     #[error("the run is completed")]
     Completed,
     /// The crypto library failed.
-    #[error("no key could be made")]
+    #[error("failed to generate an RSA key")]
     Key,
 }
 

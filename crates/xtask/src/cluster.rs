@@ -191,7 +191,7 @@ impl Cluster {
     /// A command that runs where pods and nodes have addresses. Only a cluster of our own has such a place.
     pub(crate) fn inside(&self, program: &Path) -> Result<Command> {
         let Made::Netns(cluster) = &self.made else {
-            bail!("only a cluster of network namespaces can be looked at from the inside: E2E_PROVIDER=netns")
+            bail!("only a cluster of network namespaces can run programs within it: E2E_PROVIDER=netns")
         };
         let mut command = cluster.command();
         command.args(["exec", "--name", &self.name, "--"]).arg(program);

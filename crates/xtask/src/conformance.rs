@@ -28,7 +28,9 @@ const SIDE_BY_SIDE: &str = "4";
 /// Runs every listed spec on a new cluster, and fails unless each has run and passed.
 pub(crate) fn run() -> Result<()> {
     if Provider::choose()? != Provider::Netns {
-        bail!("it is our own cluster that is judged, not kind: E2E_PROVIDER=netns, as root");
+        bail!(
+            "conformance runs against the cluster of network namespaces only, not kind: E2E_PROVIDER=netns, as root"
+        );
     }
     let _lock = run::lock(CLUSTER)?;
     let lists = Lists::read(&Path::new(MODULE).join("specs"))?;

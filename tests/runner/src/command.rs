@@ -12,7 +12,7 @@ pub struct Command {
 }
 
 impl Command {
-    /// Reads a line; none when it is none.
+    /// Reads a line; `None` when it is not a command.
     pub fn parse(line: &str) -> Option<Command> {
         let (head, data) = line.trim_start().strip_prefix("::")?.split_once("::")?;
         let (name, properties) = head.split_once(' ').unwrap_or((head, ""));

@@ -123,7 +123,7 @@ impl Job {
     pub fn parse(message: &str) -> anyhow::Result<Job> {
         let wire: Wire = serde_json::from_str(message).context("the job message cannot be read")?;
         let known = wire.message_type.eq_ignore_ascii_case("RunnerJobRequest");
-        ensure!(known, "a message of type {} is no job of the run service", wire.message_type);
+        ensure!(known, "a message of type {} is not a job of the run service", wire.message_type);
         let connection =
             connection(wire.resources).context("the job message has no SystemVssConnection with a token")?;
         let results = wire.variables.get("system.github.results_endpoint").and_then(|it| it.value.clone());

@@ -161,7 +161,7 @@ fn timeout(token: &Value, contexts: &Contexts) -> Result<Option<f64>, Refusal> {
         "" => return Ok(None),
         text => text.parse().ok().filter(|it: &f64| it.is_finite() && *it >= 0.0),
     };
-    minutes.map(Some).ok_or_else(|| Refusal(format!("`{text}` is no number of minutes")))
+    minutes.map(Some).ok_or_else(|| Refusal(format!("`{text}` is not a number of minutes")))
 }
 
 #[cfg(test)]

@@ -117,7 +117,7 @@ pub(super) async fn generate(shared: &Arc<Shared>, call: &Call, scope: Scope) ->
     let pool = Arc::clone(shared);
     let key = match tokio::task::spawn_blocking(move || pool.keys.take()).await {
         Ok(Ok(key)) => key,
-        _ => return Err(REST.refuse(StatusCode::INTERNAL_SERVER_ERROR, "no key could be made")),
+        _ => return Err(REST.refuse(StatusCode::INTERNAL_SERVER_ERROR, "failed to generate an RSA key")),
     };
     let made = shared.with(|state, now| {
         let account = scope.owner().to_owned();

@@ -227,7 +227,7 @@ pub async fn ran_once(scene: &Scene, run: u64) -> Result<()> {
     runs_are(scene, &run, &[&pod.uid]).await?;
 
     let pods = scene.tenant.namespace.api::<Pod>();
-    wait::eventually("the pod is let go", REACTION, || async {
+    wait::eventually("the finalizer is removed from the pod", REACTION, || async {
         // One whose job was over before its lock was renewed again is deleted at once, and may be gone by now.
         let finalizers = pods.get_opt(&pod.name).await?.unwrap_or_default().metadata.finalizers;
         ensure!(!finalizers.iter().flatten().any(|it| it == labels::FINALIZER_JOB), "{finalizers:?}");

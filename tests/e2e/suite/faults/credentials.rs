@@ -1,4 +1,4 @@
-//! Credentials that buy no tokens.
+//! App credentials that GitHub refuses.
 
 use anyhow::{Result, ensure};
 use e2e::tenant::APP_SECRET;
@@ -29,7 +29,7 @@ pub async fn an_invalid_key_is_reported(namespace: Namespace) -> Result<()> {
     gateway_says(&tenant, "Ready", "False", "SecretMalformed").await?;
     group_says(&tenant, "Ready", "False", "TokenUnavailable").await?;
     let asked = tenant.asked("access_tokens").await?;
-    ensure!(asked.is_empty(), "GitHub was asked with a key that is none: {asked:#?}");
+    ensure!(asked.is_empty(), "GitHub was asked with an invalid key: {asked:#?}");
     let failures = || measured(&tenant, "actions_gateway_token_refresh_errors_total");
     retries_with_backoff(&tenant, failures).await?;
 

@@ -24,10 +24,11 @@ pub async fn a_job_is_acquired_run_and_reported(namespace: Namespace) -> Result<
     let job = tenant.settled(run.run_id).await?;
     whole_status(&tenant, &run, &job)?;
     let pod = job.status.as_ref().and_then(|it| it.pod.as_ref()).context("a pod")?;
-    let worker = wait::until(&tenant.namespace.api::<Pod>(), &pod.name, "let go of", REACTION, |it| {
-        it.finalizers().is_empty()
-    })
-    .await?;
+    let worker =
+        wait::until(&tenant.namespace.api::<Pod>(), &pod.name, "without its finalizer", REACTION, |it| {
+            it.finalizers().is_empty()
+        })
+        .await?;
     ensure!(worker.uid().as_deref() == Some(&pod.uid), "the pod is another one");
     ensure!(
         worker.labels().get(labels::COMPONENT).map(String::as_str) == Some("worker"),
