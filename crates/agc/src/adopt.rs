@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use api::FailureReason;
 use api::conditions::{Type, find, is_true};
-use api::runner_job::{JobResult, RunnerJobStatus};
+use api::runner_job::{AgentRef, JobResult, RunnerJobStatus};
 use api::{RunnerJob, labels};
 use futures::{StreamExt as _, stream};
 use github_proto::message::RunnerJobRequest;
@@ -28,7 +28,7 @@ use crate::agents::{Agent, Registrar};
 use crate::claim::Claim;
 use crate::dispatcher::{Adopted, Message};
 use crate::group::Group;
-use crate::intake::{Credentials, Offer};
+use crate::offer::{BrokerOffer, Credentials, Offer, Source};
 use crate::payload::{self, Payload};
 use crate::pod::observe::observe;
 use crate::watches::Stores;
@@ -84,8 +84,10 @@ impl Adoption {
             tracing::warn!(job = %name, "a job's group is gone: it is left alone");
             return None;
         };
-        let request = request_of(&object)?;
-        let agent = object.spec.agent.clone();
+        let Some((agent, request)) = broker_offer(&object) else {
+            tracing::warn!(job = %name, "this release does not know who offered the job: it is left alone");
+            return None;
+        };
         let stored = self.agent(&group, &agent.name, agent.runner_id).await;
         let credentials = stored.and_then(|it| {
             let auth = self.registrar.github().runner(&it.jit).ok()?;
@@ -98,7 +100,8 @@ impl Adoption {
             claim.ok().map(Arc::new)
         });
         let found = found(&object, secret.is_some(), pod.as_deref(), now);
-        let offer = Offer { name, group, agent, credentials, request, session: None };
+        let source = Source::Broker(BrokerOffer { agent, credentials, request, session: None });
+        let offer = Offer { name, group, source };
         Some(Adopted { offer, object, claim, pod, found })
     }
 
@@ -153,7 +156,8 @@ pub fn inherit(jobs: &[RunnerJob], groups: &BTreeMap<String, Arc<Group>>) -> BTr
     for job in jobs {
         let Some(group) = groups.get(&job.spec.runner_group.name) else { continue };
         let of_group = inherited.entry(group.name.clone()).or_default();
-        let runner = RunnerId(u64::try_from(job.spec.agent.runner_id).unwrap_or_default());
+        let Some(agent) = job.spec.broker.as_ref().map(|it| &it.agent) else { continue };
+        let runner = RunnerId(u64::try_from(agent.runner_id).unwrap_or_default());
         let conditions = job.status.as_ref().map(|it| it.conditions.as_slice()).unwrap_or_default();
         let (acquired, complete) = (is_true(conditions, Type::Acquired), is_true(conditions, Type::Complete));
         match (complete, acquired) {
@@ -161,20 +165,23 @@ pub fn inherit(jobs: &[RunnerJob], groups: &BTreeMap<String, Arc<Group>>) -> BTr
             (false, true) => drop(of_group.busy.insert(runner)),
             (false, false) => drop(of_group.reserved.insert(runner)),
         }
-        if !complete && let Some((index, _)) = group.agents().parse(&job.spec.agent.name) {
+        if !complete && let Some((index, _)) = group.agents().parse(&agent.name) {
             of_group.indexes.insert(index);
         }
     }
     inherited
 }
 
-fn request_of(object: &RunnerJob) -> Option<RunnerJobRequest> {
-    Some(RunnerJobRequest {
-        request_id: RequestId::parse(&object.spec.request_id).ok()?,
+/// What the broker offered, and to which agent.
+fn broker_offer(object: &RunnerJob) -> Option<(AgentRef, RunnerJobRequest)> {
+    let offer = object.spec.broker.as_ref()?;
+    let request = RunnerJobRequest {
+        request_id: RequestId::parse(&offer.request_id).ok()?,
         should_acknowledge: false,
-        run_service_url: Url::parse(&object.spec.run_service_url).ok()?,
-        billing_owner_id: object.spec.billing_owner_id.clone(),
-    })
+        run_service_url: Url::parse(&offer.run_service_url).ok()?,
+        billing_owner_id: offer.billing_owner_id.clone(),
+    };
+    Some((offer.agent.clone(), request))
 }
 
 fn found(object: &RunnerJob, payload_stored: bool, pod: Option<&Pod>, now: Timestamp) -> Recovered {

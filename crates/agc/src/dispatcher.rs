@@ -14,7 +14,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use api::RunnerJob;
-use api::runner_job::AgentRef;
 use github_proto::JobId;
 use jiff::{SignedDuration, Timestamp};
 use job::naming::RunnerJobName;
@@ -31,7 +30,7 @@ use crate::board::Board;
 use crate::claim::Claim;
 use crate::executor::{Executor, PodFacts};
 use crate::group::Group;
-use crate::intake::Offer;
+use crate::offer::{Offer, Source};
 use crate::quota::QuotaFacts;
 use crate::report::Reporter;
 use ledger::Ledger;
@@ -260,7 +259,7 @@ impl Dispatcher {
 
     /// The agent goes on listening.
     fn release(&self, offer: &Offer) {
-        self.tell_pool(&offer.group.name, agents::Message::Released(offer.agent.clone()));
+        self.tell_agent(&offer.name, &offer.group.name, effect::Agent::Release, &offer.source);
     }
 
     fn tell_pool(&self, group: &str, message: agents::Message) {
@@ -335,7 +334,8 @@ impl Dispatcher {
     /// Has every effect performed by whoever performs its kind.
     fn apply(&mut self, name: &RunnerJobName, effects: Vec<Effect>, now: Timestamp) {
         let Some(record) = self.jobs.get_mut(name) else { return };
-        let group = record.offer.group.name.clone();
+        let offer = record.offer.clone();
+        let group = offer.group.name.clone();
         let mut changes = Vec::new();
         let mut tasks = Vec::new();
         for effect in effects {
@@ -344,15 +344,15 @@ impl Dispatcher {
                 Effect::Call(call) => self.executor.call(call, record.view()),
                 Effect::Write(write) => record.writer.write(write, record.view()),
                 Effect::Wake(timer, at) => self.timers.set(name.clone(), timer, at, now),
-                Effect::Agent(task) => tasks.push((task, record.offer.agent.clone())),
+                Effect::Agent(task) => tasks.push(task),
                 Effect::Report(fact) => record.report(&fact, &self.reporter),
             }
         }
         if record.job.is_over() {
             self.jobs.remove(name);
         }
-        for (task, agent) in tasks {
-            self.tell_agent(name, &group, task, agent);
+        for task in tasks {
+            self.tell_agent(name, &group, task, &offer.source);
         }
         if !changes.is_empty() {
             let (now, seed) = (Instant::now(), self.clock.seed());
@@ -362,7 +362,10 @@ impl Dispatcher {
         self.publish(&group);
     }
 
-    fn tell_agent(&mut self, name: &RunnerJobName, group: &str, task: effect::Agent, agent: AgentRef) {
+    /// Only the broker offers a job to an agent.
+    fn tell_agent(&self, name: &RunnerJobName, group: &str, task: effect::Agent, source: &Source) {
+        let Source::Broker(offer) = source;
+        let agent = offer.agent.clone();
         match task {
             effect::Agent::Keep => self.tell_pool(group, agents::Message::Claimed(agent)),
             effect::Agent::Release => self.tell_pool(group, agents::Message::Released(agent)),

@@ -3,7 +3,8 @@
 //! What is written for one job is written in order, by one task of that job; calls to GitHub go beside it. Every
 //! answer becomes a message to the dispatcher.
 
-mod github_calls;
+mod broker;
+mod calls;
 mod record;
 mod report;
 mod rerun;
@@ -31,7 +32,7 @@ use tokio_util::task::TaskTracker;
 use crate::claim::Claim;
 use crate::dispatcher::Message;
 use crate::github::GitHub;
-use crate::intake::Offer;
+use crate::offer::Offer;
 use crate::pod::build::Platform;
 use crate::report::Reporter;
 
@@ -188,9 +189,9 @@ impl Executor {
     pub fn call(&self, call: Call, view: View) {
         let shared = self.shared.clone();
         match call {
-            Call::AcquireJob => drop(self.tasks.spawn(github_calls::acquire(shared, view))),
-            Call::RenewJob => drop(self.tasks.spawn(github_calls::renew(shared, view))),
-            Call::GetRunner => drop(self.tasks.spawn(github_calls::check_agent(shared, view))),
+            Call::AcquireJob => drop(self.tasks.spawn(calls::acquire(shared, view))),
+            Call::RenewJob => drop(self.tasks.spawn(calls::renew(shared, view))),
+            Call::GetRunner => drop(self.tasks.spawn(calls::look_whether_acquired(shared, view))),
             Call::CompleteJob(what) => drop(self.tasks.spawn(report::tell(shared, view, what))),
             Call::RerunFailedJobs => drop(self.tasks.spawn(rerun::rerun_failed_jobs(shared, view))),
         }

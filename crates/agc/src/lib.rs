@@ -1,7 +1,7 @@
 //! The tenant's controller: listens at GitHub for the jobs of a gateway's groups and runs each in a pod of its own.
 //!
 //! ```text
-//! broker message ─ agents ─▶ intake ─▶ Offer ─┐
+//! broker message ─ agents ──▶ Offer ──────────┐
 //! Pod, RunnerJob ──────────── watches ────────┼─▶ dispatcher ─▶ job::Job ─▶ executor ─▶ GitHub, Secrets, Pods
 //! timers, what the start found ─── adopt ─────┘        │                        └─────▶ answers, back to it
 //!                                                      └─▶ report ─▶ metrics, Events, log lines, spans
@@ -18,7 +18,7 @@ pub mod dispatcher;
 pub mod executor;
 pub mod github;
 pub mod group;
-pub mod intake;
+pub mod offer;
 pub mod payload;
 pub mod pod;
 pub mod quota;

@@ -37,11 +37,25 @@ use crate::failure::FailureClass;
 #[serde(rename_all = "camelCase")]
 #[x_kube(
     validation = Rule::new("self == oldSelf")
-        .message("spec: is immutable, since it is what the offer said; delete the RunnerJob to cancel its job")
+        .message("spec: is immutable, since it is what the offer said; delete the RunnerJob to cancel its job"),
+    validation = Rule::new("has(self.broker)").message("spec: names nobody who offered the job; set broker")
 )]
 pub struct RunnerJobSpec {
     /// The RunnerGroup that received the offer.
     pub runner_group: RunnerGroupRef,
+    /// The PriorityClass that the pod gets.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 253))]
+    pub priority_class_name: Option<String>,
+    /// The offer, when it came from GitHub's broker.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub broker: Option<BrokerOffer>,
+}
+
+/// What only an offer of GitHub's broker has: it goes to one agent, which alone may acquire the job.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct BrokerOffer {
     /// GitHub's `runner_request_id` of the offer.
     #[schemars(length(min = 1, max = 128))]
     pub request_id: String,
@@ -49,16 +63,12 @@ pub struct RunnerJobSpec {
     #[serde(rename = "runServiceURL")]
     #[schemars(length(min = 1, max = 2048))]
     pub run_service_url: String,
-    /// Owner that GitHub bills, echoed when the job is acquired.
+    /// Owner that GitHub bills, echoed at the claim.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 256))]
     pub billing_owner_id: Option<String>,
     /// The agent whose session received the offer.
     pub agent: AgentRef,
-    /// The PriorityClass that the pod gets.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(max = 253))]
-    pub priority_class_name: Option<String>,
 }
 
 /// Name of a RunnerGroup in the same namespace.

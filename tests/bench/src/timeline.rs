@@ -42,7 +42,7 @@ pub fn timelines(runner_jobs: &[Value], asked: &[Asked], calls: &[Call]) -> Vec<
     let timeline = |job: &Value| {
         let text = |pointer: &str| job.pointer(pointer).and_then(Value::as_str);
         let name = text("/metadata/name")?;
-        let session = by_agent.get(text("/spec/agent/name")?)?;
+        let session = by_agent.get(text("/spec/broker/agent/name")?)?;
         let acquire = session.iter().rfind(|it| it.endpoint.as_deref() == Some("X1"))?;
         let before = |it: &&&Asked| it.answered.is_some_and(|answered| answered <= acquire.time);
         let offer = session.iter().filter(|it| it.endpoint.as_deref() == Some("B2")).rfind(before)?;

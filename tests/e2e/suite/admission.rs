@@ -17,8 +17,10 @@ fn runner_job() -> Result<DynamicObject> {
     Ok(serde_json::from_value(json!({
         "apiVersion": "actions-gateway.github.com/v1alpha1", "kind": "RunnerJob", "metadata": {"name": "invented"},
         "spec": {
-            "runnerGroup": {"name": "linux"}, "requestId": "request", "runServiceURL": "https://github.test/run",
-            "agent": {"name": "linux-0", "runnerId": 1},
+            "runnerGroup": {"name": "linux"}, "broker": {
+                    "requestId": "request", "runServiceURL": "https://github.test/run",
+                    "agent": {"name": "linux-0", "runnerId": 1},
+                },
         },
     }))?)
 }
@@ -79,7 +81,7 @@ pub async fn a_tenants_editor_reads_and_deletes_runner_jobs(namespace: Namespace
     forbidden(editor.patch_status("invented", &PatchParams::default(), &verdict).await, "runnerjobs/status")?;
     let note = Patch::Merge(json!({"metadata": {"annotations": {"example.test/note": "seen"}}}));
     editor.patch("invented", &PatchParams::default(), &note).await?;
-    ensure!(editor.get("invented").await?.data["spec"]["requestId"] == json!("request"));
+    ensure!(editor.get("invented").await?.data["spec"]["broker"]["requestId"] == json!("request"));
     editor.delete("invented", &kube::api::DeleteParams::default()).await?;
     Ok(())
 }

@@ -8,7 +8,7 @@ use job::{Fact, Job};
 
 use crate::claim::Claim;
 use crate::executor::{JobWriter, PodFacts, View};
-use crate::intake::Offer;
+use crate::offer::Offer;
 use crate::report::{JobTrace, Reporter, Subject};
 
 /// One job in hand.

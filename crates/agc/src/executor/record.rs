@@ -1,6 +1,6 @@
 //! The `RunnerJob` object: made before the claim, deleted when the claim was not ours.
 
-use api::runner_job::{RunnerGroupRef, RunnerJobSpec};
+use api::runner_job::{BrokerOffer, RunnerGroupRef, RunnerJobSpec};
 use api::{RunnerJob, labels};
 use kube::api::{DeleteParams, PostParams};
 use kube::core::ObjectMeta;
@@ -8,6 +8,7 @@ use operator::describe;
 use operator::finalizer;
 
 use super::{Shared, View};
+use crate::offer::Source;
 use crate::pod::build::worker_labels;
 
 /// What a job's writer knows of its `RunnerJob`.
@@ -40,11 +41,15 @@ fn object(shared: &Shared, view: &View) -> RunnerJob {
     let offer = &view.offer;
     let spec = RunnerJobSpec {
         runner_group: RunnerGroupRef { name: offer.group.name.clone() },
-        request_id: offer.request.request_id.as_str().to_owned(),
-        run_service_url: offer.request.run_service_url.to_string(),
-        billing_owner_id: offer.request.billing_owner_id.clone(),
-        agent: offer.agent.clone(),
         priority_class_name: view.priority_class.clone(),
+        broker: match &offer.source {
+            Source::Broker(it) => Some(BrokerOffer {
+                request_id: it.request.request_id.as_str().to_owned(),
+                run_service_url: it.request.run_service_url.to_string(),
+                billing_owner_id: it.request.billing_owner_id.clone(),
+                agent: it.agent.clone(),
+            }),
+        },
     };
     let mut own_labels = worker_labels(&shared.platform.gateway, &offer.group.name, offer.name.as_str());
     own_labels.remove(labels::COMPONENT);

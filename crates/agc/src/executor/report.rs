@@ -105,7 +105,7 @@ async fn check(shared: Arc<Shared>, view: View) {
             return;
         }
     };
-    match judge(&jobs, &view.offer.agent.name) {
+    match judge(&jobs, view.offer.source.runner_name()) {
         Seen::Over => {}
         Seen::NothingRan => force_cancel(&shared, &view).await,
         Seen::SomethingRan => {

@@ -44,7 +44,14 @@ pub fn all() -> Vec<Case> {
             json!({}),
             json!({"metadata": {"annotations": {"example.test/note": "seen"}}}),
         ),
-        refused: Attempt::Change(json!({}), json!({"spec": {"requestId": "another"}})),
+        refused: Attempt::Change(json!({}), json!({"spec": {"broker": {"requestId": "another"}}})),
+    });
+    cases.push(Case {
+        kind: Kind::RunnerJob,
+        path: "spec".into(),
+        rule: "has(self.broker)",
+        accepted: Attempt::Create(json!({})),
+        refused: Attempt::Create(json!({"spec": {"broker": null}})),
     });
     cases
 }

@@ -33,8 +33,10 @@ impl Kind {
             }
             Self::RunnerGroup => json!({"runnerLabels": ["linux"]}),
             Self::RunnerJob => json!({
-                "runnerGroup": {"name": "linux"}, "requestId": "request", "runServiceURL": "https://github.test/run",
-                "agent": {"name": "linux-0", "runnerId": 1},
+                "runnerGroup": {"name": "linux"}, "broker": {
+                    "requestId": "request", "runServiceURL": "https://github.test/run",
+                    "agent": {"name": "linux-0", "runnerId": 1},
+                },
             }),
         };
         json!({

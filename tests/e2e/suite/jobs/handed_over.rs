@@ -56,7 +56,8 @@ pub async fn the_private_key_is_in_nothing_that_runs_the_job(namespace: Namespac
 /// The private exponent of the runner that runs this job, as its agent's Secret has it.
 async fn key_of(tenant: &Tenant, job: &RunnerJob) -> Result<String> {
     let secrets = tenant.namespace.api::<Secret>().list(&ListParams::default()).await?;
-    let agent = secrets.iter().find(|it| text(it, "name").is_ok_and(|it| it == job.spec.agent.name));
+    let offer = job.spec.broker.as_ref().context("an offer of the broker")?;
+    let agent = secrets.iter().find(|it| text(it, "name").is_ok_and(|it| it == offer.agent.name));
     let stored = files(text(agent.context("the agent's Secret")?, "jitconfig")?)?;
     let parameters: Value =
         serde_json::from_slice(stored.get(KEY_FILE).context("the controller keeps the key")?)?;

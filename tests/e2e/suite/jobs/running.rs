@@ -48,7 +48,8 @@ fn whole_status(tenant: &Tenant, run: &e2e::github::Run, job: &RunnerJob) -> Res
     ensure!(seen == (&run.plan_id, &github.job_id, &github.name), "{identity:#?} is not {github:#?}");
     ensure!(identity.repository == format!("{}/demo", tenant.account), "{identity:#?}");
     ensure!(identity.run_id == run.run_id.to_string() && identity.run_attempt == 1, "{identity:#?}");
-    ensure!(Some(job.spec.agent.name.as_str()) == github.runner_name.as_deref(), "{:#?}", job.spec);
+    let agent = job.spec.broker.as_ref().map(|it| it.agent.name.as_str());
+    ensure!(agent == github.runner_name.as_deref(), "{:#?}", job.spec);
     ensure!(
         status.phase == Some(Phase::Succeeded) && status.result == Some(JobResult::Succeeded),
         "{status:#?}"

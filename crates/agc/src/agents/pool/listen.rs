@@ -16,7 +16,7 @@ use super::{Message, Pool, runner_id};
 use crate::agents::slot::{Duty, Session, Slot};
 use crate::agents::{Agent, Trigger};
 use crate::dispatcher;
-use crate::intake::{Credentials, Offer, OfferedTo};
+use crate::offer::{Credentials, Offer, OfferedTo};
 
 /// An offer this soon after a session opened was waiting for it: more listeners have something to do.
 const WAS_WAITING: Duration = Duration::from_secs(5);
@@ -151,7 +151,7 @@ impl Pool {
         let was_waiting = session.open_since.is_some_and(|it| it.elapsed() < WAS_WAITING);
         let credentials = Credentials { auth: session.auth.clone(), jit: session.agent.jit.clone() };
         let at = OfferedTo { id: at, version: session.version.clone() };
-        let offer = Offer::new(group, session.agent.reference(), credentials, offer, at);
+        let offer = Offer::of_broker(group, session.agent.reference(), credentials, offer, at);
         if was_waiting {
             self.wanted = (self.wanted + 1).min(self.group.max_listeners.max(1));
         }

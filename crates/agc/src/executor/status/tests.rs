@@ -7,7 +7,7 @@ use job::naming::RunnerJobName;
 
 use super::*;
 use crate::executor::PodFacts;
-use crate::intake::Offer;
+use crate::offer::{BrokerOffer, Offer, Source};
 
 const NOW: Timestamp = Timestamp::UNIX_EPOCH;
 
@@ -18,15 +18,17 @@ fn offer() -> Offer {
     Offer {
         name: RunnerJobName::existing("blue-0123456789"),
         group: Arc::new(crate::runner_group::validate::identity(&group.unwrap())),
-        agent: api::runner_job::AgentRef { name: "blue-0-1".into(), runner_id: 7 },
-        credentials: None,
-        request: RunnerJobRequest {
-            request_id: RequestId::parse("request").unwrap(),
-            should_acknowledge: false,
-            run_service_url: "https://run.test/".parse().unwrap(),
-            billing_owner_id: None,
-        },
-        session: None,
+        source: Source::Broker(BrokerOffer {
+            agent: api::runner_job::AgentRef { name: "blue-0-1".into(), runner_id: 7 },
+            credentials: None,
+            request: RunnerJobRequest {
+                request_id: RequestId::parse("request").unwrap(),
+                should_acknowledge: false,
+                run_service_url: "https://run.test/".parse().unwrap(),
+                billing_owner_id: None,
+            },
+            session: None,
+        }),
     }
 }
 

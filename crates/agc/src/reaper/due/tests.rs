@@ -47,7 +47,7 @@ fn job(index: i64, result: &str) -> RunnerJob {
         apiVersion: actions-gateway.github.com/v1alpha1
         kind: RunnerJob
         metadata: {{ name: job-{index}, uid: uid-{index} }}
-        spec: {{ runnerGroup: {{ name: {GROUP} }}, requestId: r, runServiceURL: u, agent: {{ name: a, runnerId: 1 }} }}
+        spec: {{ runnerGroup: {{ name: {GROUP} }}, broker: {{ requestId: r, runServiceURL: u, agent: {{ name: a, runnerId: 1 }} }} }}
         status:
           result: {result}
           times: {{ finished: '{}' }}

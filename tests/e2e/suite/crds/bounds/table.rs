@@ -130,11 +130,11 @@ fn group_fields(it: &mut Table) {
 }
 
 fn job_fields(it: &mut Table) {
-    it.text("agent.name", 1, 64, |length| "a".repeat(length));
-    it.at_most("maxLength", "billingOwnerId", 256, |length| json!("b".repeat(length)));
+    it.text("broker.agent.name", 1, 64, |length| "a".repeat(length));
+    it.at_most("maxLength", "broker.billingOwnerId", 256, |length| json!("b".repeat(length)));
     it.at_most("maxLength", "priorityClassName", 253, |length| json!("c".repeat(length)));
-    it.text("requestId", 1, 128, |length| "r".repeat(length));
-    it.text("runServiceURL", 1, 2048, |length| "u".repeat(length));
+    it.text("broker.requestId", 1, 128, |length| "r".repeat(length));
+    it.text("broker.runServiceURL", 1, 2048, |length| "u".repeat(length));
     it.text("runnerGroup.name", 1, 63, |length| "g".repeat(length));
 }
 

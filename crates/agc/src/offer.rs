@@ -1,4 +1,4 @@
-//! What the broker offers becomes what the dispatcher decides about.
+//! A job that GitHub offers: what the dispatcher decides about.
 
 use std::sync::Arc;
 
@@ -10,16 +10,30 @@ use job::naming::RunnerJobName;
 
 use crate::group::Group;
 
-/// A job that GitHub offers to one agent of a group.
+/// A job that GitHub offers to a group.
 #[derive(Debug, Clone)]
 pub struct Offer {
     /// What its `RunnerJob` is called: the same for each repetition of the offer.
     pub name: RunnerJobName,
     /// The group, as it was when the offer came.
     pub group: Arc<Group>,
+    /// Who offers it, and what it is acquired with.
+    pub source: Source,
+}
+
+/// Who offers a job. Whoever does not acquire it needs not know.
+#[derive(Debug, Clone)]
+pub enum Source {
+    /// GitHub's broker, to one agent of the group.
+    Broker(BrokerOffer),
+}
+
+/// An offer of GitHub's broker.
+#[derive(Debug, Clone)]
+pub struct BrokerOffer {
     /// The agent.
     pub agent: AgentRef,
-    /// The agent's credentials, to claim with; `None` when its registration is lost.
+    /// The agent's credentials, to acquire with; `None` when its registration is lost.
     pub credentials: Option<Credentials>,
     /// GitHub's words.
     pub request: RunnerJobRequest,
@@ -36,7 +50,7 @@ pub struct OfferedTo {
     pub version: String,
 }
 
-/// What an agent claims with, and what its worker runs with.
+/// What an agent acquires with, and what its worker runs with.
 #[derive(Debug, Clone)]
 pub struct Credentials {
     /// Its token.
@@ -46,9 +60,9 @@ pub struct Credentials {
 }
 
 impl Offer {
-    /// Names the offer.
+    /// An offer of the broker to one agent of `group`, in this session.
     #[must_use]
-    pub fn new(
+    pub fn of_broker(
         group: Arc<Group>,
         agent: AgentRef,
         credentials: Credentials,
@@ -56,6 +70,17 @@ impl Offer {
         session: OfferedTo,
     ) -> Self {
         let name = RunnerJobName::of_offer(&group.name, &group.uid, request.request_id.as_str());
-        Self { name, group, agent, credentials: Some(credentials), request, session: Some(session) }
+        let offer = BrokerOffer { agent, credentials: Some(credentials), request, session: Some(session) };
+        Self { name, group, source: Source::Broker(offer) }
+    }
+}
+
+impl Source {
+    /// The runner that GitHub shows the job with, once it is acquired.
+    #[must_use]
+    pub fn runner_name(&self) -> &str {
+        match self {
+            Self::Broker(offer) => &offer.agent.name,
+        }
     }
 }

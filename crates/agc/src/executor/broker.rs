@@ -1,28 +1,28 @@
-//! B3, X1, X2 and R5: the calls of a job to GitHub while it is being claimed and runs.
+//! B3, X1 and R5: acquiring a job that GitHub's broker offers to an agent.
 
-use std::sync::Arc;
-
-use github::run_service::{self, RenewError};
+use github::run_service;
 use github::session::{self, Acknowledgement};
 use job::{AgentState, Event};
 use operator::describe;
 
 use super::{Shared, View};
-use crate::claim::{Claim, LOCK};
+use crate::claim::Claim;
 use crate::dispatcher::Message;
+use crate::offer::BrokerOffer;
 use crate::report::AcquisitionError;
+use std::sync::Arc;
 
 /// X1.
-pub(super) async fn acquire(shared: Arc<Shared>, view: View) {
+pub(super) async fn acquire(shared: &Shared, view: &View, offer: &BrokerOffer) {
     let name = &view.offer.name;
-    let Some(credentials) = &view.offer.credentials else {
+    let Some(credentials) = &offer.credentials else {
         // Nothing to claim with: the agent itself tells whether the claim was granted.
         return shared.event(name, Event::AcquireRefused { doubtful: true }).await;
     };
     let Ok(_permit) = shared.github_calls.acquire().await else { return };
     let github = &shared.github;
-    let request = &view.offer.request;
-    if acknowledge(&shared, &view).await == Acknowledgement::JobGone {
+    let request = &offer.request;
+    if acknowledge(shared, offer).await == Acknowledgement::JobGone {
         return shared.event(name, Event::AcquireRefused { doubtful: false }).await;
     }
     let answer =
@@ -54,9 +54,9 @@ pub(super) async fn acquire(shared: Arc<Shared>, view: View) {
 
 /// B3, for an offer that is about to be claimed. One that asks for none, or that a predecessor acknowledged, needs none;
 /// and whatever the answer, but that the job has gone, the claim itself decides.
-async fn acknowledge(shared: &Shared, view: &View) -> Acknowledgement {
-    let (request, github) = (&view.offer.request, &shared.github);
-    let (Some(session), Some(credentials)) = (&view.offer.session, &view.offer.credentials) else {
+async fn acknowledge(shared: &Shared, offer: &BrokerOffer) -> Acknowledgement {
+    let (request, github) = (&offer.request, &shared.github);
+    let (Some(session), Some(credentials)) = (&offer.session, &offer.credentials) else {
         return Acknowledgement::Unanswered;
     };
     if !request.should_acknowledge {
@@ -74,37 +74,10 @@ async fn acknowledge(shared: &Shared, view: &View) -> Acknowledgement {
     .await
 }
 
-/// The four words of the counter.
-/// X2.
-pub(super) async fn renew(shared: Arc<Shared>, view: View) {
-    let name = &view.offer.name;
-    let Some(claim) = &view.claim else {
-        // The payload is gone, and with it the token: the lock runs out.
-        return shared.event(name, Event::RenewFailed).await;
-    };
-    let Ok(_permit) = shared.github_calls.acquire().await else { return };
-    let github = &shared.github;
-    let job = &claim.job;
-    let token = &job.connection.token;
-    let renewed =
-        run_service::renew(&github.client, &claim.renew_at, &job.plan_id, &job.job_id, token, &github.timers);
-    let event = match renewed.await {
-        Ok(until) => Event::Renewed { locked_until: until.unwrap_or(shared.now() + LOCK) },
-        Err(error) => {
-            tracing::warn!(job = %name, error = %describe(&error), "a lock was not renewed");
-            match error {
-                RenewError::Lost(_) => Event::LockGone,
-                _ => Event::RenewFailed,
-            }
-        }
-    };
-    shared.event(name, event).await;
-}
-
 /// R5.
-pub(super) async fn check_agent(shared: Arc<Shared>, view: View) {
+pub(super) async fn get_runner(shared: &Shared, view: &View, offer: &BrokerOffer) {
     let Ok(_permit) = shared.github_calls.acquire().await else { return };
-    let runner = github_proto::RunnerId(u64::try_from(view.offer.agent.runner_id).unwrap_or_default());
+    let runner = github_proto::RunnerId(u64::try_from(offer.agent.runner_id).unwrap_or_default());
     let event = match shared.github.app.runner(runner).await {
         Ok(Some(runner)) if runner.busy => Event::AgentSeen(AgentState::Busy),
         Ok(_) => Event::AgentSeen(AgentState::Free),
