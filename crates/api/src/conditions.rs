@@ -10,13 +10,13 @@ use strum::{EnumIter, EnumMessage, IntoStaticStr};
 /// condition is true, and is what the reference page says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EnumIter, EnumMessage, IntoStaticStr)]
 pub enum Type {
-    /// Of a gateway: nothing below is amiss; else it repeats reason and message of the first that is. Of a group: a session listens for jobs.
+    /// Of a gateway: no other condition reports a problem; else it repeats reason and message of the first that does. Of a group: a session listens for jobs.
     Ready,
     /// The tenant's controller has an available replica of the newest spec.
     AGCAvailable,
     /// The Secret of the GitHub App, or the token that it is exchanged for, is unusable. Written by the tenant's controller.
     CredentialUnavailable,
-    /// The last pass of the controller failed.
+    /// The controller's last reconcile failed.
     Degraded,
     /// A RunnerGroup of the gateway is impaired; the message names the worst.
     RunnerGroupsDegraded,
@@ -30,7 +30,7 @@ pub enum Type {
     WorkersUnschedulable,
     /// GitHub gave the job to this gateway, and its payload is stored.
     Acquired,
-    /// The job is over.
+    /// The job is complete.
     Complete,
 }
 
@@ -40,23 +40,23 @@ pub enum Type {
 pub enum Reason {
     /// Every part is available.
     AllAvailable,
-    /// An older gateway stands in this namespace; the message names it.
+    /// An older gateway exists in this namespace; the message names it.
     AnotherGateway,
-    /// The gateway is being taken down; the message names the step.
+    /// The gateway is being deleted; the message names the step.
     Terminating,
     /// The controller's Deployment has an available replica.
     AGCReady,
     /// The controller's Deployment has no available replica, or is being rolled out.
     AGCNotReady,
-    /// A read or write failed; the message has the API server's words.
+    /// A read or write failed; the message has the API server's error.
     ProvisioningFailed,
-    /// An object of a child's name belongs to somebody else; it is never touched.
+    /// An object of a child's name has another owner; it is never touched.
     NameConflict,
-    /// The spec cannot be honoured; the message names each field.
+    /// The spec is invalid; the message names each field.
     InvalidSpec,
     /// The namespace may not hold a gateway.
     NamespaceNotAllowed,
-    /// The last pass went through.
+    /// The last reconcile succeeded.
     ReconcileSucceeded,
     /// At least one RunnerGroup is impaired.
     RunnerGroupsImpaired,
@@ -70,7 +70,7 @@ pub enum Reason {
     TokenRefused,
     /// GitHub could not be reached, and no token is left.
     GitHubUnreachable,
-    /// GitHub gives tokens for the credentials.
+    /// GitHub issues tokens for the credentials.
     SecretFound,
     /// At least one session listens.
     ListenerActive,
@@ -88,23 +88,23 @@ pub enum Reason {
     PollingHealthy,
     /// GitHub refuses the runner version.
     VersionTooOld,
-    /// GitHub takes the runner version until a date that is near, or past.
+    /// GitHub accepts the runner version until a date that is near, or past.
     VersionEnding,
-    /// Worker and configuration name two runner versions.
+    /// The worker's runner version is not the configured one.
     VersionDiffers,
-    /// GitHub takes the runner version; under `RunnerVersionMismatch`, the last worker ran the configured one.
+    /// GitHub accepts the runner version; under `RunnerVersionMismatch`, the last worker ran the configured one.
     VersionAccepted,
-    /// Worker pods wait for a node; the message has the scheduler's words.
+    /// Worker pods wait for a node; the message has the scheduler's message.
     PodsUnschedulable,
     /// No worker pod waits for a node.
     WorkersSchedulable,
     /// The job's payload is stored.
     Acquired,
-    /// GitHub is being asked for the job.
+    /// The job is being acquired.
     Acquiring,
-    /// GitHub gave the job and its answer was lost.
+    /// GitHub assigned the job, and its answer was lost.
     ClaimLost,
-    /// The job is not over.
+    /// The job is not complete.
     Running,
 }
 

@@ -104,10 +104,11 @@ fn events() -> String {
 }
 
 fn conditions() -> String {
-    let mut page = "<!-- Written by a test of crates/api from its table of conditions. -->\n\n# Conditions\n\n\
-        A condition that is absent is not yet known; it does not mean well. What to do about each reason is in\n\
+    let mut page =
+        "<!-- Written by a test of crates/api from its table of conditions. -->\n\n# Conditions\n\n\
+        An absent condition means unknown, not healthy. What to do about each reason is in\n\
         [Troubleshooting](../operating/troubleshooting.md#by-condition-reason).\n"
-        .to_owned();
+            .to_owned();
     for type_ in Type::iter() {
         page += &format!("\n## `{}`\n\nTrue says: {}\n", type_.as_str(), type_.meaning());
         page.extend(TABLE.iter().filter(|it| it.type_ == type_).map(of_kind));
