@@ -75,9 +75,11 @@ async fn serve(args: &Args, config: &Config, shutdown: &Shutdown) -> anyhow::Res
     serve_admin(args, registry, &health, &board, shutdown).await?;
 
     let client = operator::client::connect(args.kubeconfig.as_deref(), rest_metrics).await?;
+    let clock = Clock::system();
     let namespace = config.env.pod_namespace.clone();
     let instance = config.env.pod_name.clone();
-    let (events, publisher) = Events::new(client.clone(), "actions-gateway.github.com/agc", instance.clone());
+    let (events, publisher) =
+        Events::new(client.clone(), "actions-gateway.github.com/agc", instance.clone(), clock.clone());
     shutdown.spawn_service("events", publisher.run(shutdown.aborted()));
     let params = Params {
         namespace: namespace.clone(),
@@ -86,11 +88,11 @@ async fn serve(args: &Args, config: &Config, shutdown: &Shutdown) -> anyhow::Res
         timing: Timing::TENANT,
     };
     let gauge = controller_metrics.leader(api::names::CONTROLLER);
-    let (elector, leadership) = Elector::new(client.clone(), params, gauge);
+    let (elector, leadership) = Elector::new(client.clone(), params, gauge, clock.clone());
     shutdown.spawn_service("lease", elector.run(shutdown.aborted()));
 
     let reporter = Reporter::new(metrics, events, &namespace);
-    let (github, tokens) = github(config, &reporter, shutdown)?;
+    let (github, tokens) = github(config, &reporter, clock, shutdown)?;
     let parts = Parts {
         client,
         github,
@@ -143,10 +145,11 @@ async fn serve_admin(
 fn github(
     config: &Config,
     reporter: &Reporter,
+    clock: Clock,
     shutdown: &Shutdown,
 ) -> anyhow::Result<(GitHub, InstallationTokens)> {
     let client = Client::new(config.github_client()?)?;
-    let (clock, timers) = (Clock::system(), Timers::default());
+    let timers = Timers::default();
     let observer = reporter.token_observer();
     let (tokens, _task) = InstallationTokens::start(
         TokenConfig {

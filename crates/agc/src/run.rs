@@ -14,6 +14,7 @@ use operator::apply::Applier;
 use operator::lease::{self, Leadership};
 use operator::metrics::ControllerMetrics;
 use runtime::admin::{Check, Health};
+use runtime::backoff::Backoff;
 use tokio::sync::{mpsc, watch};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
@@ -33,12 +34,11 @@ use crate::reaper::Reaper;
 use crate::report::Reporter;
 use crate::runner_group::pools::Pools;
 use crate::runner_group::{self, Groups, validate};
-use crate::versions::Versions;
 use crate::versions::watch::Watch;
 use crate::watches::{self, Stores};
 
 /// An API server that does not answer is asked again.
-const RETRY: Duration = Duration::from_secs(2);
+const RETRY: Backoff = Backoff::Doubling { first: Duration::from_secs(2), longest: Duration::from_secs(30) };
 
 /// What the last writes may take after the dispatcher has ended.
 const LAST_WRITES: Duration = Duration::from_secs(3);
@@ -151,8 +151,7 @@ async fn work(parts: Parts, stop: CancellationToken) {
     let dispatching = tokio::spawn(dispatcher.run(heartbeat, jobs_ended.clone()));
 
     let stores = watches::start(&client, &namespace, &sender, &github.versions);
-    let Some(groups) = first_look(&client, &namespace, profile, &stores, &github.versions, &stop).await
-    else {
+    let Some(groups) = first_look(&client, &namespace, profile, &stores, &github, &stop).await else {
         return;
     };
     checks.watches.pass();
@@ -214,8 +213,15 @@ async fn work(parts: Parts, stop: CancellationToken) {
         profile,
         clock: github.clock.clone(),
     };
-    operator::controller::run(controller, Arc::new(reconciler), controller_metrics, checks.groups, stop)
-        .await;
+    operator::controller::run(
+        controller,
+        Arc::new(reconciler),
+        controller_metrics,
+        checks.groups,
+        github.clock.clone(),
+        stop,
+    )
+    .await;
 
     // Nobody is offered anything from here on; what was claimed is written down.
     pools.close_all().await;
@@ -232,12 +238,12 @@ async fn first_look(
     namespace: &str,
     profile: SecurityProfile,
     stores: &Stores,
-    versions: &Versions,
+    github: &GitHub,
     stop: &CancellationToken,
 ) -> Option<BTreeMap<String, Arc<Group>>> {
     let look = async {
         stores.delivered().await;
-        groups(&Api::namespaced(client.clone(), namespace), profile, versions).await
+        groups(&Api::namespaced(client.clone(), namespace), profile, github).await
     };
     tokio::select! {
         groups = look => Some(groups),
@@ -248,20 +254,21 @@ async fn first_look(
 async fn groups(
     api: &Api<DeserializeGuard<RunnerGroup>>,
     profile: SecurityProfile,
-    versions: &Versions,
+    github: &GitHub,
 ) -> BTreeMap<String, Arc<Group>> {
+    let mut failures = github.clock.failures(RETRY);
     let listed = loop {
         match api.list(&ListParams::default()).await {
             Ok(listed) => break listed,
             Err(error) => {
                 tracing::warn!(error = %operator::describe(&error), "the RunnerGroups could not be listed yet");
-                tokio::time::sleep(RETRY).await;
+                tokio::time::sleep(failures.fail()).await;
             }
         }
     };
     let valid = listed.items.into_iter().filter_map(|it| it.0.ok()).map(|group| {
         if let Some(written) = group.status.as_ref().and_then(|it| it.runner_version.as_ref()) {
-            versions.recall(&group.name_any(), written);
+            github.versions.recall(&group.name_any(), written);
         }
         // The jobs of a group whose spec no longer holds are seen to their end all the same.
         let group_or_identity =

@@ -7,7 +7,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use api::ActionsGateway;
-use jiff::Timestamp;
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{Service, ServiceAccount};
 use k8s_openapi::api::rbac::v1::RoleBinding;
@@ -23,6 +22,7 @@ use operator::metrics::ControllerMetrics;
 use operator::report::Events;
 use prometheus::Registry;
 use runtime::admin::{Health, Status};
+use runtime::clock::Clock;
 use runtime::version::{COMMIT, VERSION};
 use serde_json::json;
 use tokio::sync::watch;
@@ -50,6 +50,8 @@ const PROBE_DEADLINE: Duration = Duration::from_secs(5);
 pub struct Manager {
     /// Reaches the API server.
     pub client: Client,
+    /// The time of day, and chance.
+    pub clock: Clock,
     /// Says what happened.
     pub events: Events,
     /// Series of every controller.
@@ -104,7 +106,7 @@ impl Prepared {
     /// Runs until `stop`: passes under way are finished, then the Lease is given back.
     pub async fn run(self, stop: CancellationToken) {
         let Self { manager, gateways, writer, elections } = self;
-        let Manager { client, events, metrics, health, provision, .. } = manager;
+        let Manager { client, clock, events, metrics, health, provision, .. } = manager;
         let leadership = elections.leadership();
         let work_ended = CancellationToken::new();
 
@@ -120,20 +122,21 @@ impl Prepared {
             .reconcile_all_on(election::begun(leadership.clone()));
 
         let applier = Applier::new(client.clone(), FIELD_MANAGER);
-        let context = Context { applier, events, provision, now: Timestamp::now };
+        let context = Context { applier, events, provision, clock: clock.clone() };
         let reconciler = Arc::new(Gateways { context, leadership });
         let ready = health.check("actionsgateways");
-        let passes = operator::controller::run(controller, reconciler, metrics, ready, stop.clone());
+        let passes =
+            operator::controller::run(controller, reconciler, metrics, ready, clock.clone(), stop.clone());
         let work = async {
             passes.await;
             work_ended.cancel();
         };
-        tokio::join!(work, elections.run(work_ended.clone()), probe(client, &health, stop));
+        tokio::join!(work, elections.run(work_ended.clone()), probe(client, &health, &clock, stop));
     }
 }
 
 /// Readiness knows whether the API server can be reached; liveness, that this process still runs its loops.
-async fn probe(client: Client, health: &Health, stop: CancellationToken) {
+async fn probe(client: Client, health: &Health, clock: &Clock, stop: CancellationToken) {
     let (reachable, alive) = (health.check("api-server"), health.heartbeat("api-probe", PROBE_PERIOD));
     loop {
         match operator::client::bounded(PROBE_DEADLINE, client.apiserver_version()).await {
@@ -143,7 +146,7 @@ async fn probe(client: Client, health: &Health, stop: CancellationToken) {
         alive.beat();
         tokio::select! {
             () = stop.cancelled() => return alive.retire(),
-            () = tokio::time::sleep(PROBE_PERIOD) => {}
+            () = tokio::time::sleep(clock.about(PROBE_PERIOD)) => {}
         }
     }
 }

@@ -24,6 +24,7 @@ use kube::{Client, Resource};
 use operator::apply::Applier;
 use operator::finalizer;
 use operator::report::Events;
+use runtime::clock::Clock;
 
 use crate::config::Provision;
 use build::{InCluster, Resources};
@@ -48,8 +49,8 @@ pub struct Context {
     pub events: Events,
     /// What the platform decides.
     pub provision: Provision,
-    /// The clock.
-    pub now: fn() -> Timestamp,
+    /// The time of day, and chance.
+    pub clock: Clock,
 }
 
 impl Context {
@@ -91,22 +92,24 @@ pub async fn reconcile(cr: &ActionsGateway, ctx: &Context) -> Result<Action, Err
     };
     let written = match &outcome {
         Outcome::Ending(Ok(Step::Remove)) => Ok(()), // there is no object any more, or soon none
-        _ => pass.write(&status(cr, &outcome, (ctx.now)())).await,
+        _ => pass.write(&status(cr, &outcome, ctx.clock.now())).await,
     };
-    let next = next_look(outcome)?;
+    let next = next_look(outcome, &ctx.clock)?;
     written?;
     Ok(next)
 }
 
-fn next_look(outcome: Outcome) -> Result<Action, Error> {
+fn next_look(outcome: Outcome, clock: &Clock) -> Result<Action, Error> {
     match outcome {
         Outcome::Attempted(attempt) => match attempt.result {
-            Ok(_) => Ok(Action::requeue(RESYNC)),
-            Err(Error::Validate(refusal)) => Ok(Action::requeue(refusal.recheck().unwrap_or(RESYNC))),
+            Ok(_) => Ok(Action::requeue(clock.about(RESYNC))),
+            Err(Error::Validate(refusal)) => {
+                Ok(Action::requeue(clock.about(refusal.recheck().unwrap_or(RESYNC))))
+            }
             Err(error) => Err(error),
         },
         Outcome::Ending(Ok(Step::Remove)) => Ok(Action::await_change()),
-        Outcome::Ending(step) => step.map(|_| Action::requeue(teardown::LOOK_EVERY)),
+        Outcome::Ending(step) => step.map(|_| Action::requeue(clock.about(teardown::LOOK_EVERY))),
     }
 }
 
@@ -145,7 +148,7 @@ impl Pass<'_> {
         }
         // A younger gateway never made anything: what stands in the namespace is its elder's.
         if references.elder().is_none() {
-            let facts = teardown::look(&ctx.applier, references, deleted, (ctx.now)())
+            let facts = teardown::look(&ctx.applier, references, deleted, ctx.clock.now())
                 .await
                 .map_err(Error::Teardown)?;
             let step = teardown::next(&facts);

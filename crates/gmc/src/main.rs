@@ -12,6 +12,7 @@ use gmc::controller::{self, Manager};
 use operator::metrics::{ControllerMetrics, RestMetrics};
 use operator::report::Events;
 use runtime::admin::{self, Health};
+use runtime::clock::Clock;
 use runtime::shutdown::Shutdown;
 use runtime::{metrics, telemetry};
 use tokio::net::TcpListener;
@@ -44,11 +45,14 @@ async fn run(config: Config, shutdown: &Shutdown) -> anyhow::Result<()> {
     let health = Health::new();
     let requests = RestMetrics::register(&registry)?;
     let client = operator::client::connect(config.kubeconfig.as_deref(), requests).await?;
-    let (events, publisher) = Events::new(client.clone(), controller::REPORTING, config.pod.name.clone());
+    let clock = Clock::system();
+    let (events, publisher) =
+        Events::new(client.clone(), controller::REPORTING, config.pod.name.clone(), clock.clone());
     shutdown.spawn_service("events", publisher.run(shutdown.aborted()));
 
     let manager = Manager {
         client,
+        clock,
         events,
         metrics: ControllerMetrics::register(&registry)?,
         registry: registry.clone(),

@@ -13,14 +13,14 @@ use kube::{
         reflector::ObjectRef,
     },
 };
-use runtime::{admin::Check, telemetry};
+use runtime::{admin::Check, clock::Clock, telemetry};
 use serde::de::DeserializeOwned;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
 
 use crate::{
     metrics::{ControllerMetrics, ReconcileResult},
-    requeue::Backoff,
+    requeue::Requeue,
 };
 
 /// What one kind's controller does.
@@ -70,6 +70,7 @@ pub async fn run<R: Reconciler>(
     reconciler: Arc<R>,
     metrics: ControllerMetrics,
     ready: Check,
+    clock: Clock,
     stop: CancellationToken,
 ) {
     let store = controller.store();
@@ -82,7 +83,7 @@ pub async fn run<R: Reconciler>(
         }
         std::future::pending::<()>().await;
     };
-    let house = Arc::new(House { reconciler, metrics, backoff: Backoff::new() });
+    let house = Arc::new(House { reconciler, metrics, requeue: Requeue::new(clock) });
     let passes = controller
         .trigger_backoff(EachForItself)
         .graceful_shutdown_on(stop.cancelled_owned())
@@ -122,7 +123,7 @@ impl kube::runtime::utils::Backoff for EachForItself {
 struct House<R: Reconciler> {
     reconciler: Arc<R>,
     metrics: ControllerMetrics,
-    backoff: Backoff<String>,
+    requeue: Requeue<String>,
 }
 
 /// Failures end in [`House::pass`], which knows the object.
@@ -147,7 +148,7 @@ impl<R: Reconciler> House<R> {
         let outcome = self.reconciler.reconcile(object).instrument(span.clone()).await;
         match outcome {
             Ok(action) => {
-                self.backoff.forget(&resource);
+                self.requeue.forget(&resource);
                 let result = if action == Action::await_change() {
                     ReconcileResult::Success
                 } else {
@@ -167,7 +168,7 @@ impl<R: Reconciler> House<R> {
 
     fn next_try(&self, resource: &str, error: &R::Error) -> Action {
         let after = match self.reconciler.retry(error) {
-            Retry::Backoff => Some(self.backoff.failed(resource.to_owned())),
+            Retry::Backoff => Some(self.requeue.failed(resource.to_owned())),
             Retry::OnChange => None,
         };
         tracing::warn!(
@@ -188,7 +189,7 @@ impl<R: Reconciler> House<R> {
             // Queued once more when it was already deleted.
             Err(controller::Error::ObjectNotFound(object)) => {
                 let resource = resource(object.namespace.as_deref(), &object.name);
-                self.backoff.forget(&resource);
+                self.requeue.forget(&resource);
                 self.metrics.forget(R::NAME, &resource);
             }
             Err(error) => {

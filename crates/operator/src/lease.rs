@@ -6,13 +6,13 @@
 
 use std::time::Duration;
 
-use jiff::Timestamp;
 use k8s_openapi::{
     api::coordination::v1::{Lease, LeaseSpec},
     apimachinery::pkg::apis::meta::v1::MicroTime,
 };
 use kube::{Api, Client, api::PostParams, core::ObjectMeta};
 use prometheus::IntGauge;
+use runtime::{backoff::Range, clock::Clock};
 use tokio::{
     sync::watch,
     time::{Instant, timeout, timeout_at},
@@ -20,7 +20,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 /// Between attempts of a candidate, and of a holder whose renewal failed.
-const RETRY: Duration = Duration::from_secs(2);
+const RETRY: Range = (Duration::from_secs(1), Duration::from_secs(2));
 
 /// Giving the lease back is a courtesy: the end of the process does not wait longer for it.
 const RELEASE_DEADLINE: Duration = Duration::from_secs(2);
@@ -42,7 +42,7 @@ pub enum Leadership {
 pub struct Timing {
     /// A candidate takes over when it has seen no renewal for so long.
     pub duration: Duration,
-    /// The holder renews so often.
+    /// The holder renews so often, or a tenth sooner.
     pub renew_period: Duration,
     /// The holder stops when no renewal has gone through for so long. Less than `duration`.
     pub stop_after: Duration,
@@ -68,6 +68,7 @@ pub struct Elector {
     params: Params,
     leadership: watch::Sender<Leadership>,
     gauge: IntGauge,
+    clock: Clock,
     /// While we lead: when that ends unless a renewal goes through.
     leading_until: Option<Instant>,
     /// Another's lease: its resourceVersion, and since when we have seen that.
@@ -99,11 +100,16 @@ impl Timing {
 
 impl Elector {
     /// An elector and the channel that tells who leads. `gauge` is [`crate::metrics::ControllerMetrics::leader`].
-    pub fn new(client: Client, params: Params, gauge: IntGauge) -> (Self, watch::Receiver<Leadership>) {
+    pub fn new(
+        client: Client,
+        params: Params,
+        gauge: IntGauge,
+        clock: Clock,
+    ) -> (Self, watch::Receiver<Leadership>) {
         let (leadership, receiver) = watch::channel(Leadership::Waiting);
         let api = Api::namespaced(client, &params.namespace);
         gauge.set(0);
-        (Elector { api, params, leadership, gauge, leading_until: None, seen: None }, receiver)
+        (Elector { api, params, leadership, gauge, clock, leading_until: None, seen: None }, receiver)
     }
 
     /// Runs until `stop`, then gives the lease back. Cancel `stop` when the work under the lease has ended.
@@ -126,11 +132,12 @@ impl Elector {
             Ok(Ok(Attempt::Held)) => {
                 self.leading_until = Some(started + self.params.timing.stop_after);
                 self.publish(Leadership::Leading);
-                self.params.timing.renew_period.saturating_sub(started.elapsed())
+                let period = self.params.timing.renew_period;
+                self.clock.between((period - period / 10, period)).saturating_sub(started.elapsed())
             }
             Ok(Ok(Attempt::Refused)) => {
                 self.step_down();
-                RETRY
+                self.clock.between(RETRY)
             }
             Ok(Err(error)) => self.failed(&crate::describe(&error).to_string()),
             Err(_) => self.failed("no answer in time"),
@@ -140,12 +147,12 @@ impl Elector {
     /// We go on leading until our time is up.
     fn failed(&mut self, error: &str) -> Duration {
         tracing::warn!(lease = self.params.name, error, "the lease could not be renewed or acquired");
-        let Some(until) = self.leading_until else { return RETRY };
+        let Some(until) = self.leading_until else { return self.clock.between(RETRY) };
         let left = until.saturating_duration_since(Instant::now());
         if left.is_zero() {
             self.step_down();
         }
-        left.min(RETRY)
+        left.min(self.clock.between(RETRY))
     }
 
     fn step_down(&mut self) {
@@ -209,7 +216,7 @@ impl Elector {
     }
 
     fn lease(&self, old: Option<&Lease>) -> Lease {
-        let now = MicroTime(Timestamp::now());
+        let now = MicroTime(self.clock.now());
         let fresh = ObjectMeta { name: Some(self.params.name.clone()), ..ObjectMeta::default() };
         let metadata = old.map_or(fresh, |it| it.metadata.clone());
         let before = old.and_then(|it| it.spec.clone()).unwrap_or_default();

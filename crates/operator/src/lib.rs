@@ -8,7 +8,7 @@
 //! | [`status`] | status writes that skip what is unchanged |
 //! | [`finalizer`] | one finalizer on, one finalizer off |
 //! | [`lease`] | [`lease::Elector`]: one holder at a time |
-//! | [`requeue`] | when a failed object is tried again |
+//! | [`requeue`] | when an object or a watch that failed is tried again |
 //! | [`report`] | [`report::Events`]: Kubernetes Events that never fail or delay the caller |
 //! | [`metrics`] | the series that dashboards for controllers know |
 //! | [`describe()`] | errors in words |

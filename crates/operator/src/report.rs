@@ -21,6 +21,7 @@ use kube::{
     api::{Patch, PatchParams, PostParams},
     core::ObjectMeta,
 };
+use runtime::clock::Clock;
 use serde_json::json;
 use tokio::{sync::mpsc, time::Instant};
 use tokio_util::sync::CancellationToken;
@@ -50,6 +51,7 @@ pub struct Publisher {
     client: Client,
     controller: &'static str,
     instance: String,
+    clock: Clock,
     queue: mpsc::Receiver<Said>,
     ledger: Ledger,
 }
@@ -63,11 +65,16 @@ struct Said {
 
 impl Events {
     /// `controller` is the reporting controller (`actions-gateway.github.com/agc`), `instance` its pod.
-    pub fn new(client: Client, controller: &'static str, instance: String) -> (Self, Publisher) {
+    pub fn new(
+        client: Client,
+        controller: &'static str,
+        instance: String,
+        clock: Clock,
+    ) -> (Self, Publisher) {
         let (sender, queue) = mpsc::channel(QUEUE);
         (
             Events { queue: sender },
-            Publisher { client, controller, instance, queue, ledger: Ledger::default() },
+            Publisher { client, controller, instance, clock, queue, ledger: Ledger::default() },
         )
     }
 
@@ -130,7 +137,7 @@ impl Publisher {
     }
 
     async fn create(&mut self, said: &Said) -> Result<(), kube::Error> {
-        let event = self.event(said, Timestamp::now());
+        let event = self.event(said, self.clock.now());
         let name = event.metadata.name.clone().unwrap_or_default();
         bounded(self.api(said).create(&PostParams::default(), &event)).await?;
         self.ledger.published(said, name);
@@ -138,7 +145,7 @@ impl Publisher {
     }
 
     async fn count(&mut self, said: &Said, event: &str, count: i32) -> Result<(), kube::Error> {
-        let series = EventSeries { count, last_observed_time: MicroTime(Timestamp::now()) };
+        let series = EventSeries { count, last_observed_time: MicroTime(self.clock.now()) };
         let patch = Patch::Merge(json!({ "series": series }));
         match bounded(self.api(said).patch(event, &PatchParams::default(), &patch)).await {
             // The API server keeps Events for an hour; ours may have gone.

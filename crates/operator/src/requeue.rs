@@ -1,4 +1,4 @@
-//! When a failed object is tried again: each object waits for itself.
+//! When what failed is tried again: each object and each watch waits for itself.
 
 use std::{
     collections::HashMap,
@@ -7,40 +7,41 @@ use std::{
     time::Duration,
 };
 
-/// The first retry. Most failures are conflicts and restarts of the API server, gone in a moment.
-const FIRST: Duration = Duration::from_millis(500);
+use runtime::{
+    backoff::{Backoff, Failures},
+    clock::Clock,
+};
+use tokio::time::Instant;
 
-/// The last. An object that failed for an hour may wait five minutes more.
-const LONGEST: Duration = Duration::from_secs(300);
+/// Most failures are conflicts and restarts of the API server, gone in a moment. An object that failed for an hour may
+/// wait five minutes more.
+const OBJECT: Backoff =
+    Backoff::Doubling { first: Duration::from_millis(500), longest: Duration::from_secs(300) };
 
-/// How much of a delay is random, so that what failed together does not come back together.
-const JITTER: f64 = 0.2;
+/// client-go's pauses between two lists of a reflector.
+const WATCH: Backoff =
+    Backoff::Doubling { first: Duration::from_millis(800), longest: Duration::from_secs(30) };
+
+/// A watch that has worked for so long begins anew, also client-go's: one that is opened and breaks off at once has not
+/// recovered.
+const RECOVERED_AFTER: Duration = Duration::from_secs(120);
 
 /// Counts the failures in a row of each object.
 #[derive(Debug)]
-pub struct Backoff<K> {
-    failures: Mutex<HashMap<K, u32>>,
+pub struct Requeue<K> {
+    clock: Clock,
+    failures: Mutex<HashMap<K, Failures>>,
 }
 
-impl<K> Default for Backoff<K> {
-    fn default() -> Self {
-        Backoff { failures: Mutex::default() }
-    }
-}
-
-impl<K: Eq + Hash> Backoff<K> {
+impl<K: Eq + Hash> Requeue<K> {
     /// No object has failed.
-    pub fn new() -> Self {
-        Backoff::default()
+    pub fn new(clock: Clock) -> Self {
+        Requeue { clock, failures: Mutex::default() }
     }
 
     /// The object failed once more: how long to wait.
     pub fn failed(&self, object: K) -> Duration {
-        let mut failures = self.failures();
-        let count = failures.entry(object).or_default();
-        let delay = delay(*count, rand::random());
-        *count = count.saturating_add(1);
-        delay
+        self.failures().entry(object).or_insert_with(|| self.clock.failures(OBJECT)).fail()
     }
 
     /// The object succeeded, or is gone: it starts anew.
@@ -49,15 +50,40 @@ impl<K: Eq + Hash> Backoff<K> {
     }
 
     /// Nothing panics while it holds the lock, so what it holds is whole.
-    fn failures(&self) -> MutexGuard<'_, HashMap<K, u32>> {
+    fn failures(&self) -> MutexGuard<'_, HashMap<K, Failures>> {
         self.failures.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// The wait after so many earlier failures; `random` in 0..1.
-pub fn delay(failures: u32, random: f64) -> Duration {
-    let doubled = FIRST.saturating_mul(1u32.checked_shl(failures).unwrap_or(u32::MAX));
-    doubled.min(LONGEST).mul_f64(1.0 - JITTER * random.clamp(0.0, 1.0))
+/// The pauses of one watch, for [`kube::runtime::WatchStreamExt::backoff`]. Those of kube draw from a chance of their own.
+#[derive(Debug)]
+pub struct WatchBackoff {
+    failures: Failures,
+    failed: Option<Instant>,
+}
+
+impl WatchBackoff {
+    /// The watch has not failed.
+    pub fn new(clock: &Clock) -> Self {
+        WatchBackoff { failures: clock.failures(WATCH), failed: None }
+    }
+}
+
+impl Iterator for WatchBackoff {
+    type Item = Duration;
+
+    fn next(&mut self) -> Option<Duration> {
+        if self.failed.is_some_and(|it| it.elapsed() >= RECOVERED_AFTER) {
+            self.failures.reset();
+        }
+        self.failed = Some(Instant::now());
+        Some(self.failures.fail())
+    }
+}
+
+impl kube::runtime::utils::Backoff for WatchBackoff {
+    /// Each item that arrives ends a pause, but only time tells whether the watch has recovered.
+    fn reset(&mut self) {}
 }
 
 #[cfg(test)]

@@ -23,6 +23,7 @@ use operator::{
     report::Events,
 };
 use prometheus::Registry;
+use runtime::clock::Clock;
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
@@ -136,7 +137,8 @@ async fn a_lease_is_led_by_one_and_handed_over() {
             identity: identity.to_owned(),
             timing: Timing::MANAGER,
         };
-        let (elector, leadership) = Elector::new(world.client.clone(), params, metrics.leader(identity));
+        let (elector, leadership) =
+            Elector::new(world.client.clone(), params, metrics.leader(identity), Clock::system());
         let stop = CancellationToken::new();
         (tokio::spawn(elector.run(stop.clone())), leadership, stop)
     };
@@ -158,8 +160,12 @@ async fn events_arrive() {
     let world = World::new().await;
     let about =
         world.config_maps().create(&PostParams::default(), &world.config_map("about", None)).await.unwrap();
-    let (events, publisher) =
-        Events::new(world.client.clone(), "actions-gateway.github.com/test", "pod".to_owned());
+    let (events, publisher) = Events::new(
+        world.client.clone(),
+        "actions-gateway.github.com/test",
+        "pod".to_owned(),
+        Clock::system(),
+    );
     events.say(&about, Reason::NotReady, "a note".to_owned());
     drop(events);
     publisher.run(CancellationToken::new()).await;

@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex};
 use github_proto::JitBlob;
 use github_proto::run_service::Acquired;
 use jiff::Timestamp;
+use runtime::clock::Clock;
 use tracing_subscriber::layer::{Context, SubscriberExt as _};
 use tracing_subscriber::{Layer, Registry};
 
@@ -85,7 +86,8 @@ impl Rig {
         let nobody = tower::service_fn(|_: http::Request<kube::client::Body>| async {
             Err::<http::Response<kube::client::Body>, _>(std::io::Error::other("nobody is there"))
         });
-        let (events, _) = Events::new(kube::Client::new(nobody, "team-a"), "test", "agc-0".into());
+        let (events, _) =
+            Events::new(kube::Client::new(nobody, "team-a"), "test", "agc-0".into(), Clock::system());
         let reporter = Reporter::new(Metrics::register(&metrics).unwrap(), events, "team-a");
         let name = RunnerJobName::existing("blue-0123456789");
         Self { reporter, metrics, name, group: group(), trace: JobTrace::default() }

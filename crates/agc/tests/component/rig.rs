@@ -300,8 +300,10 @@ async fn serve(
 ) {
     let target = Target::parse(url, false).unwrap();
     let aborted = CancellationToken::new();
+    let clock = Clock::system();
     let metrics = Metrics::register(&registry).unwrap();
-    let (events, publisher) = Events::new(kube.clone(), "actions-gateway.github.com/agc", start.pod.clone());
+    let (events, publisher) =
+        Events::new(kube.clone(), "actions-gateway.github.com/agc", start.pod.clone(), clock.clone());
     let reporter = Reporter::new(metrics, events, NAMESPACE);
     let observer = reporter.token_observer();
     let (tokens, _) = InstallationTokens::start(
@@ -309,7 +311,7 @@ async fn serve(
             client: client.clone(),
             api: target.api.clone(),
             source: Box::new(CredentialFiles::new(credentials)),
-            clock: Clock::system(),
+            clock: clock.clone(),
             timers: timers(),
             observer: Arc::new(move |outcome| observer(outcome.is_ok())),
         },
@@ -318,7 +320,7 @@ async fn serve(
     let github = GitHub {
         app: App::new(client.clone(), target, tokens.clone(), timers()),
         client,
-        clock: Clock::system(),
+        clock: clock.clone(),
         timers: timers(),
         owner: start.pod.clone(),
         versions: Versions::new("2.337.0", "runner:test"),
@@ -332,7 +334,8 @@ async fn serve(
         identity: start.pod.clone(),
         timing: start.lease,
     };
-    let (elector, leadership) = Elector::new(kube.clone(), params, controller_metrics.leader("test"));
+    let (elector, leadership) =
+        Elector::new(kube.clone(), params, controller_metrics.leader("test"), clock.clone());
     let publishing = tokio::spawn(publisher.run(aborted.clone()));
     let electing = tokio::spawn(elector.run(aborted.clone()));
     let parts = Parts {

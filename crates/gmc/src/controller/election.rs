@@ -32,7 +32,8 @@ impl Elections {
             timing: timing(election),
         };
         let gauge = manager.metrics.leader(LEASE);
-        let (elector, leadership) = Elector::new(manager.client.clone(), params, gauge);
+        let (elector, leadership) =
+            Elector::new(manager.client.clone(), params, gauge, manager.clock.clone());
         Self::Contested { elector: Box::new(elector), leadership, release: election.release_on_cancel }
     }
 

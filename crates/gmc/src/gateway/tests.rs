@@ -21,6 +21,11 @@ const CHILDREN: [&str; 7] = [
     "apply deployments actions-gateway-controller",
 ];
 
+/// Noon, and the same chance each time.
+fn clock() -> Clock {
+    Clock::new(noon, || 7)
+}
+
 fn noon() -> Timestamp {
     "2026-01-01T12:00:00Z".parse().unwrap()
 }
@@ -60,12 +65,12 @@ impl World {
                 ]),
             ),
         );
-        let (events, publisher) = Events::new(cluster.client(), "test", "test".to_owned());
+        let (events, publisher) = Events::new(cluster.client(), "test", "test".to_owned(), clock());
         let context = Context {
             applier: Applier::new(cluster.client(), FIELD_MANAGER),
             events,
             provision: Provision { system_namespace: "system".to_owned(), ..Provision::default() },
-            now: noon,
+            clock: clock(),
         };
         Self { cluster, context, publisher }
     }
@@ -148,7 +153,7 @@ async fn a_first_pass_makes_everything_and_the_next_writes_nothing() {
     assert_eq!(world.ready(), ("True".to_owned(), "AllAvailable".to_owned()));
     world.pass().await.unwrap();
     world.cluster.asked();
-    assert_eq!(world.pass().await.unwrap(), Action::requeue(RESYNC));
+    assert_eq!(world.pass().await.unwrap(), Action::requeue(clock().about(RESYNC)));
     assert_eq!(world.cluster.writes(), Vec::<String>::new());
 }
 

@@ -88,7 +88,8 @@ fn start_over(
     let controller = Controller::new(api, watcher::Config::default());
     let flaky = Arc::new(Flaky { failures: Mutex::new(failures), retry, passes: sender });
     let stop = CancellationToken::new();
-    let task = tokio::spawn(run(controller, flaky, metrics, health.check("flaky"), stop.clone()));
+    let task =
+        tokio::spawn(run(controller, flaky, metrics, health.check("flaky"), Clock::system(), stop.clone()));
     Running { passes, registry, health, stop, task }
 }
 
@@ -163,7 +164,14 @@ async fn watches_that_fail_do_not_make_a_controller_deaf() {
     let metrics = ControllerMetrics::register(&Registry::new()).unwrap();
     let check = Health::new().check("flaky");
     let begin = tokio::time::Instant::now();
-    tokio::spawn(run(Controller::for_stream(news, store), flaky, metrics, check, CancellationToken::new()));
+    tokio::spawn(run(
+        Controller::for_stream(news, store),
+        flaky,
+        metrics,
+        check,
+        Clock::system(),
+        CancellationToken::new(),
+    ));
     assert_eq!(passed.recv().await.as_deref(), Some("a"));
     assert!(begin.elapsed() < Duration::from_secs(1), "deaf for {:?}", begin.elapsed());
 }

@@ -67,7 +67,7 @@ impl Store {
             timing: Timing::TENANT,
         };
         let gauge = IntGauge::new("leader", "1 while leading.").unwrap();
-        let (elector, leadership) = Elector::new(client, params, gauge.clone());
+        let (elector, leadership) = Elector::new(client, params, gauge.clone(), Clock::system());
         let stop = CancellationToken::new();
         let running = tokio::spawn(elector.run(stop.clone()));
         Candidate { leadership, gauge, stop, running }
@@ -179,7 +179,7 @@ async fn a_lease_that_is_given_back_is_taken_within_seconds() {
     sleep(MOMENT).await;
     first.stop().await;
     assert_eq!(store.holder(), None);
-    sleep(RETRY + MOMENT).await;
+    sleep(RETRY.1 + MOMENT).await;
     assert_eq!(second.is(), Leadership::Leading);
     second.kill();
 }

@@ -27,7 +27,8 @@ fn start(patched: u16) -> (Events, Calls, CancellationToken) {
         Method::PATCH => Answer::Object(serde_json::json!({ "metadata": {}, "eventTime": null })),
         _ => Answer::Object(call.body.clone()),
     });
-    let (events, publisher) = Events::new(client, "actions-gateway.github.com/agc", "pod-1".to_owned());
+    let (events, publisher) =
+        Events::new(client, "actions-gateway.github.com/agc", "pod-1".to_owned(), Clock::system());
     let stop = CancellationToken::new();
     tokio::spawn(publisher.run(stop.clone()));
     (events, calls, stop)
@@ -129,7 +130,7 @@ async fn an_object_is_heard_at_a_bounded_rate_and_others_are_not_affected() {
 #[tokio::test(start_paused = true)]
 async fn a_server_that_says_no_or_nothing_holds_up_nobody() {
     let (client, calls) = client(|_: &Call| Answer::Silence);
-    let (events, publisher) = Events::new(client, "c", "i".to_owned());
+    let (events, publisher) = Events::new(client, "c", "i".to_owned(), Clock::system());
     let stop = CancellationToken::new();
     let publishing = tokio::spawn(publisher.run(stop.clone()));
     for number in 0..QUEUE + 10 {
@@ -146,7 +147,7 @@ async fn a_server_that_says_no_or_nothing_holds_up_nobody() {
 #[tokio::test(start_paused = true)]
 async fn what_was_said_before_the_end_is_published() {
     let (client, calls) = client(|call: &Call| Answer::Object(call.body.clone()));
-    let (events, publisher) = Events::new(client, "c", "i".to_owned());
+    let (events, publisher) = Events::new(client, "c", "i".to_owned(), Clock::system());
     warn(&events, "gpu", "last words");
     drop(events);
     let stop = CancellationToken::new();

@@ -1,24 +1,56 @@
+use kube::runtime::utils::Backoff as _;
+
 use super::*;
 
-#[test]
-fn delays_double_up_to_five_minutes() {
-    let delays: Vec<_> = [0, 1, 2, 9, 10, 40, u32::MAX].map(|it| delay(it, 0.0).as_millis()).into();
-    assert_eq!(delays, [500, 1000, 2000, 256_000, 300_000, 300_000, 300_000]);
+fn clock() -> Clock {
+    Clock::simulated(jiff::Timestamp::UNIX_EPOCH, 7)
 }
 
-#[test]
-fn a_fifth_of_a_delay_is_random() {
-    assert_eq!(delay(0, 1.0), Duration::from_millis(400));
-    assert_eq!(delay(0, 0.5), Duration::from_millis(450));
+#[tokio::test]
+async fn each_object_counts_its_own_failures_until_it_succeeds() {
+    let requeue = Requeue::new(clock());
+    let is_second = |delay: Duration| delay >= Duration::from_millis(500) && delay <= Duration::from_secs(1);
+    assert!(requeue.failed("a") <= Duration::from_millis(500));
+    assert!(is_second(requeue.failed("a")));
+    assert!(requeue.failed("b") <= Duration::from_millis(500));
+    requeue.forget(&"a");
+    assert!(requeue.failed("a") <= Duration::from_millis(500));
 }
 
-#[test]
-fn each_object_counts_its_own_failures_until_it_succeeds() {
-    let backoff = Backoff::new();
-    let in_second = |delay: Duration| delay > Duration::from_millis(799) && delay <= Duration::from_secs(1);
-    backoff.failed("a");
-    assert!(in_second(backoff.failed("a")));
-    assert!(backoff.failed("b") <= Duration::from_millis(500));
-    backoff.forget(&"a");
-    assert!(backoff.failed("a") <= Duration::from_millis(500));
+#[tokio::test]
+async fn objects_that_fail_together_do_not_come_back_together() {
+    let requeue = Requeue::new(clock());
+    let delays: std::collections::BTreeSet<_> = (0..100).map(|object| requeue.failed(object)).collect();
+    assert!(delays.len() > 90, "{} different delays of 100", delays.len());
+}
+
+#[tokio::test]
+async fn no_object_waits_longer_than_five_minutes() {
+    let requeue = Requeue::new(clock());
+    let longest = (0..100).map(|_| requeue.failed("a")).max();
+    assert!(
+        longest > Some(Duration::from_secs(200)) && longest <= Some(Duration::from_secs(300)),
+        "{longest:?}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_watch_that_breaks_off_at_once_is_opened_less_and_less_often() {
+    let mut backoff = WatchBackoff::new(&clock());
+    for _ in 0..10 {
+        let pause = backoff.next().unwrap();
+        tokio::time::advance(pause).await;
+        backoff.reset(); // an item arrived
+    }
+    assert!(backoff.next().unwrap() >= Duration::from_secs(15));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_watch_that_has_worked_for_minutes_begins_anew() {
+    let mut backoff = WatchBackoff::new(&clock());
+    for _ in 0..10 {
+        backoff.next();
+    }
+    tokio::time::advance(RECOVERED_AFTER).await;
+    assert!(backoff.next().unwrap() <= Duration::from_millis(800));
 }

@@ -44,7 +44,8 @@ impl World {
         let almanac = Scripted::default();
         almanac.answers.lock().unwrap().extend(answers);
         let (board, registry) = (Board::default(), prometheus::Registry::new());
-        let (events, _) = Events::new(ApiServer::default().client("a", "agc"), "test", "agc".into());
+        let (events, _) =
+            Events::new(ApiServer::default().client("a", "agc"), "test", "agc".into(), Clock::system());
         let watch = Watch {
             versions: versions.clone(),
             almanac: almanac.clone(),

@@ -45,7 +45,7 @@ async fn groups_go_first_and_the_controller_last_of_what_works() {
     let world = running().await;
     world.delete_gateway(1);
 
-    assert_eq!(world.pass().await.unwrap(), Action::requeue(teardown::LOOK_EVERY));
+    assert_eq!(world.pass().await.unwrap(), Action::requeue(clock().about(teardown::LOOK_EVERY)));
     assert_eq!(
         world.cluster.writes(),
         ["delete runnergroups gpu", "delete runnergroups linux", "apply actionsgateways/status team-a"]
