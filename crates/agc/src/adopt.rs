@@ -130,7 +130,7 @@ impl Adoption {
     /// Without an answer nothing may be concluded: a job that looks unclaimed would be claimed again.
     async fn wait(&self, what: &str, name: &str, error: &(dyn std::error::Error + Send + Sync + 'static)) {
         tracing::warn!(name, error = %operator::describe(error), "{what} was not read yet");
-        tokio::time::sleep(RETRY).await;
+        tokio::time::sleep(self.registrar.github().clock.about(RETRY)).await;
     }
 }
 

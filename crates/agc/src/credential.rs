@@ -8,6 +8,7 @@ use github::token::{TokenFailure, TokenState};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::api::{Patch, PatchParams};
 use kube::{Api, Resource as _};
+use runtime::backoff::Backoff;
 use runtime::clock::Clock;
 use serde_json::json;
 use tokio::sync::watch;
@@ -17,8 +18,8 @@ use crate::MANAGER;
 
 /// The condition is put back when somebody took it away.
 const RESYNC: Duration = Duration::from_secs(600);
-/// After a write that failed.
-const RETRY: Duration = Duration::from_secs(10);
+/// After writes in a row that failed.
+const RETRY: Backoff = Backoff::Doubling { first: Duration::from_secs(10), longest: Duration::from_secs(60) };
 
 /// Keeps the condition until told to stop.
 pub async fn run(
@@ -28,13 +29,17 @@ pub async fn run(
     clock: Clock,
     stop: CancellationToken,
 ) {
+    let mut failures = clock.failures(RETRY);
     loop {
         let state = tokens.borrow_and_update().clone();
         let pause = match say(&gateways, &name, &state, &clock).await {
-            Ok(()) => RESYNC,
+            Ok(()) => {
+                failures.reset();
+                clock.about(RESYNC)
+            }
             Err(error) => {
                 tracing::warn!(error = %operator::describe(&error), "the state of the credentials could not be written");
-                RETRY
+                failures.fail()
             }
         };
         tokio::select! {

@@ -60,7 +60,7 @@ impl Reaper {
         loop {
             tokio::select! {
                 () = stop.cancelled() => return,
-                () = tokio::time::sleep(ROUND) => {}
+                () = tokio::time::sleep(self.clock.about(ROUND)) => {}
             }
             self.round().await;
         }

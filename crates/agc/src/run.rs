@@ -201,7 +201,7 @@ async fn work(parts: Parts, stop: CancellationToken) {
     let gateways = Api::namespaced(client.clone(), &namespace);
     tokio::spawn(credential::run(gateways, gateway, tokens, github.clock.clone(), stop.clone()));
 
-    let controller = runner_group::controller(client.clone(), &namespace, &board);
+    let controller = runner_group::controller(client.clone(), &namespace, &board, &github.clock);
     let reconciler = Groups {
         api: Api::namespaced(client.clone(), &namespace),
         applier: Applier::new(client, MANAGER),

@@ -19,6 +19,7 @@ use kube::{Api, Client, ResourceExt as _};
 use operator::apply::{Applier, ApplyError};
 use operator::controller::{Reconciler, Retry};
 use operator::finalizer;
+use operator::requeue::WatchBackoff;
 use runtime::clock::Clock;
 use tokio::time::Instant;
 use tracing::info_span;
@@ -112,7 +113,7 @@ impl Reconciler for Groups {
         let written = self.applier.status(&*group, &wanted).await;
         validated.map_err(Error::Validate)?; // the first failure is the one to report
         written.map_err(Error::Status)?;
-        Ok(next_look(&facts))
+        Ok(self.next_look(&facts))
     }
 
     fn span(&self, group: &RunnerGroup) -> tracing::Span {
@@ -136,16 +137,16 @@ impl Reconciler for Groups {
     }
 }
 
-/// The board and the watch say when something changes; only what passes by itself must be looked at.
-fn next_look(facts: &Facts) -> Action {
-    match facts {
-        Facts { parked: 1.., .. } => Action::requeue(REPAIR),
-        Facts { pending_jobs: 1.., .. } => Action::requeue(PENDING),
-        _ => Action::await_change(),
-    }
-}
-
 impl Groups {
+    /// The board and the watch say when something changes; only what passes by itself must be looked at.
+    fn next_look(&self, facts: &Facts) -> Action {
+        match facts {
+            Facts { parked: 1.., .. } => Action::requeue(self.clock.about(REPAIR)),
+            Facts { pending_jobs: 1.., .. } => Action::requeue(self.clock.about(PENDING)),
+            _ => Action::await_change(),
+        }
+    }
+
     /// What the board has, with the version as it is known now: the board hears of that a moment later, and what is not
     /// in the status is forgotten with this process.
     fn facts(&self, group: &str) -> Facts {
@@ -163,7 +164,7 @@ impl Groups {
         let active = self.board.facts(&name).active_jobs;
         if active > 0 {
             tracing::info!(runner_group = name, active, "a deleted group waits for its jobs");
-            return Ok(Action::requeue(JOBS));
+            return Ok(Action::requeue(self.clock.about(JOBS)));
         }
         // A spec that cannot be honoured has no agents that we could know of but by its name and uid.
         let identity = validate::identity(group);
@@ -183,10 +184,14 @@ pub fn controller(
     client: Client,
     namespace: &str,
     board: &Board,
+    clock: &Clock,
 ) -> Controller<DeserializeGuard<RunnerGroup>> {
     let api = Api::namespaced(client, namespace);
     let (groups, writer) = reflector::store();
-    let news = watcher(api, watcher::Config::default()).default_backoff().reflect(writer).applied_objects();
+    let news = watcher(api, watcher::Config::default())
+        .backoff(WatchBackoff::new(clock))
+        .reflect(writer)
+        .applied_objects();
     Controller::for_stream(news, groups)
         .with_config(controller::Config::default().concurrency(CONCURRENCY))
         .reconcile_on(changes(board, namespace.to_owned()))

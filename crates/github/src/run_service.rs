@@ -252,7 +252,9 @@ async fn report_once(
         Err(error) if error.code == 401 => Ok(Completed::Refused),
         Err(error) => {
             let wait = match error.kind {
-                RunServiceErrorKind::RateLimited(limit) => limit.delay(clock.now()),
+                RunServiceErrorKind::RateLimited(limit) => {
+                    limit.delay(clock.now()) + clock.between(timers.rate_limit_jitter)
+                }
                 _ => Duration::ZERO,
             };
             Err((error.to_string(), wait))

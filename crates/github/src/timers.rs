@@ -58,7 +58,7 @@ pub struct Timers {
     pub complete_attempts: u32,
     /// From a report of a job that never started to the look at what GitHub made of it.
     pub completion_check: Duration,
-    /// An installation token is renewed this long before it expires (protocol §1.4).
+    /// An installation token is renewed this long before it expires (protocol §1.4), or up to a fifth of it sooner.
     pub installation_margin: Duration,
     /// And never sooner than this after the last time.
     pub installation_floor: Duration,

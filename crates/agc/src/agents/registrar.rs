@@ -11,6 +11,7 @@ use k8s_openapi::api::core::v1::Secret;
 use kube::api::{DeleteParams, Patch, PatchParams};
 use kube::{Api, Client, ResourceExt};
 use operator::apply::{Ownership, ownership};
+use runtime::backoff::Backoff;
 
 use super::Agent;
 use crate::MANAGER;
@@ -23,6 +24,8 @@ const NAMES: u32 = 8;
 /// How often the answer to a registration is stored before the registration is given up. It is of no use to anybody
 /// until then, and GitHub forgets it in a day.
 const STORE_ATTEMPTS: u32 = 5;
+const STORE_PAUSE: Backoff =
+    Backoff::Doubling { first: Duration::from_secs(2), longest: Duration::from_secs(16) };
 
 /// Where the runner keeps its work, relative to its root: GitHub's default.
 const WORK_FOLDER: &str = "_work";
@@ -205,18 +208,17 @@ impl Registrar {
         let secret = agent.to_secret(group, &self.namespace, &self.gateway);
         let name = secret.name_any();
         let params = PatchParams::apply(MANAGER).force();
-        let mut attempt = 1;
+        let mut failures = self.github.clock.failures(STORE_PAUSE);
         loop {
             let written = self.secrets.patch(&name, &params, &Patch::Apply(&secret)).await;
             match written {
                 Ok(_) => return Ok(()),
-                Err(source) if attempt == STORE_ATTEMPTS => {
+                Err(source) if failures.count() + 1 == STORE_ATTEMPTS => {
                     return Err(RegisterError::Store { name, source });
                 }
                 Err(error) => {
                     tracing::warn!(secret = name, error = %operator::describe(&error), "an agent's registration could not be stored yet");
-                    tokio::time::sleep(Duration::from_secs(1 << attempt)).await;
-                    attempt += 1;
+                    tokio::time::sleep(failures.fail()).await;
                 }
             }
         }

@@ -9,6 +9,7 @@ use github_proto::rest::{RunJob, RunStatus};
 use github_proto::run_service::Completion;
 use job::{Event, Step, StepOutcome, Unreported};
 use operator::describe;
+use runtime::backoff::Backoff;
 
 use super::{Shared, View};
 use crate::claim::run_of;
@@ -19,6 +20,8 @@ const MOST_WORDS: usize = 2_000;
 
 /// How often GitHub is asked to end a run before it is left to its own fifteen minutes.
 const FORCE_CANCEL_ATTEMPTS: u32 = 6;
+const FORCE_CANCEL_PAUSE: Backoff =
+    Backoff::Doubling { first: Duration::from_secs(2), longest: Duration::from_secs(60) };
 
 /// Tells GitHub of the job's end. The settlement goes on whatever the answer.
 pub(super) async fn tell(shared: Arc<Shared>, view: View, what: Unreported) {
@@ -141,13 +144,12 @@ async fn force_cancel(shared: &Shared, view: &View) {
     let outcome = match view.identity.as_ref().and_then(run_of) {
         None => ForceCancel::IdentityUnknown,
         Some((repository, run)) => {
-            let mut attempt = 1;
+            let mut failures = shared.github.clock.failures(FORCE_CANCEL_PAUSE);
             loop {
                 match shared.github.app.force_cancel(&repository, run).await {
                     Ok(()) => break ForceCancel::Cancelled,
-                    Err(error) if error.is_transient() && attempt < FORCE_CANCEL_ATTEMPTS => {
-                        tokio::time::sleep(Duration::from_secs(1 << attempt)).await;
-                        attempt += 1;
+                    Err(error) if error.is_transient() && failures.count() + 1 < FORCE_CANCEL_ATTEMPTS => {
+                        tokio::time::sleep(failures.fail()).await;
                     }
                     Err(error) => {
                         tracing::warn!(job = %view.offer.name, error = %describe(&error), "a run was not ended");

@@ -6,6 +6,7 @@ use std::time::Duration;
 use api::{RunnerJob, StopReason};
 use job::effect::Write;
 use job::{Event, Step, StepOutcome};
+use runtime::backoff::Backoff;
 use tokio::sync::mpsc;
 use tracing::Instrument as _;
 
@@ -15,8 +16,8 @@ use super::{Shared, View};
 use crate::dispatcher::Message;
 
 /// Pauses between tries of what must be written in the end.
-const FIRST_PAUSE: Duration = Duration::from_millis(500);
-const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+const AGAIN: Backoff =
+    Backoff::Doubling { first: Duration::from_millis(500), longest: Duration::from_secs(30) };
 
 /// Writes until nobody asks for more.
 pub(super) async fn run(
@@ -105,11 +106,10 @@ enum Lasting {
 }
 
 async fn until_done(shared: &Shared, record: &mut Record, view: &View, write: Lasting) {
-    let mut pause = FIRST_PAUSE;
+    let mut failures = shared.github.clock.failures(AGAIN);
     while let Err(error) = attempt(shared, record, view, write).await {
         tracing::warn!(error = %operator::describe(&error), "a write failed and is tried again");
-        tokio::time::sleep(pause).await;
-        pause = (pause * 2).min(LONGEST_PAUSE);
+        tokio::time::sleep(failures.fail()).await;
     }
 }
 

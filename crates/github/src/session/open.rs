@@ -159,7 +159,8 @@ impl Task {
             AuthError::Refused(refusal) if refusal.kind == OAuthErrorKind::ClockSkew => {
                 tracing::warn!(error = %refusal, "the clock of this machine is off by more than five minutes");
                 self.emit(Event::PollError(PollError::Other)).await?;
-                self.pause(self.config.timers.clock_skew).await
+                let wait = self.config.clock.about(self.config.timers.clock_skew);
+                self.pause(wait).await
             }
             AuthError::Send(error) => self.back_off(reason(error)).await,
             _ => self.back_off(PollError::Other).await,

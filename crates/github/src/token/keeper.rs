@@ -132,7 +132,9 @@ impl Keeper {
         let now = Instant::now();
         let life = grant.expires_at.duration_since(self.clock.now());
         let life = Duration::try_from(life).unwrap_or_default();
-        let early = life.saturating_sub(self.timers.installation_margin);
+        let margin = self.timers.installation_margin;
+        // Many controllers that were started together do not renew together.
+        let early = life.saturating_sub(self.clock.between((margin, margin + margin / 5)));
         self.due = now + early.max(self.timers.installation_floor);
         self.failures.reset();
         (self.observer)(Ok(()));
@@ -144,7 +146,9 @@ impl Keeper {
     fn failed(&mut self, error: &TokenError) {
         let asked = match error {
             TokenError::Refused(refusal) => match refusal.kind {
-                rest::RestErrorKind::RateLimited(limit) => limit.delay(self.clock.now()),
+                rest::RestErrorKind::RateLimited(limit) => {
+                    limit.delay(self.clock.now()) + self.clock.between(self.timers.rate_limit_jitter)
+                }
                 _ => Duration::ZERO,
             },
             _ => Duration::ZERO,
