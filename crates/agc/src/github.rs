@@ -1,6 +1,6 @@
 //! GitHub as the parts of this program see it, bundled once.
 
-use github::{App, Client, RunnerAuth, Timers};
+use github::{App, Client, RunnerAuth, Timeouts};
 use github_proto::JitBlob;
 use github_proto::broker::{Architecture, RunnerStatus};
 use github_proto::jit::{JitConfig, JitError};
@@ -19,7 +19,7 @@ pub struct GitHub {
     /// Time of day, and chance.
     pub clock: Clock,
     /// Waits.
-    pub timers: Timers,
+    pub timeouts: Timeouts,
     /// Who we are, for people to see at GitHub.
     pub owner: String,
     /// The runner versions that will execute the jobs.
@@ -37,7 +37,7 @@ impl GitHub {
     /// The configuration is none.
     pub fn runner(&self, jit: &JitBlob) -> Result<RunnerAuth, JitError> {
         let config = Arc::new(JitConfig::decode(jit.expose(), None)?);
-        Ok(RunnerAuth::new(config, self.client.clone(), self.clock.clone(), self.timers.clone()))
+        Ok(RunnerAuth::new(config, self.client.clone(), self.clock.clone(), self.timeouts.clone()))
     }
 
     /// A session of that runner, which reports this version.
@@ -58,7 +58,7 @@ impl GitHub {
             fresh,
             status,
             clock: self.clock.clone(),
-            timers: self.timers.clone(),
+            timeouts: self.timeouts.clone(),
         })
     }
 }

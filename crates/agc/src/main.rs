@@ -15,7 +15,7 @@ use agc::versions::Versions;
 use anyhow::Context as _;
 use clap::Parser as _;
 use github::token::{CredentialFiles, TokenConfig, TokenFailure};
-use github::{App, Client, InstallationTokens, Timers};
+use github::{App, Client, InstallationTokens, Timeouts};
 use operator::lease::{Elector, Params, Timing};
 use operator::metrics::{ControllerMetrics, RestMetrics};
 use operator::report::Events;
@@ -149,7 +149,7 @@ fn github(
     shutdown: &Shutdown,
 ) -> anyhow::Result<(GitHub, InstallationTokens)> {
     let client = Client::new(config.github_client()?)?;
-    let timers = Timers::default();
+    let timeouts = Timeouts::default();
     let observer = reporter.token_observer();
     let (tokens, _task) = InstallationTokens::start(
         TokenConfig {
@@ -157,17 +157,17 @@ fn github(
             api: config.target.api.clone(),
             source: Box::new(CredentialFiles::new(&config.env.credentials_dir)),
             clock: clock.clone(),
-            timers: timers.clone(),
+            timeouts: timeouts.clone(),
             observer: Arc::new(move |outcome: Result<(), TokenFailure>| observer(outcome.is_ok())),
         },
         shutdown.aborted(),
     );
-    let app = App::new(client.clone(), config.target.clone(), tokens.clone(), timers.clone());
+    let app = App::new(client.clone(), config.target.clone(), tokens.clone(), timeouts.clone());
     let github = GitHub {
         client,
         app,
         clock,
-        timers,
+        timeouts,
         owner: config.env.pod_name.clone(),
         versions: Versions::new(&config.env.runner_version, &config.env.worker_image),
         runner_group_id: u64::try_from(config.env.runner_group_id).unwrap_or(1),

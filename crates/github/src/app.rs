@@ -13,7 +13,7 @@ use http::{HeaderValue, Response};
 
 pub use runners::Registration;
 
-use crate::Timers;
+use crate::Timeouts;
 use crate::client::{self, Client, Deadline};
 use crate::token::{InstallationTokens, TokenError};
 
@@ -59,13 +59,13 @@ pub struct App {
     client: Client,
     target: Target,
     tokens: InstallationTokens,
-    timers: Timers,
+    timeouts: Timeouts,
 }
 
 impl App {
     /// Puts the parts together.
-    pub fn new(client: Client, target: Target, tokens: InstallationTokens, timers: Timers) -> Self {
-        Self { client, target, tokens, timers }
+    pub fn new(client: Client, target: Target, tokens: InstallationTokens, timeouts: Timeouts) -> Self {
+        Self { client, target, tokens, timeouts }
     }
 
     /// Whose runners are meant, and where they are registered.
@@ -98,7 +98,7 @@ impl App {
         let request = build(token).map_err(|error| AppError::Send(client::Error::Build(error)))?;
         let reply = self
             .client
-            .send_following(request, Deadline::call(&self.timers, REST_BODY))
+            .send_following(request, Deadline::call(&self.timeouts, REST_BODY))
             .await
             .map_err(AppError::Send)?;
         decode(&reply).map_err(AppError::Refused)
@@ -130,10 +130,10 @@ pub async fn meta(
     client: &Client,
     api: &ApiBase,
     etag: Option<&HeaderValue>,
-    timers: &Timers,
+    timeouts: &Timeouts,
 ) -> Result<Meta, AppError> {
     let request = rest::meta(api, etag).map_err(|error| AppError::Send(client::Error::Build(error)))?;
     let reply =
-        client.send_following(request, Deadline::call(timers, META_BODY)).await.map_err(AppError::Send)?;
+        client.send_following(request, Deadline::call(timeouts, META_BODY)).await.map_err(AppError::Send)?;
     rest::decode_meta(&reply).map_err(AppError::Refused)
 }

@@ -14,7 +14,7 @@ use runtime::telemetry::chain;
 use tokio::time::{Instant, sleep};
 use uuid::Uuid;
 
-use crate::Timers;
+use crate::Timeouts;
 use crate::client::{self, Client, Deadline};
 
 /// The token of one runner, shared by its session and by whoever claims with it. Clones share the token.
@@ -25,7 +25,7 @@ struct Inner {
     jit: Arc<JitConfig>,
     client: Client,
     clock: Clock,
-    timers: Timers,
+    timeouts: Timeouts,
     /// Held to copy a token in or out, never while waiting. Two callers may fetch at once: both tokens
     /// are good.
     cached: Mutex<Option<Cached>>,
@@ -97,9 +97,9 @@ impl AuthError {
 
 impl RunnerAuth {
     /// For the runner of this configuration; asks for nothing yet.
-    pub fn new(jit: Arc<JitConfig>, client: Client, clock: Clock, timers: Timers) -> Self {
+    pub fn new(jit: Arc<JitConfig>, client: Client, clock: Clock, timeouts: Timeouts) -> Self {
         let (cached, at_second) = (Mutex::new(None), AtomicBool::new(false));
-        Self(Arc::new(Inner { jit, client, clock, timers, cached, at_second }))
+        Self(Arc::new(Inner { jit, client, clock, timeouts, cached, at_second }))
     }
 
     /// The runner's configuration.
@@ -129,10 +129,10 @@ impl RunnerAuth {
             match self.token().await {
                 Err(error)
                     if error.kind() == Some(OAuthErrorKind::NotRegistered)
-                        && attempts < self.0.timers.propagation_attempts =>
+                        && attempts < self.0.timeouts.propagation_attempts =>
                 {
                     attempts += 1;
-                    sleep(self.0.clock.between(self.0.timers.propagation)).await;
+                    sleep(self.0.clock.between(self.0.timeouts.propagation)).await;
                 }
                 done => return done,
             }
@@ -185,17 +185,17 @@ impl RunnerAuth {
     }
 
     async fn ask(&self, address: &TokenAddress) -> Result<RunnerToken, AuthError> {
-        let Inner { jit, client, clock, timers, cached, .. } = &*self.0;
+        let Inner { jit, client, clock, timeouts, cached, .. } = &*self.0;
         let jti = jti(clock).to_string();
         let assertion = oauth::assertion(&jit.credentials, address, &jit.key, &jti, clock.now())
             .map_err(AuthError::Sign)?;
         let request = oauth::token_request(address, &assertion)
             .map_err(|error| AuthError::Send(client::Error::Build(error)))?;
         let reply =
-            client.send(request, Deadline::call(timers, OAUTH_BODY)).await.map_err(AuthError::Send)?;
+            client.send(request, Deadline::call(timeouts, OAUTH_BODY)).await.map_err(AuthError::Send)?;
         let Grant { token, expires_in } = oauth::decode(&reply).map_err(AuthError::Refused)?;
 
-        let stale = expires_in.map(|life| Instant::now() + usable(life, timers.token_margin));
+        let stale = expires_in.map(|life| Instant::now() + usable(life, timeouts.token_margin));
         *cached.lock().unwrap_or_else(PoisonError::into_inner) = Some(Cached { token: token.clone(), stale });
         Ok(token)
     }

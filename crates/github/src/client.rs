@@ -20,7 +20,7 @@ use tokio::time::{Instant, timeout_at};
 pub use connect::{ClientConfig, ClientError, Proxy};
 pub use error::Error;
 
-use crate::timers::Timers;
+use crate::timeouts::Timeouts;
 use body::{Started, Tracked};
 use connect::Pools;
 
@@ -49,8 +49,8 @@ pub enum Lane {
 
 impl Deadline {
     /// A short call.
-    pub fn call(timers: &Timers, max_body: usize) -> Self {
-        Self { headers: timers.call_headers, total: Some(timers.call_total), max_body, lane: Lane::Calls }
+    pub fn call(timeouts: &Timeouts, max_body: usize) -> Self {
+        Self { headers: timeouts.call_headers, total: Some(timeouts.call_total), max_body, lane: Lane::Calls }
     }
 
     /// A call whose answer may take all of `total`.
@@ -59,10 +59,10 @@ impl Deadline {
     }
 
     /// A poll: bounded until its headers come; its body is small, and bounded as a call's.
-    pub fn poll(timers: &Timers, max_body: usize) -> Self {
+    pub fn poll(timeouts: &Timeouts, max_body: usize) -> Self {
         Self {
-            headers: timers.poll_headers,
-            total: Some(timers.poll_headers + timers.call_total),
+            headers: timeouts.poll_headers,
+            total: Some(timeouts.poll_headers + timeouts.call_total),
             max_body,
             lane: Lane::Polls,
         }

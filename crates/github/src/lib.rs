@@ -8,7 +8,7 @@
 //! | [`auth`] | one runner's token |
 //! | [`session`] | one runner's life at the broker, as a task |
 //! | [`run_service`] | claiming a job, renewing its lock, reporting its end |
-//! | [`timers`] | every wait of this crate, as a value |
+//! | [`timeouts`] | every wait of this crate, as a value |
 //!
 //! Nothing here decides about jobs: a session offers, a caller claims.
 
@@ -19,11 +19,11 @@ pub mod run_service;
 #[cfg(test)]
 mod scripted;
 pub mod session;
-pub mod timers;
+pub mod timeouts;
 pub mod token;
 
 pub use app::App;
 pub use auth::RunnerAuth;
 pub use client::{Client, ClientConfig, Proxy};
-pub use timers::Timers;
+pub use timeouts::Timeouts;
 pub use token::InstallationTokens;

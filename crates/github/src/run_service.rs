@@ -12,7 +12,7 @@ use runtime::telemetry::chain;
 use tokio::time::sleep;
 use url::Url;
 
-use crate::Timers;
+use crate::Timeouts;
 use crate::auth::{AuthError, RunnerAuth};
 use crate::client::{self, Client, Deadline};
 
@@ -81,7 +81,7 @@ pub async fn acquire(
     auth: &RunnerAuth,
     offer: &RunnerJobRequest,
     clock: &Clock,
-    timers: &Timers,
+    timeouts: &Timeouts,
 ) -> Result<Acquired, AcquireError> {
     let mut doubtful = false;
     let mut refreshed = false;
@@ -90,8 +90,8 @@ pub async fn acquire(
         let token = auth.token().await.map_err(AcquireError::Auth)?;
         let request = run_service::acquire(offer, &token)
             .map_err(|error| AcquireError::NotSent(client::Error::Build(error)))?;
-        let again = attempt < timers.acquire_attempts;
-        match client.send(request, Deadline::within(timers.acquire, JOB_MESSAGE)).await {
+        let again = attempt < timeouts.acquire_attempts;
+        match client.send(request, Deadline::within(timeouts.acquire, JOB_MESSAGE)).await {
             Err(error) if error.sent() => return Err(AcquireError::Sent(error)),
             Err(error) if !again && !doubtful => return Err(AcquireError::NotSent(error)),
             Err(error) if !again => return Err(AcquireError::Sent(error)),
@@ -111,7 +111,7 @@ pub async fn acquire(
             },
         }
         attempt += 1;
-        sleep(clock.between(timers.acquire_retry)).await;
+        sleep(clock.between(timeouts.acquire_retry)).await;
     }
 }
 
@@ -161,12 +161,12 @@ pub async fn renew(
     plan: &PlanId,
     job: &JobId,
     token: &JobToken,
-    timers: &Timers,
+    timeouts: &Timeouts,
 ) -> Result<Option<Timestamp>, RenewError> {
     let request = run_service::renew(base, plan, job, token)
         .map_err(|error| RenewError::Send(client::Error::Build(error)))?;
     let reply = client
-        .send(request, Deadline::within(timers.renew, RUN_SERVICE_BODY))
+        .send(request, Deadline::within(timeouts.renew, RUN_SERVICE_BODY))
         .await
         .map_err(RenewError::Send)?;
     run_service::decode_renewed(&reply).map_err(|error| match error.kind {
@@ -210,13 +210,13 @@ pub async fn complete(
     token: &JobToken,
     until: Option<Timestamp>,
     clock: &Clock,
-    timers: &Timers,
+    timeouts: &Timeouts,
 ) -> Completed {
     let mut words = "the job's lock has lapsed".to_owned();
     let mut wait = Duration::ZERO;
-    for attempt in 0..timers.complete_attempts {
+    for attempt in 0..timeouts.complete_attempts {
         if attempt > 0 {
-            wait = wait.max(clock.between(timers.complete_retry));
+            wait = wait.max(clock.between(timeouts.complete_retry));
         }
         let wait_ends = SignedDuration::try_from(wait)
             .map_or(Timestamp::MAX, |wait| clock.now().checked_add(wait).unwrap_or(Timestamp::MAX));
@@ -224,7 +224,7 @@ pub async fn complete(
             break;
         }
         sleep(wait).await;
-        (words, wait) = match report_once(client, base, report, token, clock, timers).await {
+        (words, wait) = match report_once(client, base, report, token, clock, timeouts).await {
             Ok(completed) => return completed,
             Err(failed) => failed,
         };
@@ -239,10 +239,10 @@ async fn report_once(
     report: &Completion<'_>,
     token: &JobToken,
     clock: &Clock,
-    timers: &Timers,
+    timeouts: &Timeouts,
 ) -> Result<Completed, (String, Duration)> {
     let reply = match run_service::complete(base, report, token) {
-        Ok(request) => client.send(request, Deadline::within(timers.complete, RUN_SERVICE_BODY)).await,
+        Ok(request) => client.send(request, Deadline::within(timeouts.complete, RUN_SERVICE_BODY)).await,
         Err(error) => return Ok(Completed::GaveUp(chain(&error).to_string())),
     };
     let reply = reply.map_err(|error| (chain(&error).to_string(), Duration::ZERO))?;
@@ -253,7 +253,7 @@ async fn report_once(
         Err(error) => {
             let wait = match error.kind {
                 RunServiceErrorKind::RateLimited(limit) => {
-                    limit.delay(clock.now()) + clock.between(timers.rate_limit_jitter)
+                    limit.delay(clock.now()) + clock.between(timeouts.rate_limit_jitter)
                 }
                 _ => Duration::ZERO,
             };

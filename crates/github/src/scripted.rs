@@ -22,7 +22,7 @@ use tokio::net::TcpListener;
 use tokio::task::AbortHandle;
 
 use crate::client::{Client, ClientConfig};
-use crate::{RunnerAuth, Timers};
+use crate::{RunnerAuth, Timeouts};
 
 /// One answer of a script.
 #[derive(Debug, Clone)]
@@ -196,9 +196,9 @@ pub(crate) fn client() -> Client {
 
 /// A hundred times faster than GitHub, with patience enough for a busy machine where a test means to
 /// wait for an answer.
-pub(crate) fn timers() -> Timers {
+pub(crate) fn timeouts() -> Timeouts {
     let patience = Duration::from_secs(10);
-    Timers {
+    Timeouts {
         call_headers: patience,
         call_total: patience,
         poll_headers: patience,
@@ -209,7 +209,7 @@ pub(crate) fn timers() -> Timers {
         complete: patience,
         hollow_within: patience,
         installation_wait: patience,
-        ..Timers::default().faster(1000)
+        ..Timeouts::default().faster(1000)
     }
 }
 
@@ -242,5 +242,5 @@ pub(crate) fn runner(server: &Scripted, change: impl FnOnce(&mut Value)) -> Runn
         .collect();
     let blob = STANDARD.encode(Value::Object(encoded).to_string());
     let jit = Arc::new(JitConfig::decode(&blob, None).unwrap());
-    RunnerAuth::new(jit, client(), clock(), timers())
+    RunnerAuth::new(jit, client(), clock(), timeouts())
 }

@@ -24,7 +24,7 @@ use runtime::clock::Clock;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
-use crate::Timers;
+use crate::Timeouts;
 use crate::auth::RunnerAuth;
 use crate::client::Client;
 pub use acknowledge::{Acknowledgement, acknowledge};
@@ -57,7 +57,7 @@ pub struct SessionConfig {
     /// Time of day, and chance.
     pub clock: Clock,
     /// Waits.
-    pub timers: Timers,
+    pub timeouts: Timeouts,
 }
 
 /// What a session can be told.

@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 
 pub use credentials::{AppCredentials, CredentialError, CredentialFiles, CredentialSource};
 
-use crate::Timers;
+use crate::Timeouts;
 use crate::client::{self, Client};
 use keeper::Keeper;
 
@@ -134,7 +134,7 @@ pub struct TokenConfig {
     /// Time of day, and chance.
     pub clock: Clock,
     /// Waits.
-    pub timers: Timers,
+    pub timeouts: Timeouts,
     /// Hears of each attempt.
     pub observer: Observer,
 }
@@ -150,7 +150,7 @@ pub struct InstallationTokens {
 impl InstallationTokens {
     /// Starts the task that keeps the token fresh, until `stop`.
     pub fn start(config: TokenConfig, stop: CancellationToken) -> (Self, JoinHandle<()>) {
-        let patience = config.timers.installation_wait;
+        let patience = config.timeouts.installation_wait;
         let (publish, state) = watch::channel(TokenState::default());
         // A refusal that finds the queue full joins those in it: they all ask for the same.
         let (refused, refusals) = mpsc::channel(8);

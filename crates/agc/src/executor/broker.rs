@@ -26,7 +26,8 @@ pub(super) async fn acquire(shared: &Shared, view: &View, offer: &BrokerOffer) {
         return shared.event(name, Event::AcquireRefused { doubtful: false }).await;
     }
     let answer =
-        run_service::acquire(&github.client, &credentials.auth, request, &github.clock, &github.timers).await;
+        run_service::acquire(&github.client, &credentials.auth, request, &github.clock, &github.timeouts)
+            .await;
     let acquired = match answer {
         Ok(acquired) => acquired,
         Err(error) => {
@@ -69,7 +70,7 @@ async fn acknowledge(shared: &Shared, offer: &BrokerOffer) -> Acknowledgement {
         &session.version,
         github.architecture,
         &request.request_id,
-        &github.timers,
+        &github.timeouts,
     )
     .await
 }

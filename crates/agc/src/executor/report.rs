@@ -63,7 +63,7 @@ async fn complete(shared: &Shared, view: &View) -> Option<Completed> {
         &job.connection.token,
         view.locked_until,
         &github.clock,
-        &github.timers,
+        &github.timeouts,
     )
     .await;
     let outcome = told.as_str();
@@ -96,7 +96,7 @@ fn annotation(namespace: &str, view: &View) -> String {
 
 /// J5, and J8 where GitHub made nothing of the report and nothing of the run would be lost.
 async fn check(shared: Arc<Shared>, view: View) {
-    tokio::time::sleep(shared.github.timers.completion_check).await;
+    tokio::time::sleep(shared.github.timeouts.completion_check).await;
     let name = &view.offer.name;
     let Some((repository, run)) = view.identity.as_ref().and_then(run_of) else { return };
     let attempt = view.identity.as_ref().map_or(1, |it| it.run_attempt);

@@ -14,7 +14,7 @@ use agc::versions::Versions;
 use api::actions_gateway::{NeverStarted, SecurityProfile};
 use fakegithub::{AppCreated, AppRequest, Config, Handle, Keys, RunView, Server};
 use github::token::{CredentialFiles, TokenConfig};
-use github::{App, Client, ClientConfig, InstallationTokens, Timers};
+use github::{App, Client, ClientConfig, InstallationTokens, Timeouts};
 use github_proto::broker::Architecture;
 use github_proto::url::Target;
 use operator::lease::{Elector, Params, Timing};
@@ -32,7 +32,7 @@ use crate::kubelet::{self, Behaviour};
 
 /// Keys for the fakes of all tests: a store for each would make most of its keys for nobody.
 static KEYS: LazyLock<Keys> = LazyLock::new(|| Keys::distinct(0));
-/// GitHub's timers and ours, this much faster than life.
+/// GitHub's times and ours, this much faster than life.
 const FACTOR: u32 = 20;
 /// Without a renewal a Lease lasts this long.
 pub const LEASE_DURATION: Duration = Duration::from_secs(2);
@@ -77,9 +77,9 @@ pub struct Controller {
 }
 
 /// Faster, but patient with answers: the machine is not faster.
-fn timers() -> Timers {
-    let life = Timers::default();
-    Timers {
+fn timeouts() -> Timeouts {
+    let life = Timeouts::default();
+    Timeouts {
         call_headers: life.call_headers,
         call_total: life.call_total,
         poll_headers: life.call_headers,
@@ -312,16 +312,16 @@ async fn serve(
             api: target.api.clone(),
             source: Box::new(CredentialFiles::new(credentials)),
             clock: clock.clone(),
-            timers: timers(),
+            timeouts: timeouts(),
             observer: Arc::new(move |outcome| observer(outcome.is_ok())),
         },
         aborted.clone(),
     );
     let github = GitHub {
-        app: App::new(client.clone(), target, tokens.clone(), timers()),
+        app: App::new(client.clone(), target, tokens.clone(), timeouts()),
         client,
         clock: clock.clone(),
-        timers: timers(),
+        timeouts: timeouts(),
         owner: start.pod.clone(),
         versions: Versions::new("2.337.0", "runner:test"),
         runner_group_id: 1,

@@ -7,7 +7,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt, copy_bidirectional};
 use tokio::net::{TcpListener, TcpStream};
 
 use super::{Client, ClientConfig, ClientError, Deadline, Error, Lane, Proxy};
-use crate::scripted::{Answer, Scripted, answer, client, nobody, timers};
+use crate::scripted::{Answer, Scripted, answer, client, nobody, timeouts};
 
 fn request(method: Method, url: &str, body: &'static str) -> Request {
     http::Request::builder()
@@ -159,9 +159,9 @@ fn an_address_that_is_no_proxys_is_refused() {
 
 #[test]
 fn polls_outlast_the_servers_hold() {
-    let poll = Deadline::poll(&crate::Timers::default(), 1);
+    let poll = Deadline::poll(&crate::Timeouts::default(), 1);
     assert!(poll.headers > Duration::from_secs(51));
     assert!(poll.total > Some(poll.headers));
     assert_eq!(poll.lane, Lane::Polls);
-    assert_eq!(Deadline::call(&timers(), 1).lane, Lane::Calls);
+    assert_eq!(Deadline::call(&timeouts(), 1).lane, Lane::Calls);
 }

@@ -6,7 +6,7 @@ use github_proto::{JobId, JobToken, PlanId, RequestId};
 use runtime::clock::Clock;
 
 use super::{AcquireError, Completed, RenewError, acquire, complete, renew};
-use crate::scripted::{Answer, Scripted, answer, client, clock, nobody, runner, timers};
+use crate::scripted::{Answer, Scripted, answer, client, clock, nobody, runner, timeouts};
 
 const CLAIM: &str = "POST /38/acquirejob";
 const TOKEN: &str = "POST /token";
@@ -30,7 +30,7 @@ fn offer(server: &Scripted) -> RunnerJobRequest {
 
 async fn claim(server: &Scripted) -> Result<bytes::Bytes, AcquireError> {
     let auth = runner(server, |_| {});
-    acquire(&client(), &auth, &offer(server), &clock(), &timers()).await.map(|it| it.message)
+    acquire(&client(), &auth, &offer(server), &clock(), &timeouts()).await.map(|it| it.message)
 }
 
 #[tokio::test]
@@ -71,8 +71,8 @@ async fn five_attempts_are_enough() {
 async fn a_claim_that_was_sent_and_not_answered_is_not_repeated() {
     let server = server(vec![Answer::Hang]).await;
     let auth = runner(&server, |_| {});
-    let timers = crate::Timers { acquire: Duration::from_millis(200), ..timers() };
-    let error = acquire(&client(), &auth, &offer(&server), &clock(), &timers).await.unwrap_err();
+    let timeouts = crate::Timeouts { acquire: Duration::from_millis(200), ..timeouts() };
+    let error = acquire(&client(), &auth, &offer(&server), &clock(), &timeouts).await.unwrap_err();
     assert!(matches!(error, AcquireError::Sent(_)) && error.may_be_ours(), "{error:?}");
     assert_eq!(server.count(CLAIM), 1);
 }
@@ -82,7 +82,7 @@ async fn a_claim_that_was_never_sent_is_repeated_and_certainly_not_ours() {
     let server = server(vec![]).await;
     let auth = runner(&server, |_| {});
     let offer = RunnerJobRequest { run_service_url: nobody().await.parse().unwrap(), ..offer(&server) };
-    let error = acquire(&client(), &auth, &offer, &clock(), &timers()).await.unwrap_err();
+    let error = acquire(&client(), &auth, &offer, &clock(), &timeouts()).await.unwrap_err();
     assert!(matches!(error, AcquireError::NotSent(_)) && !error.may_be_ours(), "{error:?}");
 }
 
@@ -101,7 +101,7 @@ async fn renewal(answers: Vec<Answer>) -> Result<Option<jiff::Timestamp>, RenewE
     let server = Scripted::start([("POST /38/renewjob", answers)]).await;
     let (plan, job) = (PlanId::parse("p").unwrap(), JobId::parse("j").unwrap());
     let base = server.url("/38").parse().unwrap();
-    let renewed = renew(&client(), &base, &plan, &job, &JobToken::new("FAKE.JOB"), &timers()).await;
+    let renewed = renew(&client(), &base, &plan, &job, &JobToken::new("FAKE.JOB"), &timeouts()).await;
     assert_eq!(server.seen()[0].headers["authorization"], "Bearer FAKE.JOB");
     assert_eq!(server.seen()[0].body, r#"{"planId":"p","jobId":"j"}"#);
     renewed
@@ -139,7 +139,7 @@ async fn reported(answers: Vec<Answer>, until: Option<jiff::Timestamp>) -> (Comp
     };
     let frozen = Clock::new(|| "2026-09-01T10:00:00Z".parse().unwrap(), || 7);
     let token = JobToken::new("FAKE.JOB");
-    let completed = complete(&client(), &base, &report, &token, until, &frozen, &timers()).await;
+    let completed = complete(&client(), &base, &report, &token, until, &frozen, &timeouts()).await;
     for seen in server.seen() {
         assert_eq!(seen.headers["authorization"], "Bearer FAKE.JOB");
         let body: serde_json::Value = serde_json::from_str(&seen.body).unwrap();

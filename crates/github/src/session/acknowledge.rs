@@ -6,7 +6,7 @@ use github_proto::{RequestId, SessionId};
 use runtime::telemetry::chain;
 use tokio::time::timeout;
 
-use crate::Timers;
+use crate::Timeouts;
 use crate::auth::{AuthError, RunnerAuth};
 use crate::client::{self, Client, Deadline};
 
@@ -43,10 +43,10 @@ pub async fn acknowledge(
     version: &str,
     architecture: Architecture,
     request: &RequestId,
-    timers: &Timers,
+    timeouts: &Timeouts,
 ) -> Acknowledgement {
     let query = PollQuery { session, status: RunnerStatus::Online, version, architecture };
-    let Ok(answer) = timeout(timers.acknowledge, once(client, auth, query, request, timers)).await else {
+    let Ok(answer) = timeout(timeouts.acknowledge, once(client, auth, query, request, timeouts)).await else {
         tracing::debug!(%request, "an offer was not acknowledged in time");
         return Acknowledgement::Unanswered;
     };
@@ -67,12 +67,12 @@ async fn once(
     auth: &RunnerAuth,
     query: PollQuery<'_>,
     request: &RequestId,
-    timers: &Timers,
+    timeouts: &Timeouts,
 ) -> Result<(), AcknowledgeError> {
     let token = auth.token().await.map_err(AcknowledgeError::Auth)?;
     let request = broker::acknowledge(&auth.jit().runner.broker, &token, query, request)
         .map_err(|error| AcknowledgeError::Send(client::Error::Build(error)))?;
-    let deadline = Deadline::within(timers.acknowledge, BROKER_BODY);
+    let deadline = Deadline::within(timeouts.acknowledge, BROKER_BODY);
     let reply = client.send(request, deadline).await.map_err(AcknowledgeError::Send)?;
     broker::decode_acknowledgement(&reply).map_err(AcknowledgeError::Refused)
 }

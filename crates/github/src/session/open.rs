@@ -111,7 +111,7 @@ impl Task {
     }
 
     async fn create(&mut self, token: &RunnerToken) -> Result<Result<Session, OpenError>, End> {
-        let SessionConfig { client, auth, owner, version, timers, .. } = self.config.clone();
+        let SessionConfig { client, auth, owner, version, timeouts, .. } = self.config.clone();
         let token = token.clone();
         self.until_end(async move {
             let runner = &auth.jit().runner;
@@ -123,8 +123,10 @@ impl Task {
             };
             let request = broker::create_session(&runner.broker, &token, &owner, agent)
                 .map_err(|error| OpenError::Send(client::Error::Build(error)))?;
-            let reply =
-                client.send(request, Deadline::call(&timers, BROKER_BODY)).await.map_err(OpenError::Send)?;
+            let reply = client
+                .send(request, Deadline::call(&timeouts, BROKER_BODY))
+                .await
+                .map_err(OpenError::Send)?;
             broker::decode_session(&reply, &auth.jit().key).map_err(OpenError::Refused)
         })
         .await
@@ -159,7 +161,7 @@ impl Task {
             AuthError::Refused(refusal) if refusal.kind == OAuthErrorKind::ClockSkew => {
                 tracing::warn!(error = %refusal, "the clock of this machine is off by more than five minutes");
                 self.emit(Event::PollError(PollError::Other)).await?;
-                let wait = self.config.clock.about(self.config.timers.clock_skew);
+                let wait = self.config.clock.about(self.config.timeouts.clock_skew);
                 self.pause(wait).await
             }
             AuthError::Send(error) => self.back_off(reason(error)).await,

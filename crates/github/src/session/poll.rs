@@ -33,7 +33,7 @@ impl Task {
             }
             let token = self.token().await?;
             let begin = Instant::now();
-            row.floor = Some(begin + self.config.timers.poll_floor);
+            row.floor = Some(begin + self.config.timeouts.poll_floor);
             let reply = match self.poll(session, &token).await {
                 Wake::StatusChanged => continue,
                 Wake::End(end) => return Err(end),
@@ -53,7 +53,7 @@ impl Task {
                 }
             };
             let goes_on = match answer {
-                Ok(Poll::Hollow) if begin.elapsed() < self.config.timers.hollow_within => {
+                Ok(Poll::Hollow) if begin.elapsed() < self.config.timeouts.hollow_within => {
                     self.hollow(&mut row).await?
                 }
                 Ok(poll) => {
@@ -76,11 +76,11 @@ impl Task {
         session: &Session,
         token: &RunnerToken,
     ) -> Wake<Result<Response<bytes::Bytes>, client::Error>> {
-        let SessionConfig { client, auth, timers, .. } = self.config.clone();
+        let SessionConfig { client, auth, timeouts, .. } = self.config.clone();
         let request = broker::poll(&auth.jit().runner.broker, token, self.query(session));
         self.until_command(async move {
             let request = request.map_err(client::Error::Build)?;
-            client.send(request, Deadline::poll(&timers, BROKER_BODY)).await
+            client.send(request, Deadline::poll(&timeouts, BROKER_BODY)).await
         })
         .await
     }
@@ -98,7 +98,7 @@ impl Task {
     /// record behind it is gone. To a busy session only that it is lost: it asks.
     async fn hollow(&mut self, row: &mut Row) -> Result<bool, End> {
         row.hollow += 1;
-        if row.hollow < self.config.timers.hollow_limit {
+        if row.hollow < self.config.timeouts.hollow_limit {
             return self.emit(Event::EmptyPoll).await.map(|()| true);
         }
         match self.status {

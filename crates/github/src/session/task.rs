@@ -52,8 +52,8 @@ impl Task {
     ) -> Self {
         Self {
             status: config.status,
-            failures: config.clock.failures(config.timers.poll_backoff),
-            bad_messages: config.clock.failures(config.timers.bad_message),
+            failures: config.clock.failures(config.timeouts.poll_backoff),
+            bad_messages: config.clock.failures(config.timeouts.bad_message),
             config,
             commands,
             events,
@@ -94,16 +94,16 @@ impl Task {
         }
         // The consumer may be gone, or its queue full: nobody waits for a session's last word for ever.
         self.commands.close();
-        let _ = timeout(self.config.timers.close, self.events.send(last)).await;
+        let _ = timeout(self.config.timeouts.close, self.events.send(last)).await;
     }
 
     /// B4, once: its token names the session, and a repetition could hit a newer one.
     pub(super) async fn delete_session(&mut self) {
         self.has_session = false;
-        let SessionConfig { client, auth, timers, .. } = &self.config;
+        let SessionConfig { client, auth, timeouts, .. } = &self.config;
         let Some(token) = auth.last_token() else { return };
         let Ok(request) = broker::delete_session(&auth.jit().runner.broker, &token) else { return };
-        let outcome = client.send(request, Deadline::within(timers.close, BROKER_BODY)).await;
+        let outcome = client.send(request, Deadline::within(timeouts.close, BROKER_BODY)).await;
         match outcome.map(|reply| broker::decode_session_end(&reply)) {
             Ok(Ok(())) => {}
             Ok(Err(error)) => tracing::debug!(%error, "the session was not deleted"),
@@ -169,11 +169,11 @@ impl Task {
     /// Tells of a rate limit and waits as long as GitHub asks, and a little longer.
     pub(super) async fn hold_back(&mut self, limit: RateLimit) -> Result<(), End> {
         self.emit(Event::PollError(PollError::RateLimited)).await?;
-        let SessionConfig { clock, timers, .. } = &self.config;
+        let SessionConfig { clock, timeouts, .. } = &self.config;
         let wait = match limit {
             // GitHub did not say how long: what the tiers say is longer than nothing.
             RateLimit::Unspecified => self.failures.fail(),
-            limit => limit.delay(clock.now()) + clock.between(timers.rate_limit_jitter),
+            limit => limit.delay(clock.now()) + clock.between(timeouts.rate_limit_jitter),
         };
         self.pause(wait).await
     }

@@ -12,8 +12,8 @@ use serde_json::{Value, json};
 use tokio::time::timeout;
 
 use super::{Command, Event, Session, SessionConfig};
-use crate::Timers;
-use crate::scripted::{Answer, Scripted, answer, client, clock, runner, timers};
+use crate::Timeouts;
+use crate::scripted::{Answer, Scripted, answer, client, clock, runner, timeouts};
 
 const TOKEN: &str = "POST /token";
 const OPEN: &str = "POST /session";
@@ -78,7 +78,7 @@ fn start_runner(
         fresh: false,
         status: RunnerStatus::Online,
         clock: clock(),
-        timers: timers(),
+        timeouts: timeouts(),
     };
     change(&mut config);
     Session::start(config)
@@ -154,9 +154,9 @@ async fn closing_interrupts_every_wait() {
 
 #[test]
 fn the_protocols_waits_are_the_default() {
-    let timers = Timers::default();
-    assert_eq!(timers.poll_headers, Duration::from_secs(55));
-    assert_eq!(timers.poll_floor, Duration::from_millis(100));
-    assert_eq!(timers.acknowledge, Duration::from_secs(5));
-    assert_eq!((timers.propagation_attempts, timers.acquire_attempts), (6, 5));
+    let timeouts = Timeouts::default();
+    assert_eq!(timeouts.poll_headers, Duration::from_secs(55));
+    assert_eq!(timeouts.poll_floor, Duration::from_millis(100));
+    assert_eq!(timeouts.acknowledge, Duration::from_secs(5));
+    assert_eq!((timeouts.propagation_attempts, timeouts.acquire_attempts), (6, 5));
 }

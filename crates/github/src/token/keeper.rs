@@ -14,7 +14,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep_until};
 
 use super::{AppCredentials, CredentialError, CredentialSource, Held, TokenConfig, TokenError, TokenState};
-use crate::Timers;
+use crate::Timeouts;
 use crate::client::{self, Client, Deadline};
 
 pub(super) struct Keeper {
@@ -22,7 +22,7 @@ pub(super) struct Keeper {
     api: github_proto::url::ApiBase,
     source: Arc<dyn CredentialSource>,
     clock: Clock,
-    timers: Timers,
+    timeouts: Timeouts,
     observer: super::Observer,
     publish: watch::Sender<TokenState>,
     refusals: mpsc::Receiver<InstallationToken>,
@@ -57,11 +57,11 @@ impl Keeper {
             publish,
             refusals,
             used: None,
-            failures: config.clock.failures(config.timers.installation_backoff),
+            failures: config.clock.failures(config.timeouts.installation_backoff),
             due: Instant::now(),
             replaced: None,
             clock: config.clock,
-            timers: config.timers,
+            timeouts: config.timeouts,
         }
     }
 
@@ -77,7 +77,7 @@ impl Keeper {
 
     async fn wait(&mut self) -> Wake {
         loop {
-            let check = Instant::now() + self.timers.credentials_check;
+            let check = Instant::now() + self.timeouts.credentials_check;
             tokio::select! {
                 refused = self.refusals.recv() => {
                     return refused.map_or(Wake::Nobody, Wake::Refused);
@@ -100,7 +100,7 @@ impl Keeper {
         if self.publish.borrow().token().is_some_and(|token| token != refused) {
             return;
         }
-        match self.replaced.map(|last| last + self.timers.installation_floor).filter(|&turn| now < turn) {
+        match self.replaced.map(|last| last + self.timeouts.installation_floor).filter(|&turn| now < turn) {
             None => {
                 self.replaced = Some(now);
                 self.publish.send_modify(|state| state.token = None);
@@ -132,10 +132,10 @@ impl Keeper {
         let now = Instant::now();
         let life = grant.expires_at.duration_since(self.clock.now());
         let life = Duration::try_from(life).unwrap_or_default();
-        let margin = self.timers.installation_margin;
+        let margin = self.timeouts.installation_margin;
         // Many controllers that were started together do not renew together.
         let early = life.saturating_sub(self.clock.between((margin, margin + margin / 5)));
-        self.due = now + early.max(self.timers.installation_floor);
+        self.due = now + early.max(self.timeouts.installation_floor);
         self.failures.reset();
         (self.observer)(Ok(()));
         let held = Held { token: grant.token, expires: now + life };
@@ -147,7 +147,7 @@ impl Keeper {
         let asked = match error {
             TokenError::Refused(refusal) => match refusal.kind {
                 rest::RestErrorKind::RateLimited(limit) => {
-                    limit.delay(self.clock.now()) + self.clock.between(self.timers.rate_limit_jitter)
+                    limit.delay(self.clock.now()) + self.clock.between(self.timeouts.rate_limit_jitter)
                 }
                 _ => Duration::ZERO,
             },
@@ -179,7 +179,7 @@ impl Keeper {
             .map_err(|error| TokenError::Send(client::Error::Build(error)))?;
         let reply = self
             .client
-            .send_following(request, Deadline::call(&self.timers, REST_BODY))
+            .send_following(request, Deadline::call(&self.timeouts, REST_BODY))
             .await
             .map_err(TokenError::Send)?;
         rest::decode_access_token(&reply).map_err(TokenError::Refused)

@@ -12,8 +12,8 @@ use super::{
     AppCredentials, CredentialError, CredentialFiles, CredentialSource, InstallationTokens, TokenConfig,
     TokenFailure,
 };
-use crate::scripted::{Answer, Scripted, answer, client, clock, fake_key, timers};
-use crate::{App, Timers};
+use crate::scripted::{Answer, Scripted, answer, client, clock, fake_key, timeouts};
+use crate::{App, Timeouts};
 
 /// Longer than any test.
 const SLOW: Backoff =
@@ -65,7 +65,7 @@ struct Rig {
     task: JoinHandle<()>,
 }
 
-async fn rig(answers: Vec<Answer>, source: Given, timers: Timers) -> Rig {
+async fn rig(answers: Vec<Answer>, source: Given, timeouts: Timeouts) -> Rig {
     let server = Scripted::start([(MINT, answers)]).await;
     let attempts = Arc::new(Mutex::new(Vec::new()));
     let seen = Arc::clone(&attempts);
@@ -76,7 +76,7 @@ async fn rig(answers: Vec<Answer>, source: Given, timers: Timers) -> Rig {
             api: ApiBase::parse(&server.url("/")).unwrap(),
             source: Box::new(source.clone()),
             clock: clock(),
-            timers,
+            timeouts,
             observer: Arc::new(move |outcome| seen.lock().unwrap().push(outcome)),
         },
         stop.clone(),
@@ -84,8 +84,8 @@ async fn rig(answers: Vec<Answer>, source: Given, timers: Timers) -> Rig {
     Rig { server, source, tokens, attempts, stop, task }
 }
 
-fn lasting() -> Timers {
-    Timers { installation_margin: Duration::from_secs(300), ..timers() }
+fn lasting() -> Timeouts {
+    Timeouts { installation_margin: Duration::from_secs(300), ..timeouts() }
 }
 
 #[tokio::test]
@@ -103,7 +103,7 @@ async fn one_token_serves_all_calls_until_it_is_refused() {
 
 #[tokio::test]
 async fn a_replacement_that_is_refused_as_well_waits_its_turn() {
-    let patient = Timers { installation_floor: Duration::from_secs(60), ..lasting() };
+    let patient = Timeouts { installation_floor: Duration::from_secs(60), ..lasting() };
     let rig = rig(vec![token("one", 60), token("two", 60), token("three", 60)], Given::good(), patient).await;
     let first = rig.tokens.get().await.unwrap();
     let second = rig.tokens.replace(&first).await.unwrap();
@@ -170,7 +170,7 @@ async fn credentials_that_cannot_be_used_say_which_part() {
 
 #[tokio::test]
 async fn a_bad_signature_is_tried_once_more_and_no_further() {
-    let patient = Timers { installation_backoff: SLOW, ..lasting() };
+    let patient = Timeouts { installation_backoff: SLOW, ..lasting() };
     let rig = rig(vec![answer(401, "")], Given::good(), patient).await;
     assert!(rig.tokens.get().await.is_err());
     assert_eq!(rig.server.count(MINT), 2);
@@ -178,7 +178,7 @@ async fn a_bad_signature_is_tried_once_more_and_no_further() {
 
 #[tokio::test]
 async fn changed_files_are_used_at_once() {
-    let patient = Timers { installation_backoff: SLOW, ..lasting() };
+    let patient = Timeouts { installation_backoff: SLOW, ..lasting() };
     let source = Given::good();
     let good = source.get();
     source.set(Err(CredentialError::Missing("privateKey")));

@@ -64,10 +64,10 @@ async fn a_rate_limit_is_no_reason_to_mint_a_token() {
 async fn unchanged_ranges_are_told_in_one_word() {
     let rig = Rig::start().await;
     let api = &rig.app.target().api;
-    let first = github::app::meta(&rig.client, api, None, &rig.timers).await.unwrap();
+    let first = github::app::meta(&rig.client, api, None, &rig.timeouts).await.unwrap();
     let Meta::Ranges { etag: Some(etag), ranges } = first else { panic!("{first:?}") };
     assert!(ranges.actions.is_some());
-    let again = github::app::meta(&rig.client, api, Some(&etag), &rig.timers).await.unwrap();
+    let again = github::app::meta(&rig.client, api, Some(&etag), &rig.timeouts).await.unwrap();
     assert_eq!(again, Meta::NotModified);
     rig.blameless().await;
 }

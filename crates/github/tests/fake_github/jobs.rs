@@ -92,7 +92,7 @@ async fn an_offer_is_acknowledged_by_whoever_takes_it() {
     assert_eq!(rig.count("B3"), 0);
     let architecture = Architecture::X64;
     let said =
-        acknowledge(&rig.client, &auth, &at, VERSION, architecture, &offer.request_id, &rig.timers).await;
+        acknowledge(&rig.client, &auth, &at, VERSION, architecture, &offer.request_id, &rig.timeouts).await;
     assert_eq!(said, Acknowledgement::Accepted);
     rig.acquire(&auth, &offer).await.unwrap();
     assert_eq!(rig.count("B3"), 1);
@@ -125,7 +125,7 @@ async fn a_job_whose_worker_left_is_reported_once_and_fails() {
         };
         let base = job.connection.url.as_ref().unwrap();
         let (token, clock) = (&job.connection.token, Clock::system());
-        complete(&rig.client, base, &report, token, None, &clock, &rig.timers).await
+        complete(&rig.client, base, &report, token, None, &clock, &rig.timeouts).await
     };
     assert_eq!(report().await, Completed::Accepted);
     let shown = &rig.fake.control().run(run).unwrap().jobs[0];
@@ -146,7 +146,7 @@ async fn a_job_message_with_a_byte_order_mark_is_read_and_kept_as_it_came() {
     rig.start_run();
     let offer = offered(&mut session).await;
     rig.fake.control().fail(Fault { effect: Effect::ByteOrderMark, ..Fault::new("X1") });
-    let acquired = acquire(&rig.client, &auth, &offer, &Clock::system(), &rig.timers).await.unwrap();
+    let acquired = acquire(&rig.client, &auth, &offer, &Clock::system(), &rig.timeouts).await.unwrap();
     assert!(acquired.message.starts_with(b"\xEF\xBB\xBF{"));
     JobMessage::decode(&acquired).unwrap();
     rig.blameless().await;

@@ -8,7 +8,7 @@ use github::app::{App, Registration};
 use github::run_service::{AcquireError, RenewError, acquire, renew};
 use github::session::{Event, Session, SessionConfig};
 use github::token::{AppCredentials, CredentialError, CredentialSource, TokenConfig};
-use github::{Client, ClientConfig, InstallationTokens, RunnerAuth, Timers};
+use github::{Client, ClientConfig, InstallationTokens, RunnerAuth, Timeouts};
 use github_proto::broker::{Architecture, RunnerStatus};
 use github_proto::job_message::JobMessage;
 use github_proto::message::RunnerJobRequest;
@@ -19,7 +19,7 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use zeroize::Zeroizing;
 
-/// The fake's and our timers, this much faster than life.
+/// The fake's times and ours, this much faster than life.
 const FACTOR: u32 = 50;
 
 /// A version that the fake serves.
@@ -32,7 +32,7 @@ pub struct Rig {
     pub client: Client,
     pub app: App,
     pub credentials: Given,
-    pub timers: Timers,
+    pub timeouts: Timeouts,
     _stop: tokio_util::sync::DropGuard,
 }
 
@@ -46,9 +46,9 @@ impl CredentialSource for Given {
 }
 
 /// Faster, but patient with answers: the machine is not faster.
-pub fn timers() -> Timers {
-    let life = Timers::default();
-    Timers {
+pub fn timeouts() -> Timeouts {
+    let life = Timeouts::default();
+    Timeouts {
         call_headers: life.call_headers,
         call_total: life.call_total,
         poll_headers: life.call_headers,
@@ -93,13 +93,13 @@ impl Rig {
                 api: target.api.clone(),
                 source: Box::new(credentials.clone()),
                 clock: Clock::system(),
-                timers: timers(),
+                timeouts: timeouts(),
                 observer: Arc::new(|_| {}),
             },
             stop.clone(),
         );
-        let app = App::new(client.clone(), target, tokens, timers());
-        Self { fake, client, app, credentials, timers: timers(), _stop: stop.drop_guard() }
+        let app = App::new(client.clone(), target, tokens, timeouts());
+        Self { fake, client, app, credentials, timeouts: timeouts(), _stop: stop.drop_guard() }
     }
 
     pub async fn register(&self, name: &str) -> JitRunner {
@@ -115,7 +115,7 @@ impl Rig {
         let runner = self.register(name).await;
         let jit = runner.config().unwrap();
         assert_eq!(jit.runner.id, runner.runner.id);
-        RunnerAuth::new(Arc::new(jit), self.client.clone(), Clock::system(), self.timers.clone())
+        RunnerAuth::new(Arc::new(jit), self.client.clone(), Clock::system(), self.timeouts.clone())
     }
 
     pub fn session(&self, auth: &RunnerAuth) -> Session {
@@ -132,7 +132,7 @@ impl Rig {
             fresh: true,
             status,
             clock: Clock::system(),
-            timers: self.timers.clone(),
+            timeouts: self.timeouts.clone(),
         })
     }
 
@@ -141,14 +141,14 @@ impl Rig {
         auth: &RunnerAuth,
         offer: &RunnerJobRequest,
     ) -> Result<JobMessage, AcquireError> {
-        let acquired = acquire(&self.client, auth, offer, &Clock::system(), &self.timers).await?;
+        let acquired = acquire(&self.client, auth, offer, &Clock::system(), &self.timeouts).await?;
         Ok(JobMessage::decode(&acquired).unwrap())
     }
 
     pub async fn renew(&self, job: &JobMessage, offer: &RunnerJobRequest) -> Result<(), RenewError> {
         let base = job.connection.url.as_ref().unwrap_or(&offer.run_service_url);
         let token = &job.connection.token;
-        let locked = renew(&self.client, base, &job.plan_id, &job.job_id, token, &self.timers).await?;
+        let locked = renew(&self.client, base, &job.plan_id, &job.job_id, token, &self.timeouts).await?;
         assert!(locked.is_some());
         Ok(())
     }

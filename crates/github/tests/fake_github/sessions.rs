@@ -88,7 +88,7 @@ async fn a_dropped_session_is_opened_again() {
 async fn a_black_holed_poll_does_not_cost_the_session() {
     let mut rig = Rig::start().await;
     // Longer than the fake's hold, shorter than anyone's patience.
-    rig.timers.poll_headers = Duration::from_secs(3);
+    rig.timeouts.poll_headers = Duration::from_secs(3);
     let auth = rig.auth("gw-1").await;
     rig.pull(Lever::BlackHolePoll { count: 1, agent: None });
     let mut session = rig.session(&auth);

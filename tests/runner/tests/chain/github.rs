@@ -9,7 +9,7 @@ use fakegithub::{AppRequest, Config, Handle, RunView, Server};
 use github::app::Registration;
 use github::session::{Command, Event, Session, SessionConfig};
 use github::token::{CredentialFiles, TokenConfig};
-use github::{App, Client, ClientConfig, InstallationTokens, RunnerAuth, Timers, run_service};
+use github::{App, Client, ClientConfig, InstallationTokens, RunnerAuth, Timeouts, run_service};
 use github_proto::broker::{Architecture, RunnerStatus};
 use github_proto::jit::JitConfig;
 use github_proto::rest::JitRequest;
@@ -57,12 +57,12 @@ impl GitHub {
                 api: target.api.clone(),
                 source: Box::new(CredentialFiles::new(folder)),
                 clock: Clock::system(),
-                timers: Timers::default(),
+                timeouts: Timeouts::default(),
                 observer: Arc::new(|_| {}),
             },
             CancellationToken::new(),
         );
-        let app = App::new(client.clone(), target, tokens, Timers::default());
+        let app = App::new(client.clone(), target, tokens, Timeouts::default());
         GitHub { server, client, app }
     }
 
@@ -77,7 +77,7 @@ impl GitHub {
         };
         let jit = runner.blob.expose().to_owned();
         let config = Arc::new(JitConfig::decode(&jit, None).unwrap());
-        let auth = RunnerAuth::new(config, self.client.clone(), Clock::system(), Timers::default());
+        let auth = RunnerAuth::new(config, self.client.clone(), Clock::system(), Timeouts::default());
         let mut session = Session::start(SessionConfig {
             client: self.client.clone(),
             auth: auth.clone(),
@@ -87,15 +87,15 @@ impl GitHub {
             fresh: true,
             status: RunnerStatus::Online,
             clock: Clock::system(),
-            timers: Timers::default(),
+            timeouts: Timeouts::default(),
         });
         let offer = wait_for(&mut session, |event| match event {
             Event::JobOffered { offer, .. } => Some(offer),
             _ => None,
         });
         let offer = offer.await;
-        let (clock, timers) = (Clock::system(), Timers::default());
-        let claim = run_service::acquire(&self.client, &auth, &offer, &clock, &timers).await;
+        let (clock, timeouts) = (Clock::system(), Timeouts::default());
+        let claim = run_service::acquire(&self.client, &auth, &offer, &clock, &timeouts).await;
         let message = claim.unwrap().message.to_vec();
         session.tell(Command::Busy).await;
         (run, Claimed { message, jit, _session: session })

@@ -9,8 +9,8 @@ use runtime::backoff::Backoff;
 use serde_json::{Value, json};
 
 use super::{ACKNOWLEDGE, POLL, TOKEN, job, message, next, said, server, start, start_with};
-use crate::Timers;
-use crate::scripted::{Answer, Scripted, answer, client, runner, timers};
+use crate::Timeouts;
+use crate::scripted::{Answer, Scripted, answer, client, runner, timeouts};
 use crate::session::{Acknowledgement, Event, acknowledge};
 
 #[tokio::test]
@@ -50,8 +50,8 @@ async fn a_message_of_no_use_that_comes_again_and_again_slows_the_polls_down() {
     let bad = || message("RunnerJobRequest", &json!({"id": "no request id"}));
     let server = server([(POLL, vec![bad()])]).await;
     let mut session = start_with(&server, |it| {
-        it.timers.poll_floor = Duration::ZERO;
-        it.timers.bad_message =
+        it.timeouts.poll_floor = Duration::ZERO;
+        it.timeouts.bad_message =
             Backoff::Throttle { first: Duration::from_millis(20), longest: Duration::from_secs(600) };
     });
     let begin = tokio::time::Instant::now();
@@ -67,9 +67,9 @@ async fn a_message_of_no_use_that_comes_again_and_again_slows_the_polls_down() {
     let mixed = vec![bad(), job("a1"), bad(), answer(202, ""), bad(), job("a2"), Answer::Hang];
     let server = self::server([(POLL, mixed)]).await;
     let mut session = start_with(&server, |it| {
-        it.timers.bad_message =
+        it.timeouts.bad_message =
             Backoff::Throttle { first: Duration::from_secs(600), longest: Duration::from_secs(600) };
-        it.timers.hollow_within = Duration::ZERO;
+        it.timeouts.hollow_within = Duration::ZERO;
     });
     let mut offers = 0;
     while offers < 2 {
@@ -83,7 +83,7 @@ async fn an_offer_of_the_legacy_service_is_told_and_slows_nothing() {
     let server =
         server([(POLL, vec![legacy(), legacy(), legacy(), legacy(), job("a2"), Answer::Hang])]).await;
     let mut session = start_with(&server, |it| {
-        it.timers.bad_message =
+        it.timeouts.bad_message =
             Backoff::Throttle { first: Duration::from_secs(600), longest: Duration::from_secs(600) };
     });
     let mut dropped = Vec::new();
@@ -98,19 +98,19 @@ async fn an_offer_of_the_legacy_service_is_told_and_slows_nothing() {
     assert!(dropped[0].to_string().contains("not supported"));
 }
 
-async fn acknowledged(answers: Vec<Answer>, timers: Timers) -> (Acknowledgement, Scripted) {
+async fn acknowledged(answers: Vec<Answer>, timeouts: Timeouts) -> (Acknowledgement, Scripted) {
     let server = server([(ACKNOWLEDGE, answers)]).await;
     let auth = runner(&server, |_| {});
     let session = SessionId::parse("5e55").unwrap();
     let request = RequestId::parse("a1").unwrap();
     let said =
-        acknowledge(&client(), &auth, &session, "2.337.0", Architecture::Arm64, &request, &timers).await;
+        acknowledge(&client(), &auth, &session, "2.337.0", Architecture::Arm64, &request, &timeouts).await;
     (said, server)
 }
 
 #[tokio::test]
 async fn taking_an_offer_is_told_once() {
-    let (said, server) = acknowledged(vec![answer(200, "")], timers()).await;
+    let (said, server) = acknowledged(vec![answer(200, "")], timeouts()).await;
     assert_eq!(said, Acknowledgement::Accepted);
     let seen = server.seen().into_iter().find(|it| it.call == ACKNOWLEDGE).unwrap();
     assert_eq!(seen.body, r#"{"runnerRequestId":"a1"}"#);
@@ -121,19 +121,19 @@ async fn taking_an_offer_is_told_once() {
 
 #[tokio::test]
 async fn only_one_answer_to_an_acknowledgement_says_that_the_job_is_gone() {
-    let (gone, _) = acknowledged(vec![said(404, "AcknowledgeJobNotFound")], timers()).await;
+    let (gone, _) = acknowledged(vec![said(404, "AcknowledgeJobNotFound")], timeouts()).await;
     assert_eq!(gone, Acknowledgement::JobGone);
     for other in
         [answer(404, ""), said(404, "RunnerNotFound"), answer(403, ""), answer(401, ""), answer(503, "")]
     {
-        let (said, server) = acknowledged(vec![other], timers()).await;
+        let (said, server) = acknowledged(vec![other], timeouts()).await;
         assert_eq!((said, server.count(ACKNOWLEDGE)), (Acknowledgement::Unanswered, 1));
     }
 }
 
 #[tokio::test]
 async fn an_acknowledgement_does_not_hold_up_the_claim() {
-    let short = Timers { acknowledge: Duration::from_millis(100), ..timers() };
+    let short = Timeouts { acknowledge: Duration::from_millis(100), ..timeouts() };
     let (said, _) = acknowledged(vec![Answer::Hang], short).await;
     assert_eq!(said, Acknowledgement::Unanswered);
 }

@@ -24,7 +24,7 @@ async fn hollow_polls_that_were_held_are_merely_empty() {
     let server =
         server([(POLL, vec![answer(200, ""), answer(200, ""), answer(200, ""), answer(200, ""), job("a1")])])
             .await;
-    let mut session = start_with(&server, |it| it.timers.hollow_within = Duration::ZERO);
+    let mut session = start_with(&server, |it| it.timeouts.hollow_within = Duration::ZERO);
     let mut empty = 0;
     loop {
         match next(&mut session).await {
@@ -73,7 +73,7 @@ async fn a_runner_that_is_gone_or_told_to_stop_is_dead() {
 #[tokio::test]
 async fn a_black_holed_poll_is_asked_again_in_the_same_session() {
     let server = server([(POLL, vec![Answer::Hang, Answer::Hang, job("a1")])]).await;
-    let mut session = start_with(&server, |it| it.timers.poll_headers = Duration::from_millis(300));
+    let mut session = start_with(&server, |it| it.timeouts.poll_headers = Duration::from_millis(300));
     let mut said = Vec::new();
     for _ in 0..4 {
         said.push(next(&mut session).await);
@@ -109,7 +109,7 @@ async fn failing_polls_are_told_by_reason_and_survived() {
 #[tokio::test]
 async fn a_server_that_answers_at_once_is_not_asked_without_end() {
     let server = server([(POLL, vec![answer(202, "")])]).await;
-    let mut session = start_with(&server, |it| it.timers.poll_floor = Duration::from_millis(50));
+    let mut session = start_with(&server, |it| it.timeouts.poll_floor = Duration::from_millis(50));
     let begin = tokio::time::Instant::now();
     for _ in 0..5 {
         next(&mut session).await;

@@ -10,7 +10,7 @@ const fn seconds(number: u64) -> Duration {
 
 /// How long things may take, and how far apart they are.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Timers {
+pub struct Timeouts {
     /// A short call: until its headers are there (protocol §4.1).
     pub call_headers: Duration,
     /// A short call: in all.
@@ -70,7 +70,7 @@ pub struct Timers {
     pub installation_wait: Duration,
 }
 
-impl Default for Timers {
+impl Default for Timeouts {
     fn default() -> Self {
         Self {
             call_headers: seconds(10),
@@ -109,7 +109,7 @@ impl Default for Timers {
     }
 }
 
-impl Timers {
+impl Timeouts {
     /// All waits divided by `factor`; counts stay. For tests against a fake that is as many times faster.
     pub fn faster(&self, factor: u32) -> Self {
         let time = |it: Duration| it / factor.max(1);
