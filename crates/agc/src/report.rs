@@ -20,7 +20,7 @@ use job::capacity::Verdict;
 use job::naming::RunnerJobName;
 use job::{Fact, NotAcquired, Outcome};
 use k8s_openapi::api::core::v1::ObjectReference;
-use operator::report::Events;
+use operator::events::Events;
 use runtime::telemetry::root_span;
 use tracing::{Span, info_span};
 

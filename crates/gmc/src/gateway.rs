@@ -22,8 +22,8 @@ use kube::api::Api;
 use kube::runtime::controller::Action;
 use kube::{Client, Resource};
 use operator::apply::Applier;
+use operator::events::Events;
 use operator::finalizer;
-use operator::report::Events;
 use runtime::clock::Clock;
 
 use crate::config::Provision;

@@ -9,7 +9,7 @@
 //! | [`finalizer`] | one finalizer on, one finalizer off |
 //! | [`lease`] | [`lease::Elector`]: one holder at a time |
 //! | [`requeue`] | when an object or a watch that failed is tried again |
-//! | [`report`] | [`report::Events`]: Kubernetes Events that never fail or delay the caller |
+//! | [`events`] | [`events::Events`]: Kubernetes Events that never fail or delay the caller |
 //! | [`metrics`] | the series that dashboards for controllers know |
 //! | [`describe()`] | errors in words |
 //! | [`controller`] | [`controller::run`]: one kube controller with all of the above around its reconcile |
@@ -18,10 +18,10 @@ pub mod apply;
 pub mod client;
 pub mod controller;
 mod describe;
+pub mod events;
 pub mod finalizer;
 pub mod lease;
 pub mod metrics;
-pub mod report;
 pub mod requeue;
 pub mod status;
 

@@ -17,10 +17,10 @@ use kube::{
 };
 use operator::{
     apply::{Applier, ApplyError},
+    events::Events,
     finalizer,
     lease::{self, Elector, Params, Timing},
     metrics::{ControllerMetrics, RestMetrics},
-    report::Events,
 };
 use prometheus::Registry;
 use runtime::clock::Clock;

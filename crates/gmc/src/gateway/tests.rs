@@ -1,7 +1,7 @@
 //! Whole passes against a small API server.
 
 use http::Method;
-use operator::report::Publisher;
+use operator::events::Publisher;
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 

@@ -5,7 +5,7 @@ use github::client;
 use github_proto::rest::{RestError, RestErrorKind};
 use http::StatusCode;
 use jiff::{SignedDuration, Timestamp};
-use operator::report::Events;
+use operator::events::Events;
 use testkit::api_server::ApiServer;
 
 use super::*;

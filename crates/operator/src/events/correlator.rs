@@ -1,4 +1,4 @@
-//! What has been said already, and how often; decides, and sends nothing.
+//! What has been said already, and how often, as client-go's event correlator knows; decides, and sends nothing.
 
 use std::{collections::HashMap, time::Duration};
 
@@ -33,7 +33,7 @@ pub(super) enum Verdict {
 }
 
 #[derive(Debug, Default)]
-pub(super) struct Ledger {
+pub(super) struct Correlator {
     entries: HashMap<Key, Entry>,
     budgets: HashMap<Subject, Budget>,
 }
@@ -68,7 +68,7 @@ struct Budget {
     at: Instant,
 }
 
-impl Ledger {
+impl Correlator {
     /// Something was said.
     pub(super) fn hear(&mut self, said: &Said, now: Instant) -> Verdict {
         self.tidy(now);

@@ -3,7 +3,7 @@
 //! What is said again within minutes raises the count of the Event that stands; an object about which very much
 //! is said is heard at a bounded rate.
 
-mod ledger;
+mod correlator;
 
 use std::time::Duration;
 
@@ -26,7 +26,7 @@ use serde_json::json;
 use tokio::{sync::mpsc, time::Instant};
 use tokio_util::sync::CancellationToken;
 
-use ledger::{Ledger, Verdict};
+use correlator::{Correlator, Verdict};
 
 /// A storm of a hundred jobs says a few things each; what is beyond that is dropped and logged.
 const QUEUE: usize = 512;
@@ -53,7 +53,7 @@ pub struct Publisher {
     instance: String,
     clock: Clock,
     queue: mpsc::Receiver<Said>,
-    ledger: Ledger,
+    correlator: Correlator,
 }
 
 #[derive(Debug, Clone)]
@@ -74,7 +74,7 @@ impl Events {
         let (sender, queue) = mpsc::channel(QUEUE);
         (
             Events { queue: sender },
-            Publisher { client, controller, instance, clock, queue, ledger: Ledger::default() },
+            Publisher { client, controller, instance, clock, queue, correlator: Correlator::default() },
         )
     }
 
@@ -124,7 +124,7 @@ impl Publisher {
     }
 
     async fn publish(&mut self, said: Said) {
-        let verdict = self.ledger.hear(&said, Instant::now());
+        let verdict = self.correlator.hear(&said, Instant::now());
         let sent = match &verdict {
             Verdict::Ignore => return,
             Verdict::Create => self.create(&said).await,
@@ -140,7 +140,7 @@ impl Publisher {
         let event = self.event(said, self.clock.now());
         let name = event.metadata.name.clone().unwrap_or_default();
         bounded(self.api(said).create(&PostParams::default(), &event)).await?;
-        self.ledger.published(said, name);
+        self.correlator.published(said, name);
         Ok(())
     }
 

@@ -12,10 +12,10 @@ fn said(about: usize) -> Said {
 
 #[tokio::test(start_paused = true)]
 async fn a_storm_about_many_objects_is_heard_in_bounded_memory() {
-    let mut ledger = Ledger::default();
+    let mut correlator = Correlator::default();
     for about in 0..3 * TIDY_AT {
-        assert_eq!(ledger.hear(&said(about), Instant::now()), Verdict::Create);
+        assert_eq!(correlator.hear(&said(about), Instant::now()), Verdict::Create);
     }
-    assert!(ledger.entries.len() <= TIDY_AT + 1);
-    assert!(ledger.budgets.len() <= TIDY_AT + 1);
+    assert!(correlator.entries.len() <= TIDY_AT + 1);
+    assert!(correlator.budgets.len() <= TIDY_AT + 1);
 }
