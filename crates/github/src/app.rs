@@ -24,7 +24,7 @@ const MAX_PAGES: u32 = 100;
 #[derive(Debug, thiserror::Error)]
 pub enum AppError {
     /// No installation token.
-    #[error("GitHub cannot be asked")]
+    #[error("no installation token to call GitHub with")]
     Token(#[source] TokenError),
     /// No answer.
     #[error("failed to reach GitHub")]

@@ -55,7 +55,7 @@ pub enum AuthError {
     #[error("failed to reach the token service")]
     Send(#[source] client::Error),
     /// The token service refused.
-    #[error("the token service refused")]
+    #[error("the token service refused the request")]
     Refused(#[source] OAuthError),
 }
 
@@ -172,7 +172,7 @@ impl RunnerAuth {
             Err(error) if error.is_verdict() => error,
             done => return done,
         };
-        tracing::info!(error = %chain(&refused), "the token service is asked at its other address");
+        tracing::info!(error = %chain(&refused), "the token service refused: trying its other address");
         match self.ask(other).await {
             Ok(token) => {
                 self.0.at_second.store(!at_second, Ordering::Relaxed);

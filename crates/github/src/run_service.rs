@@ -20,7 +20,7 @@ use crate::client::{self, Client, Deadline};
 #[derive(Debug, thiserror::Error)]
 pub enum AcquireError {
     /// Refused with 404, 409 or 422.
-    #[error("the claim was refused")]
+    #[error("GitHub refused to let the runner acquire the job")]
     Declined {
         /// GitHub's word.
         #[source]
@@ -32,20 +32,20 @@ pub enum AcquireError {
     #[error("the runner's token is not accepted")]
     Unauthorized(#[source] RunServiceError),
     /// No token for the claim.
-    #[error("no token for the claim")]
+    #[error("no runner token to acquire the job with")]
     Auth(#[source] AuthError),
     /// Nothing was sent in any attempt: the job is certainly not ours.
-    #[error("the claim was not sent")]
+    #[error("the request to acquire the job was not sent")]
     NotSent(#[source] client::Error),
     /// The claim was sent and its answer lost: the job may be ours. There is no second call for its
     /// message; the same claim again tells.
-    #[error("the claim was sent, and its answer lost")]
+    #[error("the request to acquire the job was sent, but its response was lost")]
     Sent(#[source] client::Error),
     /// GitHub answered every attempt with errors that settle nothing.
-    #[error("GitHub cannot process the claim now")]
+    #[error("GitHub cannot process the request to acquire the job now")]
     Unavailable(#[source] RunServiceError),
     /// The job is ours, and its message of no use.
-    #[error("the claimed job's message cannot be used")]
+    #[error("the acquired job message cannot be used")]
     Unusable(#[source] RunServiceError),
 }
 
@@ -134,7 +134,7 @@ pub enum RenewError {
     #[error("the job's lock is lost")]
     Lost(#[source] RunServiceError),
     /// Later.
-    #[error("renewing was rate limited")]
+    #[error("the renewal of the lock was rate limited")]
     RateLimited {
         /// How long.
         limit: RateLimit,

@@ -39,7 +39,7 @@ pub struct Applied {
 #[derive(Debug, thiserror::Error)]
 pub enum ApplyError {
     /// The wanted object is no JSON object with a name: a mistake in the caller.
-    #[error("the wanted {kind} cannot be written")]
+    #[error("failed to serialize {kind}")]
     Encode {
         /// Its kind.
         kind: String,
@@ -48,7 +48,7 @@ pub enum ApplyError {
         source: serde_json::Error,
     },
     /// Whose the object is could not be found out.
-    #[error("failed to look at {id}")]
+    #[error("failed to get {id}")]
     Inspect {
         /// Which object.
         id: ObjectId,

@@ -36,7 +36,7 @@ pub enum ConnectError {
     #[error("failed to read the kubeconfig")]
     Kubeconfig(#[source] kube::config::KubeconfigError),
     /// There is neither a kubeconfig nor a pod's ServiceAccount.
-    #[error("failed to find the API server")]
+    #[error("failed to infer how to reach the API server")]
     Infer(#[source] kube::config::InferConfigError),
     /// The kubeconfig, or `HTTPS_PROXY` beside it, names a proxy.
     #[error(
@@ -44,7 +44,7 @@ pub enum ConnectError {
     )]
     Proxy,
     /// The configuration cannot be used, for instance because of its certificates.
-    #[error("failed to make a client")]
+    #[error("failed to build a Kubernetes client")]
     Build(#[source] kube::Error),
 }
 

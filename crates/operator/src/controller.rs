@@ -139,7 +139,7 @@ impl<R: Reconciler> House<R> {
             Ok(object) => Arc::new(object.clone()),
             Err(invalid) => {
                 self.metrics.failed(R::NAME, &resource);
-                tracing::warn!(controller = R::NAME, resource, error = %invalid, "an object cannot be understood");
+                tracing::warn!(controller = R::NAME, resource, error = %invalid, "failed to deserialize an object");
                 return Ok(Action::await_change());
             }
         };

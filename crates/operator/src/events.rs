@@ -105,7 +105,7 @@ impl Publisher {
         };
         tokio::select! {
             () = self.publish_all(&stop) => {}
-            () = patience => tracing::warn!("Events were lost at the end"),
+            () = patience => tracing::warn!("Events were dropped at shutdown"),
         }
     }
 
@@ -132,7 +132,7 @@ impl Publisher {
         };
         if let Err(error) = sent {
             let error = crate::describe(&error);
-            tracing::warn!(reason = said.reason.as_str(), %error, "an Event could not be published");
+            tracing::warn!(reason = said.reason.as_str(), %error, "failed to publish an Event");
         }
     }
 

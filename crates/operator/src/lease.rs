@@ -22,7 +22,7 @@ use tokio_util::sync::CancellationToken;
 /// Between attempts of a candidate, and of a holder whose renewal failed.
 const RETRY: Range = (Duration::from_secs(1), Duration::from_secs(2));
 
-/// Giving the lease back is a courtesy: the end of the process does not wait longer for it.
+/// Releasing the lease is a courtesy: the end of the process does not wait longer for it.
 const RELEASE_DEADLINE: Duration = Duration::from_secs(2);
 
 /// Whether this process may act.
@@ -32,7 +32,7 @@ pub enum Leadership {
     Waiting,
     /// We lead.
     Leading,
-    /// We led, and could not renew in time, or were replaced, or gave it back: whatever is under way must stop.
+    /// We led, and could not renew in time, or were replaced, or released the lease: whatever is under way must stop.
     /// [`Leadership::Leading`] may follow.
     Lost,
 }
@@ -112,7 +112,7 @@ impl Elector {
         (Elector { api, params, leadership, gauge, clock, leading_until: None, seen: None }, receiver)
     }
 
-    /// Runs until `stop`, then gives the lease back. Cancel `stop` when the work under the lease has ended.
+    /// Runs until `stop`, then releases the lease. Cancel `stop` when the work under the lease has ended.
     pub async fn run(mut self, stop: CancellationToken) {
         while !stop.is_cancelled() {
             let wait = tokio::select! {
@@ -146,7 +146,7 @@ impl Elector {
 
     /// We go on leading until our time is up.
     fn failed(&mut self, error: &str) -> Duration {
-        tracing::warn!(lease = self.params.name, error, "the lease could not be renewed or acquired");
+        tracing::warn!(lease = self.params.name, error, "failed to acquire or renew the lease");
         let Some(until) = self.leading_until else { return self.clock.between(RETRY) };
         let left = until.saturating_duration_since(Instant::now());
         if left.is_zero() {
@@ -240,17 +240,17 @@ impl Elector {
             return;
         }
         self.step_down();
-        match timeout(RELEASE_DEADLINE, self.give_back()).await {
-            Ok(Ok(())) => tracing::info!(lease = self.params.name, "lease given back"),
+        match timeout(RELEASE_DEADLINE, self.clear_holder()).await {
+            Ok(Ok(())) => tracing::info!(lease = self.params.name, "lease released"),
             Ok(Err(error)) => {
                 let error = crate::describe(&error);
-                tracing::warn!(lease = self.params.name, %error, "the lease was not given back");
+                tracing::warn!(lease = self.params.name, %error, "failed to release the lease");
             }
-            Err(_) => tracing::warn!(lease = self.params.name, "the lease was not given back in time"),
+            Err(_) => tracing::warn!(lease = self.params.name, "timed out releasing the lease"),
         }
     }
 
-    async fn give_back(&self) -> Result<(), kube::Error> {
+    async fn clear_holder(&self) -> Result<(), kube::Error> {
         let Some(mut lease) = self.api.get_opt(&self.params.name).await? else { return Ok(()) };
         if holder(&lease) != self.params.identity {
             return Ok(());

@@ -70,7 +70,7 @@ impl Shutdown {
         tracing::info!(signal = first, "draining");
         self.request();
         let Some(second) = signals.next().await else { return };
-        tracing::warn!(signal = second, "aborting: told to end twice");
+        tracing::warn!(signal = second, "received a second signal: exiting at once");
         abort();
     }
 
@@ -108,7 +108,7 @@ impl Shutdown {
         let ended = tokio::spawn(component).await;
         self.running().retain(|it| *it != name);
         if !self.0.requested.is_cancelled() {
-            tracing::error!(name, panicked = ended.is_err(), "a component ended early: shutting down");
+            tracing::error!(name, panicked = ended.is_err(), "a component exited early: shutting down");
             self.0.failed.store(true, Ordering::Relaxed);
             self.request();
         }

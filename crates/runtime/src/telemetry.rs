@@ -132,9 +132,9 @@ impl Guard {
         let flushed = tokio::task::spawn_blocking(move || provider.shutdown_with_timeout(budget));
         match tokio::time::timeout(budget, flushed).await {
             Ok(Ok(Ok(()))) => {}
-            Ok(Ok(Err(error))) => tracing::warn!(error = %chain(&error), "spans were lost at the end"),
+            Ok(Ok(Err(error))) => tracing::warn!(error = %chain(&error), "spans were dropped at shutdown"),
             Ok(Err(_)) | Err(_) => {
-                tracing::warn!("spans were lost at the end: the collector did not take them in time")
+                tracing::warn!("spans were dropped at shutdown: the collector did not take them in time")
             }
         }
     }

@@ -21,7 +21,7 @@ impl App {
     /// R3: registers a runner for one job. Whether its credentials can be read, [`JitRunner::config`] tells.
     ///
     /// # Errors
-    /// [`AppError`]; a taken name is none.
+    /// [`AppError`]; a name that is taken is no error.
     pub async fn register(&self, wanted: &JitRequest<'_>) -> Result<Registration, AppError> {
         let api = &self.target.api;
         let scope = &self.target.scope;
@@ -66,7 +66,7 @@ impl App {
     /// R6: deletes a runner.
     ///
     /// # Errors
-    /// [`AppError`]; a runner that is not there, or that is busy, is none.
+    /// [`AppError`]; a runner that does not exist, or is busy, is no error.
     pub async fn delete_runner(&self, id: RunnerId) -> Result<Deletion, AppError> {
         let api = &self.target.api;
         let scope = &self.target.scope;
@@ -76,7 +76,7 @@ impl App {
     /// R9: until when GitHub gives jobs to runners of this version.
     ///
     /// # Errors
-    /// [`AppError`]; a version that GitHub does not know is none.
+    /// [`AppError`]; a version that GitHub does not know is no error.
     pub async fn runner_version_end(&self, version: &str) -> Result<VersionEnd, AppError> {
         let api = &self.target.api;
         let scope = &self.target.scope;

@@ -20,7 +20,7 @@ pub enum Error {
         chain: String,
     },
     /// The connection failed.
-    #[error("failed to send the request or to read its answer: {chain}")]
+    #[error("failed to send the request or to read its response: {chain}")]
     Transport {
         /// All causes, outermost first.
         chain: String,
@@ -28,7 +28,7 @@ pub enum Error {
         sent: bool,
     },
     /// No headers in time.
-    #[error("no answer within {after:?}")]
+    #[error("no response within {after:?}")]
     NoAnswer {
         /// How long we waited.
         after: Duration,
@@ -36,19 +36,19 @@ pub enum Error {
         sent: bool,
     },
     /// Headers, but the body did not end in time.
-    #[error("the answer was not complete within {after:?}")]
+    #[error("the response was not complete within {after:?}")]
     SlowBody {
         /// How long we waited.
         after: Duration,
     },
     /// The body broke off.
-    #[error("failed to read the answer: {chain}")]
+    #[error("failed to read the response: {chain}")]
     Body {
         /// All causes, outermost first.
         chain: String,
     },
     /// More bytes than the caller reads.
-    #[error("the answer is longer than {limit} bytes")]
+    #[error("the response is longer than {limit} bytes")]
     TooLong {
         /// How many are read.
         limit: usize,

@@ -43,11 +43,11 @@ impl Task {
             match self.create(&token).await? {
                 Ok(session) => return Ok(session),
                 Err(OpenError::Refused(error)) => {
-                    tracing::info!(%error, "no session was opened");
+                    tracing::info!(%error, "failed to create a session");
                     self.keep_trying(error, &token, &mut row).await?;
                 }
                 Err(OpenError::Send(error)) => {
-                    tracing::info!(error = %chain(&error), "no session was opened");
+                    tracing::info!(error = %chain(&error), "failed to create a session");
                     self.back_off(reason(&error)).await?;
                 }
             }
@@ -150,7 +150,7 @@ impl Task {
     }
 
     async fn mend(&mut self, error: &AuthError) -> Result<(), End> {
-        tracing::info!(error = %chain(error), "no runner token");
+        tracing::info!(error = %chain(error), "failed to get a runner token");
         if error.is_final() {
             return Err(dead(Death::NotRegistered));
         }
@@ -159,7 +159,7 @@ impl Task {
         }
         match error {
             AuthError::Refused(refusal) if refusal.kind == OAuthErrorKind::ClockSkew => {
-                tracing::warn!(error = %refusal, "the clock of this machine is off by more than five minutes");
+                tracing::warn!(error = %refusal, "the system clock is off by more than five minutes");
                 self.emit(Event::PollError(PollError::Other)).await?;
                 let wait = self.config.clock.about(self.config.timeouts.clock_skew);
                 self.pause(wait).await

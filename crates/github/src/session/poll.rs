@@ -125,7 +125,7 @@ impl Task {
     async fn hand_on(&mut self, message: Message, session: &Session) -> Result<(), End> {
         match message {
             Message::JobRequest(_) if self.status == RunnerStatus::Busy => {
-                tracing::debug!("a busy session was offered a job, which it leaves alone");
+                tracing::debug!("ignoring a job that was offered to a busy session");
                 Ok(())
             }
             Message::JobRequest(offer) => {
@@ -138,7 +138,7 @@ impl Task {
             }
             Message::Shutdown => Err(dead(Death::Shutdown)),
             Message::Ignored { message_type } => {
-                tracing::debug!(message_type, "a message of no interest");
+                tracing::debug!(message_type, "ignoring a message of another type");
                 Ok(())
             }
             Message::Malformed { message_type, error } => {

@@ -48,7 +48,7 @@ pub enum CredentialError {
     /// A file has another form than it should.
     #[error("{0} is malformed")]
     Malformed(&'static str),
-    /// The key is none.
+    /// It is not a usable private key.
     #[error("privateKey cannot be used")]
     Key(#[source] KeyError),
 }

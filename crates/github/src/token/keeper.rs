@@ -109,7 +109,7 @@ impl Keeper {
             Some(turn) => {
                 self.due = self.due.min(turn);
                 let failure = super::TokenFailure::TokenRefused;
-                let message = "GitHub refuses a token that it has just given".to_owned();
+                let message = "GitHub rejects an installation token that it has just issued".to_owned();
                 self.publish.send_modify(|state| state.failure = Some((failure, message)));
             }
         }
@@ -158,7 +158,7 @@ impl Keeper {
         let failure = error.failure();
         let message = chain(error).to_string();
         (self.observer)(Err(failure));
-        tracing::warn!(reason = failure.as_str(), error = %message, retry_in = ?wait, "no new installation token");
+        tracing::warn!(reason = failure.as_str(), error = %message, retry_in = ?wait, "failed to refresh the installation token");
         self.publish.send_modify(|state| state.failure = Some((failure, message)));
     }
 

@@ -151,7 +151,7 @@ async fn a_controller_that_is_stopped_before_its_first_list_ends() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn watches_that_fail_do_not_make_a_controller_deaf() {
+async fn failing_watches_do_not_delay_a_controller() {
     let object: DeserializeGuard<ConfigMap> = serde_json::from_value(config_map("a", json!({}))).unwrap();
     let (store, mut writer) = kube::runtime::reflector::store();
     for event in [watcher::Event::Init, watcher::Event::InitApply(object.clone()), watcher::Event::InitDone] {

@@ -104,7 +104,7 @@ impl Candidate {
         self.running.await.unwrap();
     }
 
-    /// As a process that is killed: nothing is given back.
+    /// As a process that is killed: nothing is released.
     fn kill(self) {
         self.running.abort();
     }
@@ -171,7 +171,7 @@ async fn the_same_identity_goes_on_at_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_lease_that_is_given_back_is_taken_within_seconds() {
+async fn a_released_lease_is_acquired_within_seconds() {
     let store = Store::default();
     let mut first = store.start("uid-1/pod");
     first.leads().await;
@@ -233,7 +233,7 @@ async fn a_leader_that_finds_itself_replaced_stops() {
     sleep(Timing::TENANT.renew_period + MOMENT).await;
     assert_eq!(first.is(), Leadership::Lost);
     first.stop().await;
-    assert_eq!(store.holder().as_deref(), Some("uid-2/pod"), "what is not ours is not given back");
+    assert_eq!(store.holder().as_deref(), Some("uid-2/pod"), "a lease that another holds is not released");
 }
 
 #[tokio::test(start_paused = true)]

@@ -39,7 +39,7 @@ pub enum Level {
 
 /// A word that names no level or encoder.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{word:?} is none of {known}")]
+#[error("{word:?} is not one of {known}")]
 pub struct UnknownWord {
     word: String,
     known: &'static str,

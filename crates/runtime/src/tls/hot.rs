@@ -51,7 +51,7 @@ pub enum LoadError {
     #[error("no usable private key")]
     Key(#[source] rustls::pki_types::pem::Error),
     /// Chain and key do not belong together, as in the middle of a rotation.
-    #[error("certificate and key do not go together")]
+    #[error("certificate and private key do not match")]
     Pair(#[source] rustls::Error),
 }
 
@@ -106,7 +106,7 @@ impl HotCert {
                     complained = false;
                 }
                 Err(error) if !complained => {
-                    tracing::warn!(error = %crate::telemetry::chain(&error), "serving certificate kept as it was");
+                    tracing::warn!(error = %crate::telemetry::chain(&error), "failed to reload the serving certificate: keeping the previous one");
                     complained = true;
                 }
                 Err(_) => {}

@@ -103,7 +103,7 @@ async fn following_takes_up_a_pair_that_appears_and_one_that_changes() {
 }
 
 #[test]
-fn an_extra_ca_that_is_none_is_an_error() {
+fn an_extra_ca_without_a_certificate_is_an_error() {
     assert!(matches!(client_config(&[b"not PEM"]), Err(Error::EmptyCa)));
     let nonsense = b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
     assert!(matches!(client_config(&[nonsense]), Err(Error::MalformedCa(_))));

@@ -119,7 +119,7 @@ async fn a_server_that_answers_at_once_is_not_asked_without_end() {
 }
 
 #[tokio::test]
-async fn a_consumer_that_does_not_listen_stops_the_polling() {
+async fn a_consumer_that_does_not_receive_stops_the_polling() {
     let server = server([(POLL, vec![answer(202, "")])]).await;
     let session = start(&server);
     // Listening and the empty polls fill the queue; one more poll may wait to hand its event over.
