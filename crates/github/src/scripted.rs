@@ -215,7 +215,7 @@ pub(crate) fn timeouts() -> Timeouts {
 
 /// The time of day, and the same chance in every run.
 pub(crate) fn clock() -> Clock {
-    Clock::simulated(jiff::Timestamp::now(), 7)
+    Clock::simulated(Clock::system().now(), 7)
 }
 
 fn fixture(name: &str) -> String {

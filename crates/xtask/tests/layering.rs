@@ -60,6 +60,9 @@ const LAYERS: [(&str, &[Uses]); 4] = [
 const DECIDING: &str = "deciding";
 const PROGRAMS: &str = "programs";
 
+/// What a simulation on virtual time would run. `runtime` has the clock that is the system's.
+const SIMULATED: [&str; 4] = ["operator", "github", "gmc", "agc"];
+
 /// Sockets, the API server, TLS and chance. The clock has no crate of its own: `.clippy-deciding.toml` bans it.
 const NOT_FOR_DECIDING: [&str; 7] =
     ["tokio", "kube-client", "kube-runtime", "hyper", "rustls", "rand", "getrandom"];
@@ -104,19 +107,26 @@ fn nothing_that_decides_is_linked_with_sockets_or_chance() {
 
 #[test]
 fn what_decides_is_linted_against_clock_and_environment() {
+    assert_linted(layer(DECIDING), ".clippy-deciding.toml");
+}
+
+#[test]
+fn what_a_simulation_runs_is_linted_against_the_systems_clock_and_chance() {
+    assert_linted(SIMULATED.into_iter(), ".clippy-simulated.toml");
+}
+
+/// Each crate's lints are those of this file, which has those of the workspace and bans the clock.
+fn assert_linted(crates: impl Iterator<Item = &'static str>, file: &str) {
     let read = |path: &str| {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(path);
         fs::read_to_string(path).unwrap_or_default()
     };
-    let bans = read(".clippy-deciding.toml");
-    assert!(
-        bans.starts_with(&read(".clippy.toml")),
-        ".clippy-deciding.toml is to begin as .clippy.toml does"
-    );
-    assert!(bans.contains("jiff::Timestamp::now"), ".clippy-deciding.toml lets the clock pass");
-    for name in layer(DECIDING) {
+    let bans = read(file);
+    assert!(bans.starts_with(&read(".clippy.toml")), "{file} is to begin as .clippy.toml does");
+    assert!(bans.contains("jiff::Timestamp::now"), "{file} lets the clock pass");
+    for name in crates {
         let own = read(&format!("crates/{name}/.clippy.toml"));
-        assert!(own == bans, "crates/{name}/.clippy.toml is to be a link to ../../.clippy-deciding.toml");
+        assert!(own == bans, "crates/{name}/.clippy.toml is to be a link to ../../{file}");
     }
 }
 

@@ -66,7 +66,7 @@ fn path(pod: &Value) -> String {
 }
 
 fn now() -> String {
-    jiff::Timestamp::now().to_string()
+    runtime::clock::Clock::system().now().to_string()
 }
 
 fn container(state: Value) -> Value {

@@ -1,10 +1,9 @@
 //! One controller at a time: the Lease is waited for, given back, taken over, and lost.
 
-use std::time::Instant;
-
 use http::Method;
 use serde_json::{Value, json};
 use testkit::api_server::{ApiServer, Call, Effect};
+use tokio::time::Instant;
 
 use crate::jobs::finish;
 use crate::kubelet::Behaviour;

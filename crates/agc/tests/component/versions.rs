@@ -1,6 +1,7 @@
 //! The runner version that is reported follows the workers, and people hear of its end.
 
 use jiff::{SignedDuration, Timestamp};
+use runtime::clock::Clock;
 use serde_json::{Value, json};
 use testkit::api_server::ApiServer;
 
@@ -31,7 +32,7 @@ async fn says(rig: &Rig, type_: &str, status: &str, reason: &str) -> String {
 
 #[tokio::test]
 async fn a_workers_version_is_reported_and_its_end_is_told() {
-    let end = Timestamp::now() + DAY * 10 + DAY / 2;
+    let end = Clock::system().now() + DAY * 10 + DAY / 2;
     let rig = rig("2.338.0", end).await;
     let controller = rig.controller(FIRST);
     let run = rig.push("{ build: { runs-on: linux } }");

@@ -22,7 +22,7 @@ const SLOW: Backoff =
 const MINT: &str = "POST /app/installations/7/access_tokens";
 
 fn token(name: &str, minutes: i64) -> Answer {
-    let expires = jiff::Timestamp::now() + jiff::SignedDuration::from_mins(minutes);
+    let expires = clock().now() + jiff::SignedDuration::from_mins(minutes);
     answer(201, format!(r#"{{"token":"{name}","expires_at":"{expires}"}}"#))
 }
 
