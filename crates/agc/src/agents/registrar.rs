@@ -1,12 +1,13 @@
 //! Registers agents at GitHub, stores them, and removes them again. Does what the pool decides.
 
+mod error;
+
 use std::sync::Arc;
 use std::time::Duration;
 
 use github::app::{AppError, Registration};
 use github_proto::RunnerId;
-use github_proto::jit::JitError;
-use github_proto::rest::{Deletion, JitRequest, RestErrorKind};
+use github_proto::rest::{Deletion, JitRequest};
 use k8s_openapi::api::core::v1::Secret;
 use kube::api::{DeleteParams, Patch, PatchParams};
 use kube::{Api, Client, ResourceExt};
@@ -17,6 +18,7 @@ use super::Agent;
 use crate::MANAGER;
 use crate::github::GitHub;
 use crate::group::Group;
+pub use error::RegisterError;
 
 /// A name that is taken is left for the next one so often, before the group is told.
 const NAMES: u32 = 8;
@@ -29,63 +31,6 @@ const STORE_PAUSE: Backoff =
 
 /// Where the runner keeps its work, relative to its root: GitHub's default.
 const WORK_FOLDER: &str = "_work";
-
-/// An agent could not be registered or read.
-#[derive(Debug, thiserror::Error)]
-pub enum RegisterError {
-    /// GitHub did not register it.
-    #[error("failed to register a runner")]
-    GitHub(#[source] AppError),
-    /// What GitHub registered cannot be used.
-    #[error("GitHub registered runner {name}, and its JIT configuration cannot be read")]
-    Unreadable {
-        /// The runner.
-        name: String,
-        /// Why.
-        #[source]
-        source: JitError,
-    },
-    /// Every name that was tried is taken.
-    #[error("{NAMES} runner names in a row are taken, the last one {0}")]
-    NamesTaken(String),
-    /// Its Secret was not read.
-    #[error("failed to read Secret {name}")]
-    Read {
-        /// The Secret.
-        name: String,
-        /// Why.
-        #[source]
-        source: kube::Error,
-    },
-    /// Its Secret was not written.
-    #[error("failed to write Secret {name}")]
-    Store {
-        /// The Secret.
-        name: String,
-        /// Why.
-        #[source]
-        source: kube::Error,
-    },
-    /// There is a Secret of that name that is not ours.
-    #[error("Secret {name} exists and belongs to {owner}")]
-    NameConflict {
-        /// The Secret.
-        name: String,
-        /// Its owner.
-        owner: String,
-    },
-}
-
-impl RegisterError {
-    /// GitHub's word, if it said one.
-    #[must_use]
-    pub fn kind(&self) -> Option<RestErrorKind> {
-        match self {
-            Self::GitHub(error) => error.kind(),
-            _ => None,
-        }
-    }
-}
 
 /// What a Secret of an agent turned out to be.
 #[derive(Debug)]
