@@ -13,6 +13,7 @@ use kube::api::{DeleteParams, Patch, PatchParams};
 use kube::{Api, Client, ResourceExt};
 use operator::apply::{Ownership, ownership};
 use runtime::backoff::Backoff;
+use tokio::sync::Semaphore;
 
 use super::Agent;
 use crate::MANAGER;
@@ -28,6 +29,9 @@ const NAMES: u32 = 8;
 const STORE_ATTEMPTS: u32 = 5;
 const STORE_PAUSE: Backoff =
     Backoff::Doubling { first: Duration::from_secs(2), longest: Duration::from_secs(16) };
+
+/// Calls to the API server at once. Each may take a connection of its own: a storm of claims must not open one for each.
+const API_CALLS: usize = 16;
 
 /// Where the runner keeps its work, relative to its root: GitHub's default.
 const WORK_FOLDER: &str = "_work";
@@ -48,6 +52,7 @@ pub struct Registrar {
     github: GitHub,
     namespace: String,
     gateway: String,
+    api_calls: Arc<Semaphore>,
 }
 
 impl Registrar {
@@ -55,7 +60,8 @@ impl Registrar {
     #[must_use]
     pub fn new(client: Client, github: GitHub, namespace: &str, gateway: &str) -> Self {
         let secrets = Api::namespaced(client, namespace);
-        Self { secrets, github, namespace: namespace.to_owned(), gateway: gateway.to_owned() }
+        let api_calls = Arc::new(Semaphore::new(API_CALLS));
+        Self { secrets, github, namespace: namespace.to_owned(), gateway: gateway.to_owned(), api_calls }
     }
 
     /// GitHub, for whoever needs the agent's session.
@@ -70,7 +76,7 @@ impl Registrar {
     /// [`RegisterError::Read`], or [`RegisterError::NameConflict`] for a Secret of another owner.
     pub async fn load(&self, group: &Group, index: u32) -> Result<Stored, RegisterError> {
         let name = group.agents().secret(index);
-        let read = self.secrets.get_opt(&name).await;
+        let read = self.call(self.secrets.get_opt(&name)).await;
         let Some(secret) = read.map_err(|source| RegisterError::Read { name: name.clone(), source })? else {
             return Ok(Stored::Nothing);
         };
@@ -155,7 +161,7 @@ impl Registrar {
         let params = PatchParams::apply(MANAGER).force();
         let mut failures = self.github.clock.failures(STORE_PAUSE);
         loop {
-            let written = self.secrets.patch(&name, &params, &Patch::Apply(&secret)).await;
+            let written = self.call(self.secrets.patch(&name, &params, &Patch::Apply(&secret))).await;
             match written {
                 Ok(_) => return Ok(()),
                 Err(source) if failures.count() + 1 == STORE_ATTEMPTS => {
@@ -182,11 +188,18 @@ impl Registrar {
     /// # Errors
     /// What the API server says.
     pub async fn forget(&self, group: &Group, index: u32) -> Result<(), kube::Error> {
-        match self.secrets.delete(&group.agents().secret(index), &DeleteParams::default()).await {
+        let name = group.agents().secret(index);
+        match self.call(self.secrets.delete(&name, &DeleteParams::default())).await {
             Ok(_) => Ok(()),
             Err(kube::Error::Api(status)) if status.code == 404 => Ok(()),
             Err(error) => Err(error),
         }
+    }
+
+    /// Makes a call to the API server when it is its turn.
+    async fn call<T>(&self, call: impl Future<Output = T>) -> T {
+        let _turn = self.api_calls.acquire().await; // never closed
+        call.await
     }
 }
 
