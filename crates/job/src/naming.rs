@@ -84,6 +84,12 @@ impl AgentSeries {
         format!("{}-agent-{index}", self.0)
     }
 
+    /// A number that differs between groups and is the same for one group in every process: the seed of its jitter.
+    #[must_use]
+    pub fn seed(&self) -> u64 {
+        u64::from_be_bytes(first_bytes(&digest(&[&self.0])))
+    }
+
     /// Index and generation of a runner name of this series; `None` for every other name, which is not ours to touch.
     #[must_use]
     pub fn parse(&self, runner_name: &str) -> Option<(u32, u32)> {

@@ -1,0 +1,228 @@
+//! The machine against a small model of GitHub, the agents' Secrets and the dispatcher, in any order of events.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use super::*;
+
+mod steps;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Task {
+    Load(u32),
+    Register(u32, u32),
+    Clear(u32, u32),
+}
+
+impl Task {
+    fn seat(self) -> u32 {
+        match self {
+            Self::Load(seat) | Self::Register(seat, _) | Self::Clear(seat, _) => seat,
+        }
+    }
+}
+
+/// What a Secret holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stored {
+    Agent(Agent),
+    Consumed(u32),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Fate {
+    Alive,
+    /// It died, or was deleted: nobody may connect with it, but a start cannot know that.
+    Gone,
+    /// Its job is over: nobody may ever connect with it.
+    Consumed,
+}
+
+struct Open {
+    status: Status,
+    is_open: bool,
+}
+
+/// A job from its offer to its end: whether it is claimed.
+type Jobs = BTreeMap<AgentId, bool>;
+
+/// Everything around the machine.
+struct World {
+    machine: Listeners,
+    now: Timestamp,
+    max_listeners: usize,
+    room: bool,
+    drained: bool,
+    tasks: Vec<Task>,
+    sessions: BTreeMap<(u32, u64), Open>,
+    /// Who sits where, as the shell knows it.
+    agents: HashMap<u32, Agent>,
+    jobs: Jobs,
+    fates: BTreeMap<AgentId, Fate>,
+    stored: BTreeMap<u32, Stored>,
+    /// The last generation that was registered for a seat.
+    generations: HashMap<u32, u32>,
+    timers: Vec<(Timer, Timestamp)>,
+    /// Who asked for a replacement of whom.
+    asked: HashMap<Ticket, AgentId>,
+    /// How often writing had failed when that was first asked for.
+    failed_before: HashMap<AgentId, usize>,
+    tickets: u64,
+    failures: HashMap<u32, usize>,
+    foreign: HashSet<u32>,
+}
+
+impl World {
+    fn new(max_listeners: usize) -> Self {
+        let (machine, effects) = Listeners::start(max_listeners, Inherited::default(), 7, EPOCH);
+        let mut world = Self {
+            machine,
+            now: EPOCH,
+            max_listeners,
+            room: true,
+            drained: false,
+            tasks: Vec::new(),
+            sessions: BTreeMap::new(),
+            agents: HashMap::new(),
+            jobs: Jobs::new(),
+            fates: BTreeMap::new(),
+            stored: BTreeMap::new(),
+            generations: HashMap::new(),
+            timers: Vec::new(),
+            asked: HashMap::new(),
+            failed_before: HashMap::new(),
+            tickets: 0,
+            failures: HashMap::new(),
+            foreign: HashSet::new(),
+        };
+        world.perform(effects, None);
+        world
+    }
+
+    fn tell(&mut self, event: Event) {
+        let effects = self.machine.handle(event.clone(), self.now);
+        self.perform(effects, Some(&event));
+        self.judge(&event);
+    }
+
+    /// Does what is asked, and holds each effect against what it may be.
+    fn perform(&mut self, effects: Vec<Effect>, cause: Option<&Event>) {
+        for effect in effects {
+            let is_silent = matches!(effect, Effect::Replaced(_) | Effect::Close(_) | Effect::Abandon(_));
+            assert!(is_silent || !self.drained, "{effect:?} after the drain");
+            match effect {
+                Effect::Load { seat } => self.begin(Task::Load(seat)),
+                Effect::Register { seat, generation } => {
+                    let last = self.generations.get(&seat).copied().unwrap_or_default();
+                    assert!(generation > last, "seat {seat}: {generation} after {last}");
+                    self.begin(Task::Register(seat, generation));
+                }
+                Effect::Clear { seat, generation } => self.begin(Task::Clear(seat, generation)),
+                Effect::Discard(agent) => {
+                    assert!(!self.jobs.contains_key(&agent.id), "{agent:?} has a job");
+                    assert!(!self.has_session(agent.id.seat), "{agent:?} has a session");
+                    self.fates.insert(agent.id, Fate::Gone);
+                }
+                Effect::Open { session, status, .. } => self.open(session, status),
+                Effect::SetStatus(session, status) => {
+                    self.sessions.get_mut(&number(session)).expect("a session").status = status;
+                }
+                Effect::Close(session) => {
+                    let agent = self.agents[&session.seat].id;
+                    assert!(!self.jobs.contains_key(&agent), "{session:?} is closed, and has a job");
+                    assert!(self.fates[&agent] != Fate::Consumed, "{session:?} is GitHub's to drop");
+                    self.sessions.remove(&number(session)).expect("a session");
+                }
+                Effect::Abandon(session) => {
+                    let over = matches!(cause, Some(Event::Replace(it, _)) if it.seat == session.seat);
+                    assert!(over || self.drained, "{session:?} is abandoned, and its job is not over");
+                    self.sessions.remove(&number(session)).expect("a session");
+                }
+                Effect::Offer(session) => {
+                    let agent = self.agents[&session.seat].id;
+                    assert_eq!(self.jobs.insert(agent, false), None, "{agent:?} has a job");
+                }
+                Effect::Replaced(ticket) => self.replaced(ticket),
+                Effect::Wake(timer, at) => {
+                    assert!(at > self.now);
+                    self.timers.push((timer, at));
+                }
+                Effect::Report(_) => {}
+            }
+        }
+    }
+
+    fn begin(&mut self, task: Task) {
+        let seat = task.seat();
+        assert!(self.tasks.iter().all(|it| it.seat() != seat), "{task:?} beside another task");
+        assert!(!self.has_session(seat), "{task:?} beside a session");
+        self.tasks.push(task);
+    }
+
+    fn open(&mut self, session: SessionKey, status: Status) {
+        assert!(!self.has_session(session.seat), "{session:?} is the seat's second session");
+        let agent = self.agents[&session.seat];
+        let expected = match self.jobs.get(&agent.id) {
+            Some(true) => Status::Busy,
+            Some(false) => panic!("{agent:?} listens while its claim is open"),
+            None => self.listening_status(),
+        };
+        assert_eq!(status, expected, "{agent:?}");
+        assert!(
+            self.jobs.contains_key(&agent.id) || self.fates[&agent.id] == Fate::Alive,
+            "{agent:?} is of no use to anybody"
+        );
+        self.sessions.insert(number(session), Open { status, is_open: false });
+    }
+
+    fn replaced(&mut self, ticket: Ticket) {
+        let agent = self.asked.remove(&ticket).expect("asked, and not answered before");
+        let written = self.stored.get(&agent.seat).is_none_or(|it| match it {
+            Stored::Agent(stored) => stored.id != agent,
+            Stored::Consumed(_) => true,
+        });
+        let put_off = self.drained
+            || self.failures.get(&agent.seat).copied().unwrap_or_default() > self.failed_before[&agent]
+            || self.foreign.contains(&agent.seat)
+            || matches!(self.machine.seats[agent.seat as usize], Seat::Parked { .. });
+        assert!(written || put_off, "{agent:?} is still stored as if it had no job");
+    }
+
+    fn has_session(&self, seat: u32) -> bool {
+        self.sessions.keys().any(|it| it.0 == seat)
+    }
+
+    fn listening_status(&self) -> Status {
+        if self.room { Status::Online } else { Status::Busy }
+    }
+
+    /// What holds after each event.
+    fn judge(&self, event: &Event) {
+        let Listeners { seats, wanted, version_pause, .. } = &self.machine;
+        if self.drained {
+            assert!(self.sessions.is_empty() && self.asked.is_empty(), "left after the drain");
+            return;
+        }
+        assert!((1..=self.max_listeners).contains(wanted), "{wanted} wanted after {event:?}");
+        let known = seats.iter().filter_map(|it| match it {
+            Seat::Session(session) => Some(number(session.key())),
+            _ => None,
+        });
+        let open: BTreeSet<(u32, u64)> = self.sessions.keys().copied().collect();
+        assert_eq!(known.collect::<BTreeSet<_>>(), open, "a session is open and forgotten, after {event:?}");
+        let census = self.machine.census();
+        let somebody = census.listening + census.opening + census.parked > 0;
+        assert!(somebody || *version_pause, "nobody listens, or will, after {event:?}: {seats:?}");
+        let preparing = seats.iter().filter(|it| matches!(it, Seat::Preparing { .. })).count();
+        let under_way = self.tasks.iter().filter(|it| !matches!(it, Task::Clear(..))).count();
+        assert_eq!(preparing, under_way, "a seat waits for nothing: {seats:?}");
+        for ((seat, _), open) in &self.sessions {
+            let is_busy = self.jobs.get(&self.agents[seat].id) == Some(&true);
+            let expected = if is_busy { Status::Busy } else { self.listening_status() };
+            assert_eq!(open.status, expected, "seat {seat} after {event:?}");
+        }
+    }
+}
+
+fn number(session: SessionKey) -> (u32, u64) {
+    (session.seat, session.number)
+}
