@@ -11,10 +11,11 @@ use api::conditions::{Type, find, is_true};
 use api::runner_job::{AgentRef, JobResult, RunnerJobStatus};
 use api::{RunnerJob, labels};
 use futures::{StreamExt as _, stream};
+use github_proto::RequestId;
 use github_proto::message::RunnerJobRequest;
 use github_proto::run_service::Acquired;
-use github_proto::{RequestId, RunnerId};
 use jiff::Timestamp;
+use job::listeners::RunnerId;
 use job::naming::RunnerJobName;
 use job::{Outcome, Recovered, Times};
 use k8s_openapi::api::core::v1::{Pod, Secret};
@@ -166,7 +167,7 @@ pub fn inherit(jobs: &[RunnerJob], groups: &BTreeMap<String, Arc<Group>>) -> BTr
             (false, false) => drop(of_group.reserved.insert(runner)),
         }
         if !complete && let Some((index, _)) = group.agents().parse(&agent.name) {
-            of_group.indexes.insert(index);
+            of_group.seats.insert(index);
         }
     }
     inherited

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+pub use job::listeners::Trouble;
+use serde::{Serialize as _, Serializer};
 use tokio::sync::watch;
 
 use crate::versions::VersionFacts;
@@ -23,6 +25,7 @@ pub struct Facts {
     /// Agents that could not be registered and wait for the next pass.
     pub parked: usize,
     /// Why agents cannot be registered.
+    #[serde(serialize_with = "by_word")]
     pub trouble: Option<Trouble>,
     /// Polls keep being answered with 429.
     pub rate_limited: bool,
@@ -36,33 +39,9 @@ pub struct Facts {
     pub pending_jobs: usize,
 }
 
-/// Why a group has no agents, in the words of its `Ready` condition, with what was said.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
-pub enum Trouble {
-    /// GitHub does not take the labels.
-    LabelsRefused(String),
-    /// GitHub does not know the scope or its runner group, or the App is not allowed there.
-    RunnerGroupNotFound(String),
-    /// There is no installation token.
-    TokenUnavailable(String),
-    /// GitHub registers runners, and opens no session for them.
-    SessionRefused(String),
-    /// Anything else.
-    Other(String),
-}
-
-impl Trouble {
-    /// What was said.
-    #[must_use]
-    pub fn words(&self) -> &str {
-        match self {
-            Self::LabelsRefused(words)
-            | Self::RunnerGroupNotFound(words)
-            | Self::TokenUnavailable(words)
-            | Self::SessionRefused(words)
-            | Self::Other(words) => words,
-        }
-    }
+/// As `{"LabelsRefused": "what was said"}`.
+fn by_word<S: Serializer>(trouble: &Option<Trouble>, serializer: S) -> Result<S::Ok, S::Error> {
+    trouble.as_ref().map(|it| BTreeMap::from([(<&str>::from(it), it.words())])).serialize(serializer)
 }
 
 impl Default for Board {

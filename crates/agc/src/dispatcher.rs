@@ -210,7 +210,7 @@ impl Dispatcher {
             Message::Group(group, pool) => {
                 let name = group.name.clone();
                 let known = self.groups.insert(name.clone(), (group, pool.clone()));
-                if known.is_none_or(|(_, before)| !before.same_channel(&pool)) {
+                if known.is_none_or(|(_, before)| !before.is_of_same_pool(&pool)) {
                     self.held.remove(&name); // a new pool knows of nothing
                 }
                 self.hold_or_let_listen(&name);
@@ -263,9 +263,8 @@ impl Dispatcher {
     }
 
     fn tell_pool(&self, group: &str, message: agents::Message) {
-        let Some((_, pool)) = self.groups.get(group) else { return };
-        if pool.try_send(message).is_err() && !self.draining {
-            tracing::error!(runner_group = group, "a pool does not keep up, or has ended");
+        if let Some((_, pool)) = self.groups.get(group) {
+            pool.tell(message);
         }
     }
 
@@ -387,7 +386,7 @@ impl Dispatcher {
         let changed = if held { self.held.insert(name.to_owned()) } else { self.held.remove(name) };
         if changed {
             self.reporter.held(group, &verdict);
-            self.tell_pool(name, agents::Message::Hold(held));
+            self.tell_pool(name, agents::Message::Room(!held));
         }
     }
 

@@ -1,81 +1,35 @@
-//! The agents of one group: who listens, who is busy, who is registered next.
+//! The shell around the machine of one group's listeners ([`job::listeners`]): it hears what happens, asks the machine,
+//! and does what the machine says.
 //!
-//! One idle listener is always there, or on its way. More listen, up to `maxListeners`, while offers come as soon as a
-//! listener is ready; one that heard nothing for long leaves again. The pool decides and owns; what it decides is done
-//! by tasks that answer into its mailbox.
+//! It holds what the machine need not know: the registrations, the open sessions, who waits for an answer, and the clock.
+//! What takes time is done by tasks that answer into the mailbox.
 
-mod listen;
+mod perform;
 mod prepare;
+mod sessions;
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
 use api::runner_job::AgentRef;
 use github::session;
-use github_proto::RunnerId;
+use jiff::{SignedDuration, Timestamp};
+pub use job::listeners::Inherited;
+use job::listeners::{AgentId, Event, Listeners, Prepared, RunnerId, SessionKey, Ticket, Timer};
 use tokio::sync::{mpsc, oneshot};
+use tokio::time::Instant;
 
 use super::registrar::{RegisterError, Registrar, SharedGroup};
-use super::slot::{Prepared, Slot};
-pub use crate::board::Facts;
-use crate::board::{Board, Trouble};
+use super::{Agent, Message, PoolHandle};
+use crate::board::Board;
 use crate::dispatcher;
 use crate::group::Group;
 use crate::report::Reporter;
-use prepare::Patience;
+use prepare::Brought;
+use sessions::Session;
 
-/// Messages of sessions and jobs. A storm of a thousand jobs sends each pool a few per job; whoever sends waits.
+/// What sessions and tasks say. A storm of a thousand jobs sends each pool a few per job; whoever sends waits.
 const MAILBOX: usize = 1024;
-
-/// So many 429 in a row, of all sessions together, are no accident.
-const SUSTAINED_RATE_LIMIT: u32 = 3;
-
-/// What a pool is told.
-#[derive(Debug)]
-pub enum Message {
-    /// The group's spec changed, or its controller made a pass: parked agents are tried again.
-    Configure(SharedGroup),
-    /// There are credentials again: what failed without them is tried at once.
-    CredentialsBack,
-    /// A job of this agent is claimed.
-    Claimed(AgentRef),
-    /// The job that was offered to this agent is not claimed.
-    Released(AgentRef),
-    /// The job of this agent is over: give its place another agent, then answer.
-    Replace(AgentRef, oneshot::Sender<()>),
-    /// Whether no job could be taken now: sessions then listen without asking for one.
-    Hold(bool),
-    /// Stop listening for good, then answer.
-    Drain(oneshot::Sender<()>),
-    /// The runner version that the group reports has changed, or is to be tried again.
-    VersionChanged,
-    #[doc(hidden)]
-    Reopen(AgentRef),
-    #[doc(hidden)]
-    Session(u32, u64, session::Event),
-    #[doc(hidden)]
-    Prepared(u32, Box<Result<PreparedAgent, RegisterError>>, u32),
-}
-
-/// What a preparing task brings, opaque to the outside.
-#[derive(Debug)]
-pub struct PreparedAgent(Prepared);
-
-/// Sends to a pool.
-pub type PoolHandle = mpsc::Sender<Message>;
-
-/// What a start found of the agents of one group.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Inherited {
-    /// Runners whose job runs.
-    pub busy: HashSet<RunnerId>,
-    /// Runners of which nobody knows whether their claim was granted.
-    pub reserved: HashSet<RunnerId>,
-    /// Runners whose job is over.
-    pub consumed: HashSet<RunnerId>,
-    /// Places of the first two.
-    pub indexes: BTreeSet<u32>,
-}
 
 /// What a pool works with.
 #[derive(Clone)]
@@ -90,146 +44,172 @@ pub struct Context {
     pub reporter: Reporter,
 }
 
+/// What the pool's own sessions and tasks say.
+#[derive(Debug)]
+enum Heard {
+    Session(SessionKey, session::Event),
+    Prepared(u32, Box<Result<Brought, RegisterError>>),
+    Cleared(u32),
+    Due(Timer),
+}
+
 /// The pool of one group.
 pub struct Pool {
-    group: Arc<Group>,
+    group: SharedGroup,
     context: Context,
-    mailbox: mpsc::Receiver<Message>,
-    /// For the tasks that answer.
-    handle: mpsc::WeakSender<Message>,
-    slots: Vec<Slot>,
-    inherited: Inherited,
-    /// How many should listen.
-    wanted: usize,
-    epoch: u64,
-    draining: bool,
-    rate_limits: u32,
-    patience: Patience,
-    /// With agents that were registered and got no session.
-    refused_sessions: Patience,
-    trouble: Option<Trouble>,
-    /// GitHub's words, until a poll is answered again.
-    version_too_old: Option<String>,
-    /// Nobody listens until the version is tried again.
-    version_pause: bool,
-    /// No job could be taken now.
-    held: bool,
+    messages: mpsc::UnboundedReceiver<Message>,
+    mailbox: mpsc::Receiver<Heard>,
+    /// For the sessions and tasks.
+    sender: mpsc::Sender<Heard>,
+    listeners: Listeners,
+    /// The registration in each seat.
+    agents: HashMap<u32, Agent>,
+    sessions: HashMap<SessionKey, Session>,
+    waiting: HashMap<Ticket, oneshot::Sender<()>>,
+    last_ticket: u64,
+    /// When the pool started, by both clocks: the machine's time does not jump when the wall clock is set.
+    started: (Timestamp, Instant),
 }
 
 impl Pool {
     /// Starts the pool's task. It ends when it was drained, or when every handle is gone.
     pub fn start(group: Arc<Group>, inherited: Inherited, context: Context) -> PoolHandle {
-        let (handle, mailbox) = mpsc::channel(MAILBOX);
+        let (handle, messages) = PoolHandle::new();
+        let (sender, mailbox) = mpsc::channel(MAILBOX);
+        let started = (context.registrar.github().clock.now(), Instant::now());
+        let (listeners, effects) =
+            Listeners::start(group.max_listeners, inherited, group.agents().seed(), started.0);
         let pool = Self {
             group,
             context,
+            messages,
             mailbox,
-            handle: handle.downgrade(),
-            slots: Vec::new(),
-            inherited,
-            wanted: 1,
-            epoch: 0,
-            draining: false,
-            rate_limits: 0,
-            patience: Patience::default(),
-            refused_sessions: Patience::default(),
-            trouble: None,
-            version_too_old: None,
-            version_pause: false,
-            held: false,
+            sender,
+            listeners,
+            agents: HashMap::new(),
+            sessions: HashMap::new(),
+            waiting: HashMap::new(),
+            last_ticket: 0,
+            started,
         };
-        tokio::spawn(pool.run());
+        tokio::spawn(pool.run(effects));
         handle
     }
 
-    async fn run(mut self) {
+    async fn run(mut self, first: Vec<job::listeners::Effect>) {
         self.context.reporter.group_introduced(&self.group.name);
-        for index in std::mem::take(&mut self.inherited.indexes) {
-            self.load(index, Vec::new());
-        }
-        self.fill();
-        self.publish();
-        while let Some(message) = self.mailbox.recv().await {
-            if let Message::Drain(done) = message {
-                self.drain().await;
-                let _ = done.send(());
-                return;
-            }
-            self.handle(message).await;
-            self.fill();
+        let events = self.perform(first).await;
+        self.take_all(events).await;
+        loop {
             self.publish();
-        }
-    }
-
-    async fn handle(&mut self, message: Message) {
-        match message {
-            Message::Configure(group) => self.configure(group).await,
-            Message::CredentialsBack if matches!(self.trouble, Some(Trouble::TokenUnavailable(_))) => {
-                self.patience = Patience::default();
-                self.refused_sessions = Patience::default();
-                self.repair();
+            tokio::select! {
+                // Whoever decides about jobs is heard first.
+                biased;
+                message = self.messages.recv() => match message {
+                    None => return,
+                    Some(Message::Drain(done)) => {
+                        self.drain().await;
+                        let _ = done.send(());
+                        return;
+                    }
+                    Some(message) => self.told(message).await,
+                },
+                Some(heard) = self.mailbox.recv() => self.heard(heard).await,
             }
-            Message::CredentialsBack => {}
-            Message::Claimed(agent) => self.claimed(&agent).await,
-            Message::Released(agent) => self.released(&agent),
-            Message::Replace(agent, done) => self.replace(&agent, done).await,
-            Message::Session(index, epoch, event) => self.session_event(index, epoch, event).await,
-            Message::VersionChanged => self.version_pause = false,
-            Message::Reopen(agent) => self.reopen(&agent),
-            Message::Hold(held) => self.hold(held).await,
-            Message::Prepared(index, outcome, generation) => self.prepared(index, *outcome, generation),
-            Message::Drain(_) => {} // taken by `run`
         }
     }
 
-    async fn configure(&mut self, group: SharedGroup) {
-        self.wanted = self.wanted.clamp(1, group.max_listeners.max(1));
+    async fn told(&mut self, message: Message) {
+        let event = match message {
+            Message::Configure(group) => Some(self.configure(group)),
+            Message::CredentialsBack => Some(Event::CredentialsBack),
+            Message::Claimed(agent) => self.agent_id(&agent).map(Event::Claimed),
+            Message::Released(agent) => self.agent_id(&agent).map(Event::Released),
+            Message::Replace(agent, done) => self.agent_id(&agent).map(|it| self.replace(it, done)),
+            Message::Room(room) => Some(Event::Room(room)),
+            Message::VersionChanged => Some(Event::VersionChanged),
+            Message::Drain(_) => None, // taken by `run`
+        };
+        self.take_all(event).await;
+    }
+
+    async fn heard(&mut self, heard: Heard) {
+        let event = match heard {
+            Heard::Session(key, event) => self.session_said(key, event).await,
+            Heard::Prepared(seat, outcome) => Some(Event::Prepared(seat, self.brought(seat, *outcome))),
+            Heard::Cleared(seat) => Some(Event::Cleared(seat)),
+            Heard::Due(timer) => Some(Event::Due(timer)),
+        };
+        self.take_all(event).await;
+    }
+
+    /// Hands events to the machine and does what it says, until nothing more comes of it.
+    async fn take_all(&mut self, events: impl IntoIterator<Item = Event>) {
+        let mut events: VecDeque<Event> = events.into_iter().collect();
+        while let Some(event) = events.pop_front() {
+            let effects = self.listeners.handle(event, self.now());
+            events.extend(self.perform(effects).await);
+        }
+    }
+
+    fn configure(&mut self, group: SharedGroup) -> Event {
         let edited = self.group.generation != group.generation;
         self.group = group;
-        if edited {
-            self.version_pause = false;
-            self.refused_sessions = Patience::default();
-            self.patience = Patience::default();
-            self.relabel().await;
-        }
-        self.repair();
+        let outdated = self.agents.values().filter(|it| !self.fits(it)).map(|it| it.index).collect();
+        Event::Configured { max_listeners: self.group.max_listeners, edited, outdated }
     }
 
-    fn slot(&mut self, agent: &AgentRef) -> Option<(u32, &mut Slot)> {
-        let (index, _) = self.group.agents().parse(&agent.name)?;
-        let place = usize::try_from(index).ok()?;
-        let slot = self.slots.get_mut(place)?;
-        Some((index, slot))
+    fn replace(&mut self, agent: AgentId, done: oneshot::Sender<()>) -> Event {
+        self.last_ticket += 1;
+        let ticket = Ticket(self.last_ticket);
+        self.waiting.insert(ticket, done);
+        Event::Replace(agent, ticket)
     }
 
-    /// The slot with this number; the ones before it come into being as unknown.
-    fn place(&mut self, index: u32) -> &mut Slot {
-        let place = index as usize;
-        if self.slots.len() <= place {
-            self.slots.resize_with(place + 1, || Slot::Unknown);
+    /// What became of a seat, for the machine; the registration stays here.
+    fn brought(&mut self, seat: u32, outcome: Result<Brought, RegisterError>) -> Prepared {
+        let (agent, is_new) = match outcome {
+            Ok(Brought::Loaded(agent)) => (agent, false),
+            Ok(Brought::Registered(agent)) => (agent, true),
+            Ok(Brought::Nothing { generation }) => return Prepared::Nothing { generation },
+            Err(error) => return prepare::failed(&error),
+        };
+        let fits = self.fits(&agent);
+        let known = agent.known();
+        self.agents.insert(seat, agent);
+        match is_new {
+            true => Prepared::Registered { agent: known, fits },
+            false => Prepared::Loaded { agent: known, fits },
         }
-        &mut self.slots[place]
+    }
+
+    fn fits(&self, agent: &Agent) -> bool {
+        agent.labels == self.group.labels
+    }
+
+    /// `None` for an agent of another group of that name: nobody here need hear of it.
+    fn agent_id(&self, agent: &AgentRef) -> Option<AgentId> {
+        let (seat, _) = self.group.agents().parse(&agent.name)?;
+        Some(AgentId { seat, runner: RunnerId(u64::try_from(agent.runner_id).unwrap_or_default()) })
+    }
+
+    fn now(&self) -> Timestamp {
+        let (then, instant) = self.started;
+        then + SignedDuration::try_from(instant.elapsed()).unwrap_or_default()
     }
 
     fn publish(&self) {
-        let listening = self.slots.iter().filter(|it| it.is_listening()).count();
-        let opening = self.slots.iter().filter(|it| it.is_listener()).count() - listening;
-        let busy = self.slots.iter().filter(|it| it.is_busy()).count();
-        let parked = self.slots.iter().filter(|it| matches!(it, Slot::Parked { .. })).count();
+        let (census, listeners) = (self.listeners.census(), &self.listeners);
         self.context.board.update(&self.group.name, |facts| {
             // A session that is opened to see whether the version is served again is none yet.
-            facts.listening = if self.version_too_old.is_some() { 0 } else { listening };
-            facts.opening = opening;
-            facts.busy = busy;
-            facts.parked = parked;
-            facts.trouble.clone_from(&self.trouble);
-            facts.rate_limited = self.rate_limits >= SUSTAINED_RATE_LIMIT;
-            facts.version_too_old.clone_from(&self.version_too_old);
+            facts.listening = if listeners.version_too_old().is_some() { 0 } else { census.listening };
+            facts.opening = census.opening;
+            facts.busy = census.busy;
+            facts.parked = census.parked;
+            facts.trouble = listeners.trouble().cloned();
+            facts.rate_limited = listeners.is_rate_limited();
+            facts.version_too_old = listeners.version_too_old().map(str::to_owned);
         });
-        self.context.reporter.sessions(&self.group.name, listening, busy);
+        self.context.reporter.sessions(&self.group.name, census.listening, census.busy);
     }
-}
-
-fn runner_id(agent: &AgentRef) -> RunnerId {
-    RunnerId(u64::try_from(agent.runner_id).unwrap_or_default())
 }

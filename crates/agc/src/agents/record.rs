@@ -1,9 +1,8 @@
-//! One agent as it is stored: a Secret that holds its registration.
-
-use std::collections::BTreeMap;
+//! One seat as it is stored: a Secret that holds the registration of its agent.
 
 use api::runner_job::AgentRef;
 use github_proto::{JitBlob, RunnerId};
+use job::listeners::{self, AgentId};
 use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::Secret;
 use kube::core::ObjectMeta;
@@ -15,6 +14,20 @@ const RUNNER_ID: &str = "runnerId";
 const GENERATION: &str = "generation";
 const JIT_CONFIG: &str = "jitconfig";
 const LABELS: &str = "labels";
+
+/// What is stored of a seat.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Stored {
+    /// A registration.
+    Agent(Agent),
+    /// That its last agent is consumed, and none has followed.
+    Consumed {
+        /// The first generation to register next.
+        generation: u32,
+    },
+    /// Nothing, or nothing that can be read.
+    Nothing,
+}
 
 /// A registered runner that has run no job yet, or runs its one.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,67 +56,85 @@ impl Agent {
     /// The Secret that stores it.
     #[must_use]
     pub fn to_secret(&self, group: &Group, namespace: &str, gateway: &str) -> Secret {
-        let text = |value: &str| ByteString(value.as_bytes().to_vec());
-        let data = BTreeMap::from([
-            (NAME.to_owned(), text(&self.name)),
-            (RUNNER_ID.to_owned(), text(&self.runner_id.to_string())),
-            (GENERATION.to_owned(), text(&self.generation.to_string())),
-            (LABELS.to_owned(), text(&self.labels.join("\n"))),
-            (JIT_CONFIG.to_owned(), text(self.jit.expose())),
-        ]);
-        Secret {
-            metadata: ObjectMeta {
-                name: Some(group.agents().secret(self.index)),
-                namespace: Some(namespace.to_owned()),
-                labels: Some(group.labels_of_children(gateway)),
-                owner_references: Some(vec![group.owner.clone()]),
-                ..ObjectMeta::default()
-            },
-            data: Some(data),
-            type_: Some("Opaque".to_owned()),
-            ..Secret::default()
-        }
+        let data = [
+            (NAME, self.name.clone()),
+            (RUNNER_ID, self.runner_id.to_string()),
+            (GENERATION, self.generation.to_string()),
+            (LABELS, self.labels.join("\n")),
+            (JIT_CONFIG, self.jit.expose().to_owned()),
+        ];
+        secret(group, self.index, namespace, gateway, data)
     }
 
-    /// Reads what [`Agent::to_secret`] wrote; `None` when the Secret is broken, and so of no use.
-    #[must_use]
-    pub fn from_secret(index: u32, secret: &Secret) -> Option<Self> {
-        let text = |key: &str| std::str::from_utf8(&secret.data.as_ref()?.get(key)?.0).ok();
+    fn from_secret(index: u32, secret: &Secret) -> Option<Self> {
         Some(Self {
             index,
-            generation: text(GENERATION)?.parse().ok()?,
-            name: text(NAME)?.to_owned(),
-            runner_id: RunnerId(text(RUNNER_ID)?.parse().ok()?),
-            labels: text(LABELS)?.lines().map(str::to_owned).collect(),
-            jit: JitBlob::new(text(JIT_CONFIG)?),
+            generation: text(secret, GENERATION)?.parse().ok()?,
+            name: text(secret, NAME)?.to_owned(),
+            runner_id: RunnerId(text(secret, RUNNER_ID)?.parse().ok()?),
+            labels: text(secret, LABELS)?.lines().map(str::to_owned).collect(),
+            jit: JitBlob::new(text(secret, JIT_CONFIG)?),
         })
     }
+
+    /// It, as the machine of the listeners knows it.
+    #[must_use]
+    pub fn known(&self) -> listeners::Agent {
+        let runner = listeners::RunnerId(self.runner_id.0);
+        listeners::Agent { id: AgentId { seat: self.index, runner }, generation: self.generation }
+    }
+}
+
+impl Stored {
+    /// Reads what [`Agent::to_secret`] or [`consumed`] wrote.
+    #[must_use]
+    pub fn from_secret(index: u32, secret: &Secret) -> Self {
+        let generation = || match text(secret, RUNNER_ID)? {
+            "" => text(secret, GENERATION)?.parse().ok(),
+            _ => None,
+        };
+        match (Agent::from_secret(index, secret), generation()) {
+            (Some(agent), _) => Self::Agent(agent),
+            (None, Some(generation)) => Self::Consumed { generation },
+            (None, None) => Self::Nothing,
+        }
+    }
+}
+
+/// The Secret of a seat whose agent is consumed, and whose next one has this generation. It stays, for seats are looked for
+/// one after the other; every field is written, so that nothing of the last agent is left.
+#[must_use]
+pub fn consumed(group: &Group, index: u32, generation: u32, namespace: &str, gateway: &str) -> Secret {
+    let nobody = [NAME, RUNNER_ID, LABELS, JIT_CONFIG].map(|key| (key, String::new()));
+    let data = nobody.into_iter().chain([(GENERATION, generation.to_string())]);
+    secret(group, index, namespace, gateway, data)
+}
+
+fn secret(
+    group: &Group,
+    index: u32,
+    namespace: &str,
+    gateway: &str,
+    data: impl IntoIterator<Item = (&'static str, String)>,
+) -> Secret {
+    let data = data.into_iter().map(|(key, value)| (key.to_owned(), ByteString(value.into_bytes())));
+    Secret {
+        metadata: ObjectMeta {
+            name: Some(group.agents().secret(index)),
+            namespace: Some(namespace.to_owned()),
+            labels: Some(group.labels_of_children(gateway)),
+            owner_references: Some(vec![group.owner.clone()]),
+            ..ObjectMeta::default()
+        },
+        data: Some(data.collect()),
+        type_: Some("Opaque".to_owned()),
+        ..Secret::default()
+    }
+}
+
+fn text<'a>(secret: &'a Secret, key: &str) -> Option<&'a str> {
+    std::str::from_utf8(&secret.data.as_ref()?.get(key)?.0).ok()
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::runner_group::validate::identity;
-
-    #[test]
-    fn what_is_stored_of_an_agent_is_read_back() {
-        let group = serde_yaml::from_str(
-            "{ apiVersion: v, kind: RunnerGroup, metadata: { name: blue, uid: u }, spec: { runnerLabels: [a] } }",
-        );
-        let group = identity(&group.unwrap());
-        let agent = Agent {
-            index: 3,
-            generation: 14,
-            name: group.agents().agent(3, 14),
-            runner_id: RunnerId(31_007),
-            labels: vec!["linux".into(), "gpu-2x".into()],
-            jit: JitBlob::new("blob"),
-        };
-        let secret = agent.to_secret(&group, "team-a", "team-a");
-        assert_eq!(secret.metadata.name.as_deref(), Some(group.agents().secret(3).as_str()));
-        assert_eq!(secret.metadata.labels.as_ref().unwrap()[api::labels::MANAGED_BY], "actions-gateway");
-        assert!(api::names::is_controllers_secret(&group.agents().secret(3)), "no template may mount it");
-        assert_eq!(Agent::from_secret(3, &secret), Some(agent));
-        assert_eq!(Agent::from_secret(3, &Secret::default()), None);
-    }
-}
+mod tests;

@@ -15,7 +15,8 @@ use operator::apply::{Ownership, ownership};
 use runtime::backoff::Backoff;
 use tokio::sync::Semaphore;
 
-use super::Agent;
+pub use super::record::Stored;
+use super::record::{self, Agent};
 use crate::MANAGER;
 use crate::github::GitHub;
 use crate::group::Group;
@@ -35,15 +36,6 @@ const API_CALLS: usize = 16;
 
 /// Where the runner keeps its work, relative to its root: GitHub's default.
 const WORK_FOLDER: &str = "_work";
-
-/// What a Secret of an agent turned out to be.
-#[derive(Debug)]
-pub enum Stored {
-    /// A registration.
-    Agent(Agent),
-    /// Nothing, or nothing that can be read.
-    Nothing,
-}
 
 /// Registers the agents of one namespace. Cheap to clone.
 #[derive(Clone)]
@@ -84,7 +76,7 @@ impl Registrar {
             Ownership::Ours => {}
             Ownership::Foreign(owner) => return Err(RegisterError::NameConflict { name, owner }),
         }
-        Ok(Agent::from_secret(index, &secret).map_or(Stored::Nothing, Stored::Agent))
+        Ok(Stored::from_secret(index, &secret))
     }
 
     /// Registers a runner for this place, under the first free name from this generation on, and stores it.
@@ -93,8 +85,16 @@ impl Registrar {
     /// [`RegisterError`].
     pub async fn register(&self, group: &Group, index: u32, generation: u32) -> Result<Agent, RegisterError> {
         let agent = self.register_at_github(group, index, generation).await?;
-        self.store(group, &agent).await?;
+        self.store(agent.to_secret(group, &self.namespace, &self.gateway)).await?;
         Ok(agent)
+    }
+
+    /// Writes down that the agent of this seat is consumed, and from which generation on another may follow.
+    ///
+    /// # Errors
+    /// [`RegisterError::Store`].
+    pub async fn clear(&self, group: &Group, index: u32, generation: u32) -> Result<(), RegisterError> {
+        self.store(record::consumed(group, index, generation, &self.namespace, &self.gateway)).await
     }
 
     async fn register_at_github(
@@ -155,8 +155,7 @@ impl Registrar {
         Ok(deletion == Deletion::Gone)
     }
 
-    async fn store(&self, group: &Group, agent: &Agent) -> Result<(), RegisterError> {
-        let secret = agent.to_secret(group, &self.namespace, &self.gateway);
+    async fn store(&self, secret: Secret) -> Result<(), RegisterError> {
         let name = secret.name_any();
         let params = PatchParams::apply(MANAGER).force();
         let mut failures = self.github.clock.failures(STORE_PAUSE);
@@ -168,7 +167,7 @@ impl Registrar {
                     return Err(RegisterError::Store { name, source });
                 }
                 Err(error) => {
-                    tracing::warn!(secret = name, error = %operator::describe(&error), "an agent's registration could not be stored yet");
+                    tracing::warn!(secret = name, error = %operator::describe(&error), "the Secret of an agent could not be written yet");
                     tokio::time::sleep(failures.fail()).await;
                 }
             }

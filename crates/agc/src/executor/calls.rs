@@ -35,8 +35,14 @@ pub(super) async fn renew(shared: Arc<Shared>, view: View) {
     let github = &shared.github;
     let job = &claim.job;
     let token = &job.connection.token;
-    let renewed =
-        run_service::renew(&github.client, &claim.renew_at, &job.plan_id, &job.job_id, token, &github.timeouts);
+    let renewed = run_service::renew(
+        &github.client,
+        &claim.renew_at,
+        &job.plan_id,
+        &job.job_id,
+        token,
+        &github.timeouts,
+    );
     let event = match renewed.await {
         Ok(until) => Event::Renewed { locked_until: until.unwrap_or(shared.now() + LOCK) },
         Err(error) => {

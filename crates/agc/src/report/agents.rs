@@ -2,10 +2,11 @@
 
 use github::session::PollError;
 use github_proto::message::MessageError;
+use job::listeners::{Agent, Fact, Trigger, Trouble};
 
 use super::Reporter;
 use super::outcomes::{AcquisitionError, bad_message};
-use crate::agents::Trigger;
+use crate::group::Group;
 
 impl Reporter {
     /// So many sessions of the group listen, and so many stay open for the job that they were given.
@@ -27,19 +28,58 @@ impl Reporter {
         self.metrics.bad_messages.with_label_values(&labels).inc();
     }
 
-    /// GitHub gives no session to the runner version that was reported.
-    pub fn version_refused(&self) {
-        self.not_acquired(AcquisitionError::VersionTooOld);
+    /// Something happened to the agents of a group.
+    pub fn agents(&self, group: &Group, fact: &Fact) {
+        let name = |agent: &Agent| group.agents().agent(agent.id.seat, agent.generation);
+        match fact {
+            Fact::Registered { agent, trigger } => {
+                self.registered(&group.name, *trigger);
+                tracing::debug!(agent = name(agent), runner_id = agent.id.runner.0, "registered");
+            }
+            Fact::NoAgent { seat, trouble, is_news } => self.no_agent(&group.name, *seat, trouble, *is_news),
+            Fact::SeatTaken { seat, words } => {
+                self.not_registered(&group.name);
+                tracing::warn!(runner_group = group.name, seat, error = words, "no agent");
+            }
+            Fact::LabelsDiffer(agent) => {
+                let agent = name(agent);
+                tracing::info!(agent, "an agent has other labels than its group: registering another");
+            }
+            Fact::Dead { agent, why } => {
+                tracing::info!(agent = name(agent), why, "an agent is dead: registering another");
+            }
+            Fact::BusySessionEnded { agent, why } => {
+                let agent = name(agent);
+                tracing::debug!(agent, why, "the session of a busy agent ended: opening another");
+            }
+            Fact::VersionRefused { words, is_news } => {
+                self.not_acquired(AcquisitionError::VersionTooOld);
+                if *is_news {
+                    tracing::warn!(runner_group = group.name, error = words, "the runner version is refused");
+                }
+            }
+        }
     }
 
-    /// An agent was registered anew.
-    pub fn agent_recycled(&self, group: &str, trigger: Trigger) {
-        let labels = [self.namespace.as_str(), group, trigger.as_str()];
-        self.metrics.agent_recycles.with_label_values(&labels).inc();
+    fn registered(&self, group: &str, trigger: Option<Trigger>) {
+        if let Some(trigger) = trigger {
+            let labels = [self.namespace.as_str(), group, trigger.as_str()];
+            self.metrics.agent_recycles.with_label_values(&labels).inc();
+        }
     }
 
-    /// An agent could not be registered anew.
-    pub fn agent_not_recycled(&self, group: &str) {
+    /// Of missing credentials whoever fetches the token speaks.
+    fn no_agent(&self, runner_group: &str, seat: u32, trouble: &Trouble, is_news: bool) {
+        self.not_registered(runner_group);
+        let error = trouble.words();
+        if is_news && !matches!(trouble, Trouble::TokenUnavailable(_)) {
+            tracing::warn!(runner_group, seat, error, "no agent");
+        } else {
+            tracing::debug!(runner_group, seat, error, "no agent");
+        }
+    }
+
+    fn not_registered(&self, group: &str) {
         self.metrics.agent_recycle_errors.with_label_values(&[self.namespace.as_str(), group]).inc();
     }
 }

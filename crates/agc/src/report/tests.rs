@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex};
 use github_proto::JitBlob;
 use github_proto::run_service::Acquired;
 use jiff::Timestamp;
+use job::listeners::{self, Agent, AgentId, RunnerId, Trigger, Trouble};
 use runtime::clock::Clock;
 use tracing_subscriber::layer::{Context, SubscriberExt as _};
 use tracing_subscriber::{Layer, Registry};
@@ -228,10 +229,16 @@ async fn what_happens_to_agents_and_calls_feeds_its_series() {
     reporter.sessions("blue", 2, 1);
     reporter.poll_failed(github::session::PollError::Timeout);
     reporter.message_dropped("blue", &github_proto::message::MessageError::Decrypt);
-    reporter.version_refused();
     reporter.not_acquired(AcquisitionError::AlreadyClaimed);
-    reporter.agent_recycled("blue", crate::agents::Trigger::Startup);
-    reporter.agent_not_recycled("blue");
+    let agent = Agent { id: AgentId { seat: 0, runner: RunnerId(7) }, generation: 2 };
+    for fact in [
+        listeners::Fact::VersionRefused { words: "too old".into(), is_news: true },
+        listeners::Fact::Registered { agent, trigger: Some(Trigger::Startup) },
+        listeners::Fact::Registered { agent, trigger: None },
+        listeners::Fact::NoAgent { seat: 0, trouble: Trouble::Other("no".into()), is_news: true },
+    ] {
+        reporter.agents(&rig.group, &fact);
+    }
     reporter.completion_told("blue", &github::run_service::Completed::Gone);
     reporter.run_force_cancelled("blue", ForceCancel::IdentityUnknown);
     reporter.pod_reaped("blue", StopReason::Orphaned);

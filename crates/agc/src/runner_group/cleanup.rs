@@ -45,14 +45,22 @@ pub async fn remove_agents(registrar: &Registrar, group: &Group) -> Vec<Leftover
                     runner_id: agent.runner_id,
                     why,
                 }));
-                if let Err(error) = registrar.forget(group, index).await {
-                    // Its owner is going: the garbage collector takes it.
-                    tracing::debug!(index, error = %describe(&error), "an agent's Secret was not deleted");
-                }
+                forget(registrar, group, index).await;
+            }
+            Ok(Stored::Consumed { .. }) => {
+                missing = 0;
+                forget(registrar, group, index).await;
             }
             Ok(Stored::Nothing) | Err(_) => missing += 1,
         }
         index += 1;
     }
     leftovers
+}
+
+async fn forget(registrar: &Registrar, group: &Group, index: u32) {
+    if let Err(error) = registrar.forget(group, index).await {
+        // Its owner is going: the garbage collector takes it.
+        tracing::debug!(index, error = %describe(&error), "an agent's Secret was not deleted");
+    }
 }

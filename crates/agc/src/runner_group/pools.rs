@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use github::token::TokenState;
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::agents::pool::{Context, Inherited};
@@ -58,7 +58,7 @@ impl Pools {
         let message = dispatcher::Message::Group(group.clone(), pool.clone());
         // Both outlive the controller, or the process is ending.
         let _ = self.0.dispatcher.send(message).await;
-        let _ = pool.send(Message::Configure(group)).await;
+        pool.tell(Message::Configure(group));
     }
 
     fn pool_of(&self, group: &Arc<Group>) -> Option<PoolHandle> {
@@ -88,9 +88,7 @@ impl Pools {
             if missing && tokens.borrow().token().is_some() {
                 let pools: Vec<PoolHandle> =
                     self.state().pools.values().map(|(_, pool)| pool.clone()).collect();
-                for pool in pools {
-                    let _ = pool.send(Message::CredentialsBack).await; // a pool that has ended needs none
-                }
+                pools.iter().for_each(|it| it.tell(Message::CredentialsBack));
             }
         }
     }
@@ -116,7 +114,7 @@ impl Pools {
                 );
                 let pool = self.state().pools.get(group).map(|(_, pool)| pool.clone());
                 if let Some(pool) = pool {
-                    let _ = pool.send(Message::VersionChanged).await; // a pool that has ended needs none
+                    pool.tell(Message::VersionChanged);
                 }
             }
             known = reported;
@@ -127,7 +125,7 @@ impl Pools {
     pub async fn close(&self, group: &str) {
         let pool = self.state().pools.remove(group);
         if let Some((_, pool)) = pool {
-            drain(pool).await;
+            pool.drain().await;
         }
     }
 
@@ -138,7 +136,8 @@ impl Pools {
             state.closed = true;
             std::mem::take(&mut state.pools)
         };
-        futures::future::join_all(pools.into_values().map(|(_, pool)| drain(pool))).await;
+        let drained = pools.values().map(|(_, pool)| pool.drain());
+        futures::future::join_all(drained).await;
     }
 
     /// The group is gone.
@@ -153,12 +152,5 @@ impl Pools {
     /// Nothing panics while it holds the lock, so what it holds is whole.
     fn state(&self) -> MutexGuard<'_, State> {
         self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-async fn drain(pool: PoolHandle) {
-    let (done, drained) = oneshot::channel();
-    if pool.send(Message::Drain(done)).await.is_ok() {
-        let _ = drained.await;
     }
 }

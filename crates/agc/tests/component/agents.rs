@@ -22,11 +22,11 @@ async fn ag1_a_listener_is_there_again_after_each_claim() {
 async fn ag6_each_job_costs_one_agent() {
     let rig = Rig::start(json!({}), Behaviour::Succeeds).await;
     let controller = rig.controller("agc-0");
-    for _ in 0..3 {
+    for jobs in 1..=3 {
         let run = rig.push("{ build: { runs-on: linux } }");
         assert_eq!(rig.concluded(&run).await, "success");
+        rig.settled(jobs).await;
     }
-    rig.settled(3).await;
     let recycled = "actions_gateway_agent_recycles_total{namespace=\"team-a\",runner_group=\"blue\",trigger=\"post_job\"}";
     assert_eq!(controller.metric(recycled), Some("3".into()));
     rig.assert_clean();

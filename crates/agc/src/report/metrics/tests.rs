@@ -3,13 +3,13 @@ use api::{FailureClass, FailureReason, StopReason};
 use github::run_service::Completed;
 use github::session::PollError;
 use job::capacity::Verdict;
+use job::listeners::Trigger;
 use operator::metrics::{ControllerMetrics, ReconcileResult, RestMetrics};
 use prometheus::core::{Metric, MetricVec, MetricVecBuilder};
 use signals::Series;
 use strum::IntoEnumIterator as _;
 
 use super::*;
-use crate::agents::Trigger;
 use crate::report::outcomes::{AcquisitionError, BAD_MESSAGES, ForceCancel};
 
 /// Gives the family a value, so that it shows.
