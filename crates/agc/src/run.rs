@@ -150,7 +150,7 @@ async fn work(parts: Parts, stop: CancellationToken) {
     let heartbeat = health.heartbeat("dispatcher", dispatcher::HEARTBEAT);
     let dispatching = tokio::spawn(dispatcher.run(heartbeat, jobs_ended.clone()));
 
-    let stores = watches::start(&client, &namespace, &sender, &github.versions);
+    let stores = watches::start(&client, &namespace, &health, &sender, &github.versions);
     let Some(groups) = first_look(&client, &namespace, profile, &stores, &github, &stop).await else {
         return;
     };

@@ -43,3 +43,9 @@ pub const FAILURE_REASON: &str = "actions-gateway.github.com/failure-reason";
 pub const DELETION_REASON: &str = "actions-gateway.github.com/deletion-reason";
 /// Annotation: trace id of the run attempt, 32 hex digits.
 pub const TRACE_ID: &str = "actions-gateway.github.com/trace-id";
+
+/// The label selector of everything that our programs make.
+#[must_use]
+pub fn ours() -> String {
+    format!("{MANAGED_BY}={MANAGED_BY_VALUE}")
+}

@@ -8,6 +8,7 @@
 //! | [`status`] | status writes that skip what is unchanged |
 //! | [`finalizer`] | one finalizer on, one finalizer off |
 //! | [`lease`] | [`lease::Elector`]: one holder at a time |
+//! | [`watch()`] | a watch with a backoff, which readiness waits for |
 //! | [`requeue`] | when an object or a watch that failed is tried again |
 //! | [`events`] | [`events::Events`]: Kubernetes Events that never fail or delay the caller |
 //! | [`metrics`] | the series that dashboards for controllers know |
@@ -24,8 +25,10 @@ pub mod lease;
 pub mod metrics;
 pub mod requeue;
 pub mod status;
+mod watch;
 
 pub use describe::describe;
+pub use watch::watch;
 
 #[cfg(test)]
 mod testing;
