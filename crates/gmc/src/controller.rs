@@ -7,9 +7,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use api::ActionsGateway;
-use k8s_openapi::api::apps::v1::Deployment;
-use k8s_openapi::api::core::v1::{Service, ServiceAccount};
-use k8s_openapi::api::rbac::v1::RoleBinding;
 use kube::core::DeserializeGuard;
 use kube::runtime::controller::{Action, Config as ControllerConfig};
 use kube::runtime::reflector::Store;
@@ -30,7 +27,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::config::{Election, Pod, Provision};
 use crate::gateway::error::Error;
-use crate::gateway::{self, Context, FIELD_MANAGER};
+use crate::gateway::{self, Context, FIELD_MANAGER, kinds};
 use crate::metrics::ManagedGateways;
 use election::Elections;
 
@@ -112,11 +109,10 @@ impl Prepared {
 
         let watches = streams::Watches { client: client.clone(), health: health.clone() };
         let controller = Controller::for_stream(watches.gateways(writer), gateways.clone())
-            .with_config(ControllerConfig::default().concurrency(CONCURRENCY))
-            .owns_stream(watches.children::<ServiceAccount>("serviceaccounts"))
-            .owns_stream(watches.children::<RoleBinding>("rolebindings"))
-            .owns_stream(watches.children::<Service>("services"))
-            .owns_stream(watches.children::<Deployment>("deployments"))
+            .with_config(ControllerConfig::default().concurrency(CONCURRENCY));
+        let controller = kinds::found_by_label()
+            .fold(controller, |controller, kind| controller.owns_stream_with(watches.children(&kind), kind));
+        let controller = controller
             .watches_stream(watches.runner_groups(), streams::gateways_beside(gateways.clone()))
             .watches_stream(watches.namespaces(), streams::gateways_in(gateways))
             .reconcile_all_on(election::begun(leadership.clone()));

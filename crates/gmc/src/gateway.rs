@@ -6,6 +6,7 @@ pub mod build;
 pub mod dereference;
 pub mod error;
 pub mod identity;
+pub mod kinds;
 pub mod prune;
 pub mod status;
 pub mod teardown;

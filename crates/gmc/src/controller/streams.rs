@@ -1,28 +1,30 @@
 //! What is watched, and which gateways an object concerns.
 
 use std::collections::hash_map::DefaultHasher;
+use std::fmt::Debug;
 use std::hash::{Hash, Hasher};
 
 use api::conditions::Type;
 use api::{ActionsGateway, RunnerGroup, labels};
-use futures::{Stream, StreamExt as _};
-use k8s_openapi::NamespaceResourceScope;
+use futures::Stream;
 use k8s_openapi::api::core::v1::Namespace;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
-use kube::api::Api;
-use kube::core::{DeserializeGuard, ObjectMeta, PartialObjectMeta};
+use kube::api::{Api, ApiResource};
+use kube::core::{DeserializeGuard, DynamicObject, ObjectMeta, PartialObjectMeta};
 use kube::runtime::PredicateConfig;
 use kube::runtime::WatchStreamExt as _;
 use kube::runtime::reflector::store::Writer;
 use kube::runtime::reflector::{ObjectRef, Store};
-use kube::runtime::watcher::{self, Event, watcher};
-use kube::{Client, Resource, ResourceExt};
+use kube::runtime::watcher::{self, Event};
+use kube::{Client, Resource};
 use runtime::admin::Health;
 use serde::de::DeserializeOwned;
 
 use crate::gateway::status::worst;
 
 type Guarded<K> = DeserializeGuard<K>;
+/// A child of any kind: its metadata.
+type ChildMeta = PartialObjectMeta<DynamicObject>;
 type Watched<K> = Result<K, watcher::Error>;
 
 /// Makes the watches; each is a condition of readiness until it has delivered once.
@@ -37,9 +39,7 @@ impl Watches {
         &self,
         writer: Writer<Guarded<ActionsGateway>>,
     ) -> impl Stream<Item = Watched<Guarded<ActionsGateway>>> + Send + use<> {
-        watcher(Api::<Guarded<ActionsGateway>>::all(self.client.clone()), watcher::Config::default())
-            .modify(|it| it.managed_fields_mut().clear())
-            .default_backoff()
+        self.all("actionsgateways")
             .reflect(writer)
             .touched_objects()
             .predicate_filter(gateway_change, PredicateConfig::default())
@@ -47,30 +47,19 @@ impl Watches {
 
     /// Our children of one kind: metadata only, and only those that carry our label. One that loses the label is
     /// told as deleted, which is occasion enough.
-    pub(super) fn children<K>(
+    pub(super) fn children(
         &self,
-        name: &'static str,
-    ) -> impl Stream<Item = Watched<PartialObjectMeta<K>>> + Send + use<K>
-    where
-        K: Resource<DynamicType = (), Scope = NamespaceResourceScope>
-            + Clone
-            + DeserializeOwned
-            + Send
-            + 'static,
-        K: std::fmt::Debug,
-    {
-        let ours = format!("{}={}", labels::MANAGED_BY, labels::MANAGED_BY_VALUE);
-        let api = Api::<PartialObjectMeta<K>>::all(self.client.clone());
-        let events = watcher(api, watcher::Config::default().labels(&ours)).default_backoff();
-        self.until_delivered(name, events).touched_objects()
+        kind: &ApiResource,
+    ) -> impl Stream<Item = Watched<ChildMeta>> + Send + use<> {
+        let api = Api::<ChildMeta>::all_with(self.client.clone(), kind);
+        let ours = watcher::Config::default().labels(&labels::ours());
+        operator::watch(&self.health, &kind.plural, api, ours).touched_objects()
     }
 
     /// RunnerGroups, ours and those written by hand, whose spec, metadata or impairments changed: not each count of
     /// their sessions and jobs.
     pub(super) fn runner_groups(&self) -> impl Stream<Item = Watched<Guarded<RunnerGroup>>> + Send + use<> {
-        let api = Api::<Guarded<RunnerGroup>>::all(self.client.clone());
-        let events = watcher(api, watcher::Config::default()).default_backoff();
-        self.until_delivered("runnergroups", events)
+        self.all("runnergroups")
             .touched_objects()
             .predicate_filter(runner_group_change, PredicateConfig::default())
     }
@@ -79,28 +68,16 @@ impl Watches {
     pub(super) fn namespaces(
         &self,
     ) -> impl Stream<Item = Watched<PartialObjectMeta<Namespace>>> + Send + use<> {
-        let api = Api::<PartialObjectMeta<Namespace>>::all(self.client.clone());
-        let events = watcher(api, watcher::Config::default()).default_backoff();
-        self.until_delivered("namespaces", events)
+        self.all("namespaces")
             .touched_objects()
             .predicate_filter(namespace_change, PredicateConfig::default())
     }
 
-    fn until_delivered<K, S>(
-        &self,
-        name: &'static str,
-        events: S,
-    ) -> impl Stream<Item = S::Item> + Send + use<K, S>
+    fn all<K>(&self, label: &'static str) -> impl Stream<Item = Watched<Event<K>>> + Send + use<K>
     where
-        S: Stream<Item = Result<Event<K>, watcher::Error>> + Send + 'static,
-        K: Send + 'static,
+        K: Resource<DynamicType = ()> + Clone + DeserializeOwned + Debug + Send + 'static,
     {
-        let check = self.health.check(name);
-        events.inspect(move |event| {
-            if matches!(event, Ok(Event::InitDone)) {
-                check.pass();
-            }
-        })
+        operator::watch(&self.health, label, Api::all(self.client.clone()), watcher::Config::default())
     }
 }
 

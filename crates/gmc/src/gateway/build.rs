@@ -15,6 +15,7 @@ use k8s_openapi::api::rbac::v1::RoleBinding;
 use kube::core::ObjectMeta;
 use operator::apply::Applied;
 
+use crate::gateway::kinds::Child;
 use crate::gateway::validate::Gateway;
 
 /// The value of `app.kubernetes.io/name` on every child.
@@ -41,7 +42,7 @@ pub struct Resources<S: Stage> {
 /// How far along the children are.
 pub trait Stage {
     /// What is known of a child of kind `K`.
-    type Item<K>;
+    type Item<K: Child>;
 }
 
 /// Wished for: the whole object.
@@ -51,11 +52,11 @@ pub enum Built {}
 pub enum InCluster {}
 
 impl Stage for Built {
-    type Item<K> = K;
+    type Item<K: Child> = K;
 }
 
 impl Stage for InCluster {
-    type Item<K> = Applied;
+    type Item<K: Child> = Applied;
 }
 
 /// Builds the children.

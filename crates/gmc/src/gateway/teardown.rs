@@ -6,21 +6,20 @@ mod steps;
 
 use std::time::Duration;
 
-use api::{RunnerGroup, RunnerJob, StopReason, labels, names};
+use api::{RunnerGroup, RunnerJob, StopReason, labels};
 use jiff::Timestamp;
 use k8s_openapi::NamespaceResourceScope;
 use k8s_openapi::api::apps::v1::Deployment;
-use k8s_openapi::api::core::v1::{Pod, Service, ServiceAccount};
-use k8s_openapi::api::rbac::v1::RoleBinding;
+use k8s_openapi::api::core::v1::Pod;
 use kube::Resource;
 use kube::api::{Api, ApiResource, Patch, PatchParams};
 use kube::core::{ObjectMeta, PartialObjectMeta, PartialObjectMetaExt as _};
 use operator::apply::{Applier, PruneError};
 use operator::finalizer;
-use serde::de::DeserializeOwned;
 use serde_json::json;
 
 use crate::gateway::dereference::References;
+use crate::gateway::kinds;
 pub use steps::{Facts, Step, few, next};
 
 /// Between two looks. What ends it is mostly not watched: pods, and the controller's own clean-up at GitHub.
@@ -32,17 +31,6 @@ pub enum Error {
     /// What is there could not be listed, or an object not be deleted.
     #[error("failed to list or delete a child")]
     Children(#[source] PruneError),
-    /// A child could not be looked at.
-    #[error("failed to look at {kind} {name}")]
-    Inspect {
-        /// Its kind.
-        kind: String,
-        /// Its name.
-        name: String,
-        /// Why.
-        #[source]
-        source: kube::Error,
-    },
     /// A worker could not be marked as deleted by us.
     #[error("failed to mark worker {name}")]
     Mark {
@@ -111,31 +99,15 @@ pub async fn take(applier: &Applier, references: &References, step: &Step) -> Re
     }
 }
 
+/// What needs others goes before what it needs. A child that has lost our label is the garbage collector's.
 async fn remove_rest(applier: &Applier, references: &References) -> Result<(), Error> {
-    remove::<Service>(applier, references, names::CONTROLLER).await?;
-    remove::<RoleBinding>(applier, references, names::CONTROLLER).await?;
-    remove::<ServiceAccount>(applier, references, names::CONTROLLER).await?;
-    remove::<ServiceAccount>(applier, references, names::WORKER).await
-}
-
-/// Deletes a child of a fixed name, if there is one and it is ours.
-async fn remove<K>(applier: &Applier, references: &References, name: &str) -> Result<(), Error>
-where
-    K: Resource<DynamicType = (), Scope = NamespaceResourceScope>
-        + Clone
-        + DeserializeOwned
-        + std::fmt::Debug,
-{
-    let api: Api<K> = Api::namespaced(applier.client().clone(), &references.identity.namespace);
-    let found = api.get_metadata_opt(name).await;
-    let found =
-        found.map_err(|source| Error::Inspect { kind: K::kind(&()).into(), name: name.into(), source })?;
-    match found {
-        Some(it) if references.identity.owns(&it.metadata) && it.metadata.deletion_timestamp.is_none() => {
-            delete_all::<K>(applier, &[it.metadata]).await
-        }
-        _ => Ok(()),
+    for kind in kinds::found_by_label().rev() {
+        let found = applier.list(&kind, &references.identity.namespace, &labels::ours()).await;
+        let mut own = found.map_err(Error::Children)?;
+        own.retain(|it| references.identity.owns(it) && it.deletion_timestamp.is_none());
+        delete_each(applier, &kind, &own).await?;
     }
+    Ok(())
 }
 
 async fn list<K>(applier: &Applier, namespace: &str, selector: &str) -> Result<Vec<ObjectMeta>, Error>
@@ -153,9 +125,12 @@ async fn delete_all<K>(applier: &Applier, objects: &[ObjectMeta]) -> Result<(), 
 where
     K: Resource<DynamicType = ()>,
 {
-    let kind = ApiResource::erase::<K>(&());
+    delete_each(applier, &ApiResource::erase::<K>(&()), objects).await
+}
+
+async fn delete_each(applier: &Applier, kind: &ApiResource, objects: &[ObjectMeta]) -> Result<(), Error> {
     for object in objects {
-        applier.delete(&kind, object).await.map_err(Error::Children)?;
+        applier.delete(kind, object).await.map_err(Error::Children)?;
     }
     Ok(())
 }
