@@ -26,8 +26,9 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::{Election, Pod, Provision};
+use crate::gateway::children::Children;
 use crate::gateway::error::Error;
-use crate::gateway::{self, Context, FIELD_MANAGER, kinds};
+use crate::gateway::{self, Context, FIELD_MANAGER};
 use crate::metrics::ManagedGateways;
 use election::Elections;
 
@@ -108,17 +109,19 @@ impl Prepared {
         let work_ended = CancellationToken::new();
 
         let watches = streams::Watches { client: client.clone(), health: health.clone() };
+        let (children, writers) = Children::new();
         let controller = Controller::for_stream(watches.gateways(writer), gateways.clone())
             .with_config(ControllerConfig::default().concurrency(CONCURRENCY));
-        let controller = kinds::found_by_label()
-            .fold(controller, |controller, kind| controller.owns_stream_with(watches.children(&kind), kind));
+        let controller = writers.into_iter().fold(controller, |controller, (kind, writer)| {
+            controller.owns_stream_with(watches.children(&kind, writer), kind)
+        });
         let controller = controller
             .watches_stream(watches.runner_groups(), streams::gateways_beside(gateways.clone()))
             .watches_stream(watches.namespaces(), streams::gateways_in(gateways))
             .reconcile_all_on(election::begun(leadership.clone()));
 
         let applier = Applier::new(client.clone(), FIELD_MANAGER);
-        let context = Context { applier, events, provision, clock: clock.clone() };
+        let context = Context { applier, children, events, provision, clock: clock.clone() };
         let reconciler = Arc::new(Gateways { context, leadership });
         let ready = health.check("actionsgateways");
         let passes =

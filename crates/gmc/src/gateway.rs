@@ -3,6 +3,7 @@
 
 pub mod apply;
 pub mod build;
+pub mod children;
 pub mod dereference;
 pub mod error;
 pub mod identity;
@@ -29,6 +30,7 @@ use runtime::clock::Clock;
 
 use crate::config::Provision;
 use build::{InCluster, Resources};
+use children::Children;
 use dereference::{References, dereference};
 use error::Error;
 use identity::Identity;
@@ -46,6 +48,8 @@ const RESYNC: Duration = Duration::from_secs(600);
 pub struct Context {
     /// Writes, and remembers what it wrote.
     pub applier: Applier,
+    /// What the watches show of all gateways' children.
+    pub children: Children,
     /// Says what happened.
     pub events: Events,
     /// What the platform decides.
@@ -137,7 +141,7 @@ impl Pass<'_> {
             .map_err(Error::Finalizer)?;
         let built = build::build(&gateway);
         let applied = apply::apply(&ctx.applier, references, built).await.map_err(Error::Apply)?;
-        prune::prune(&ctx.applier, references, &applied).await.map_err(Error::Prune)?;
+        prune::prune(&ctx.applier, references, &ctx.children, &applied).await.map_err(Error::Prune)?;
         Ok(applied)
     }
 

@@ -10,7 +10,7 @@ use futures::Stream;
 use k8s_openapi::api::core::v1::Namespace;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::api::{Api, ApiResource};
-use kube::core::{DeserializeGuard, DynamicObject, ObjectMeta, PartialObjectMeta};
+use kube::core::{DeserializeGuard, ObjectMeta, PartialObjectMeta};
 use kube::runtime::PredicateConfig;
 use kube::runtime::WatchStreamExt as _;
 use kube::runtime::reflector::store::Writer;
@@ -20,11 +20,10 @@ use kube::{Client, Resource};
 use runtime::admin::Health;
 use serde::de::DeserializeOwned;
 
+use crate::gateway::children::ChildMeta;
 use crate::gateway::status::worst;
 
 type Guarded<K> = DeserializeGuard<K>;
-/// A child of any kind: its metadata.
-type ChildMeta = PartialObjectMeta<DynamicObject>;
 type Watched<K> = Result<K, watcher::Error>;
 
 /// Makes the watches; each is a condition of readiness until it has delivered once.
@@ -50,10 +49,11 @@ impl Watches {
     pub(super) fn children(
         &self,
         kind: &ApiResource,
+        writer: Writer<ChildMeta>,
     ) -> impl Stream<Item = Watched<ChildMeta>> + Send + use<> {
         let api = Api::<ChildMeta>::all_with(self.client.clone(), kind);
         let ours = watcher::Config::default().labels(&labels::ours());
-        operator::watch(&self.health, &kind.plural, api, ours).touched_objects()
+        operator::watch(&self.health, &kind.plural, api, ours).reflect(writer).touched_objects()
     }
 
     /// RunnerGroups, ours and those written by hand, whose spec, metadata or impairments changed: not each count of

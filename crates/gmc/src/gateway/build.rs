@@ -59,6 +59,18 @@ impl Stage for InCluster {
     type Item<K: Child> = Applied;
 }
 
+impl Resources<InCluster> {
+    /// Whether an object of that kind and name is among the children.
+    pub fn holds(&self, kind: &str, name: &str) -> bool {
+        let Self { controller_account, worker_account, role_binding, service, runner_groups, deployment } =
+            self;
+        let mut all = [controller_account, worker_account, role_binding, service, deployment]
+            .into_iter()
+            .chain(runner_groups);
+        all.any(|it| &*it.id.kind == kind && &*it.id.name == name)
+    }
+}
+
 /// Builds the children.
 pub fn build(gateway: &Gateway) -> Resources<Built> {
     Resources {

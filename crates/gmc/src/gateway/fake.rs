@@ -5,10 +5,13 @@ use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::sync::{Arc, Mutex};
 
+use api::labels;
 use http::{Method, Request, Response, StatusCode};
 use http_body_util::BodyExt as _;
 use kube::Client;
+use kube::api::ApiResource;
 use kube::client::Body;
+use kube::core::DynamicObject;
 use serde_json::{Value, json};
 
 #[derive(Clone, Default)]
@@ -72,6 +75,20 @@ impl Cluster {
 
     pub(crate) fn get(&self, path: &str) -> Option<Value> {
         self.0.lock().unwrap().objects.get(path).cloned()
+    }
+
+    /// All objects of a kind that carry our label, as a watch shows them.
+    pub(crate) fn ours(&self, kind: &ApiResource) -> Vec<DynamicObject> {
+        let root = if kind.group.is_empty() { "api" } else { "apis" };
+        let prefix = format!("{root}/{}/namespaces/", kind.api_version);
+        let state = self.0.lock().unwrap();
+        let of_kind = state.objects.iter().filter(|(key, _)| {
+            let rest = key.strip_prefix(&prefix).and_then(|it| it.split_once('/'));
+            rest.and_then(|(_, rest)| rest.split_once('/')).is_some_and(|(plural, _)| plural == kind.plural)
+        });
+        let ours = of_kind
+            .filter(|(_, it)| it["metadata"]["labels"][labels::MANAGED_BY] == labels::MANAGED_BY_VALUE);
+        ours.map(|(_, it)| serde_json::from_value(it.clone()).unwrap()).collect()
     }
 
     pub(crate) fn edit(&self, path: &str, change: impl FnOnce(&mut Value)) {

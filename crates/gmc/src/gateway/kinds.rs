@@ -1,4 +1,4 @@
-//! The kinds of children: one list, behind `Resources`, watches and teardown.
+//! The kinds of children: one list, behind `Resources`, watches, pruning and teardown.
 
 use api::RunnerGroup;
 use k8s_openapi::NamespaceResourceScope;
@@ -20,7 +20,7 @@ macro_rules! found_by_label {
     ($($kind:ty),+) => {
         $(impl Child for $kind {})+
 
-        /// The kinds whose children are found by our label: watched and taken down by it. In the order in which
+        /// The kinds whose children are found by our label: watched, pruned and taken down by it. In the order in which
         /// they need each other.
         pub fn found_by_label() -> impl DoubleEndedIterator<Item = ApiResource> {
             [$(ApiResource::erase::<$kind>(&())),+].into_iter()

@@ -1,6 +1,5 @@
-//! Deletes the RunnerGroups whose entries are gone from the spec. All other children have fixed names.
-
-use std::collections::BTreeSet;
+//! Deletes the children that the gateway no longer asks for: what carries our label and its owner reference, and was not
+//! among what this pass applied.
 
 use api::RunnerGroup;
 use kube::api::ApiResource;
@@ -8,24 +7,29 @@ use kube::core::ObjectMeta;
 use operator::apply::{Applier, PruneError};
 
 use crate::gateway::build::{InCluster, Resources};
+use crate::gateway::children::Children;
 use crate::gateway::dereference::References;
 
-/// Only after all of `applied` stands: a rename makes the new group before the old one goes.
+/// Only after all of `applied` stands: a rename makes the new child before the old one goes. Costs no read: RunnerGroups
+/// were read by this pass, all else is known from the watches. What a watch has not shown yet goes with a later pass.
 ///
 /// # Errors
-/// The first RunnerGroup that stays.
+/// The first child that stays.
 pub async fn prune(
     applier: &Applier,
     references: &References,
+    children: &Children,
     applied: &Resources<InCluster>,
 ) -> Result<(), PruneError> {
-    let wanted: BTreeSet<&str> = applied.runner_groups.iter().map(|it| &*it.id.name).collect();
-    let kind = ApiResource::erase::<RunnerGroup>(&());
-    let observed: Vec<&ObjectMeta> = references.runner_groups.iter().map(|it| &it.meta).collect();
-    let deleted =
-        applier.prune(&kind, observed, &references.identity.uid, |name| wanted.contains(name)).await?;
-    for id in deleted {
-        tracing::info!(%id, "deleted a RunnerGroup that the spec no longer names");
+    let groups = ApiResource::erase::<RunnerGroup>(&());
+    let read = references.runner_groups.iter().map(|it| it.meta.clone()).collect();
+    let watched = children.in_namespace(&references.identity.namespace);
+    for (kind, observed) in std::iter::once((&groups, read)).chain(watched) {
+        let observed: Vec<ObjectMeta> = observed;
+        let wanted = |name: &str| applied.holds(&kind.kind, name);
+        for id in applier.prune(kind, &observed, &references.identity.uid, wanted).await? {
+            tracing::info!(%id, "deleted a child that the gateway no longer asks for");
+        }
     }
     Ok(())
 }
