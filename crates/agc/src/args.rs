@@ -13,11 +13,11 @@ pub struct Args {
     pub kubeconfig: Option<PathBuf>,
 
     /// Port of /metrics
-    #[arg(long, default_value_t = 8080)]
+    #[arg(long, default_value_t = handoff::agc::METRICS_PORT)]
     pub metrics_port: u16,
 
     /// Port of /healthz, /readyz and /statusz
-    #[arg(long, default_value_t = 8081)]
+    #[arg(long, default_value_t = handoff::agc::HEALTH_PORT)]
     pub health_port: u16,
 
     /// How to log

@@ -1,8 +1,8 @@
 //! What was decided from arguments and environment.
 
 use api::actions_gateway::{NeverStarted, SecurityProfile};
+use api::names;
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use ::github::{ClientConfig, Proxy};
@@ -10,15 +10,9 @@ use github_proto::broker::Architecture;
 use github_proto::url::{Target, UrlError};
 use handoff::EnvError;
 use handoff::agc::AgcEnv;
-use handoff::worker::ENV_PROXY_CA;
+use handoff::proxy::ClientEnv;
 
 use crate::pod::build::Platform;
-
-/// ConfigMap with the egress proxy's CA, beside the proxy in the same namespace.
-const TRUST_CONFIG_MAP: &str = "actions-gateway-trust";
-
-/// Variables that lead traffic through the egress proxy, as the manager sets them.
-const PROXY_VARIABLES: [&str; 3] = ["HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY"];
 
 /// Everything that `main` needs to build the controller.
 #[derive(Debug, Clone)]
@@ -29,10 +23,8 @@ pub struct Config {
     pub target: Target,
     /// What is the same for all workers.
     pub platform: Platform,
-    /// The egress proxy's variables, upper case.
-    pub proxy: BTreeMap<String, String>,
-    /// File with the egress proxy's CA.
-    pub proxy_ca_file: Option<PathBuf>,
+    /// How traffic is led through the egress proxy.
+    pub proxy: ClientEnv,
     /// What is done at GitHub about a claimed job that can never start.
     pub never_started: NeverStarted,
     /// The processor of the workers: ours, since a gateway's pods share their node pool.
@@ -78,11 +70,8 @@ impl Config {
     /// [`Error`] names the variable.
     pub fn from_env(variables: &BTreeMap<String, String>) -> Result<Self, Error> {
         let env = AgcEnv::from_env(variables).map_err(Error::Env)?;
-        let given = |name: &str| variables.get(name).filter(|it| !it.is_empty()).cloned();
         let force_ghes = variables.contains_key("GITHUB_ACTIONS_FORCE_GHES");
-        let proxy: BTreeMap<String, String> =
-            PROXY_VARIABLES.iter().filter_map(|name| Some(((*name).to_owned(), given(name)?))).collect();
-        let proxy_ca_file = given(ENV_PROXY_CA).map(PathBuf::from);
+        let proxy = ClientEnv::from_env(variables);
         let profile: SecurityProfile =
             env.security_profile.parse().map_err(|_| Error::Profile(env.security_profile.clone()))?;
         let never_started =
@@ -99,12 +88,12 @@ impl Config {
                 wrapper_image: env.wrapper_image.clone(),
                 service_account: env.worker_service_account.clone(),
                 profile,
-                proxy: both_cases(&proxy),
-                proxy_ca: proxy_ca_file.as_ref().map(|_| TRUST_CONFIG_MAP.to_owned()),
+                // A worker has the CA mounted from the ConfigMap, not from where we have it.
+                proxy: ClientEnv { ca_file: None, ..proxy.clone() }.to_env(),
+                proxy_ca: proxy.ca_file.as_ref().map(|_| names::TRUST.to_owned()),
                 github_ca: env.github_ca_config_map.clone(),
             },
             proxy,
-            proxy_ca_file,
             never_started,
             architecture: if cfg!(target_arch = "aarch64") { Architecture::Arm64 } else { Architecture::X64 },
             env,
@@ -122,28 +111,22 @@ impl Config {
         Ok(ClientConfig {
             proxy: self.proxy_to_github(&tls)?,
             tls,
-            no_proxy: self.proxy.get("NO_PROXY").cloned().unwrap_or_default(),
+            no_proxy: self.proxy.none.clone().unwrap_or_default(),
             user_agent: format!("actions-gateway-agc/{}", runtime::version::VERSION),
         })
     }
 
     fn proxy_to_github(&self, tls: &Arc<rustls::ClientConfig>) -> Result<Option<Proxy>, Error> {
-        let Some(uri) = self.proxy.get("HTTPS_PROXY").cloned() else { return Ok(None) };
-        let tls = match &self.proxy_ca_file {
+        let Some(uri) = self.proxy.https.clone() else { return Ok(None) };
+        let tls = match &self.proxy.ca_file {
             Some(file) => {
-                let pem = read(&file.to_string_lossy())?;
+                let pem = read(file)?;
                 runtime::tls::client_config_only(&[&pem]).map_err(Error::Tls)?
             }
             None => tls.clone(),
         };
         Ok(Some(Proxy { uri, tls }))
     }
-}
-
-/// Tools differ in which case they read.
-fn both_cases(proxy: &BTreeMap<String, String>) -> BTreeMap<String, String> {
-    let lower = proxy.iter().map(|(name, value)| (name.to_ascii_lowercase(), value.clone()));
-    lower.chain(proxy.clone()).collect()
 }
 
 fn read(file: &str) -> Result<Vec<u8>, Error> {

@@ -53,7 +53,7 @@ pub fn start(
     let (pods, pods_writer) = reflector::store();
     let (jobs, jobs_writer) = reflector::store();
     let api = Api::<Pod>::namespaced(client.clone(), namespace);
-    let selected = watcher::Config::default().labels(&format!("{}=worker", labels::COMPONENT));
+    let selected = watcher::Config::default().labels(&labels::component(labels::WORKER));
     let workers =
         operator::watch(health, "pods", api, selected).modify(forget_what_we_wrote).reflect(pods_writer);
     tokio::spawn(forward_pods(workers, dispatcher.clone(), versions.clone()));

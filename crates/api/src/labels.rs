@@ -7,8 +7,12 @@ pub const GROUP: &str = "actions-gateway.github.com";
 pub const TENANT: &str = "actions-gateway.github.com/tenant";
 /// Namespace label, set by the platform: `allowed` lets a gateway choose the `privileged` profile.
 pub const PRIVILEGED_PROFILE: &str = "actions-gateway.github.com/privileged-profile";
-/// Pod label that policies select by: `agc`, `proxy` or `worker`.
+/// Pod label that policies select by: [`AGC`], `proxy` or [`WORKER`].
 pub const COMPONENT: &str = "actions-gateway.github.com/component";
+/// The value of [`COMPONENT`] on the tenant's controller.
+pub const AGC: &str = "agc";
+/// The value of [`COMPONENT`] on workers.
+pub const WORKER: &str = "worker";
 /// Name of the gateway that an object belongs to.
 pub const GATEWAY: &str = "actions-gateway.github.com/gateway";
 /// Name of the RunnerGroup that an object belongs to.
@@ -43,6 +47,12 @@ pub const FAILURE_REASON: &str = "actions-gateway.github.com/failure-reason";
 pub const DELETION_REASON: &str = "actions-gateway.github.com/deletion-reason";
 /// Annotation: trace id of the run attempt, 32 hex digits.
 pub const TRACE_ID: &str = "actions-gateway.github.com/trace-id";
+
+/// The label selector of the pods of one component.
+#[must_use]
+pub fn component(name: &str) -> String {
+    format!("{COMPONENT}={name}")
+}
 
 /// The label selector of everything that our programs make.
 #[must_use]

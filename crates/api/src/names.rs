@@ -18,6 +18,10 @@ pub const PAYLOAD_VOLUME: &str = "actions-gateway-payload";
 pub const STOP_VOLUME: &str = "actions-gateway-pod";
 /// Volume of the CA bundle for GitHub Enterprise Server.
 pub const GITHUB_CA_VOLUME: &str = "actions-gateway-github-ca";
+/// ConfigMap with the egress proxy's CA.
+pub const TRUST: &str = "actions-gateway-trust";
+/// Volume of the egress proxy's CA.
+pub const PROXY_CA_VOLUME: &str = "actions-gateway-proxy-ca";
 /// Key of a CA bundle in a ConfigMap.
 pub const CA_KEY: &str = "ca.crt";
 /// Name of the metrics port of every Service.

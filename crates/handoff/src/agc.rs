@@ -16,8 +16,10 @@ pub const INSTALLATION_ID: &str = "installationId";
 pub const PRIVATE_KEY: &str = "privateKey";
 /// Where the Secret of `gitHubAppRef` is mounted.
 pub const CREDENTIALS_DIR: &str = "/etc/actions-gateway/github-app";
-/// Where the ConfigMap of `gitHubCABundleRef` is mounted.
-pub const GITHUB_CA_DIR: &str = "/etc/actions-gateway/github-ca";
+/// Port of `/metrics`.
+pub const METRICS_PORT: u16 = 8080;
+/// Port of `/healthz`, `/readyz` and `/statusz`.
+pub const HEALTH_PORT: u16 = 8081;
 /// The newest runner version known here. The chart's `runner.version` and the tag of its `runner.image` are the same: a
 /// test says so. GitHub stops serving each release some weeks after the next (protocol §2.9, §4.10).
 pub const RUNNER_VERSION: &str = "2.337.0";

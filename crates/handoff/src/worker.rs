@@ -3,6 +3,8 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::proxy::ENV_PROXY_CA;
+
 mod stop;
 
 pub use stop::{NoStopRequest, StopFrame, StopRequest};
@@ -24,8 +26,10 @@ pub const PAYLOAD_GZ: &str = "payload.gz";
 pub const JIT_CONFIG: &str = "jitconfig";
 /// Key and file of [`RunInfo`], JSON.
 pub const RUN_INFO: &str = "run.json";
-/// Where the GitHub CA bundle is mounted in a worker.
-pub const GITHUB_CA_DIR: &str = "/etc/actions-gateway/github-ca";
+/// The user of GitHub's runner image. It has a name there, which the kubelet cannot check against `runAsNonRoot`.
+pub const RUNNER_USER: i64 = 1001;
+/// Root of the runner in GitHub's image, parent of `bin`.
+pub const RUNNER_HOME: &str = "/home/runner";
 
 /// Annotation of a worker pod: a [`StopRequest`], written when its job is to end; empty until then.
 pub const ANNOTATION_STOP: &str = "actions-gateway.github.com/stop";
@@ -46,8 +50,6 @@ pub const ENV_STOP_FILE: &str = "WORKER_STOP_FILE";
 pub const ENV_POD_GRACE: &str = "POD_TERMINATION_GRACE_SECONDS";
 /// Variable: seconds between SIGTERM and killing the runner; absent or longer: five less than [`ENV_POD_GRACE`].
 pub const ENV_SHUTDOWN_GRACE: &str = "WORKER_SHUTDOWN_GRACE";
-/// Variable: file of the egress proxy's CA.
-pub const ENV_PROXY_CA: &str = "PROXY_CA_CERT_PATH";
 /// Variable: file of GitHub's private CA.
 pub const ENV_GITHUB_CA: &str = "GITHUB_CA_CERT_PATH";
 /// Variable: where the termination report goes.

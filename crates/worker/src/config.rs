@@ -3,18 +3,17 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use handoff::proxy::ENV_PROXY_CA;
 use handoff::worker::{
-    ENV_GITHUB_CA, ENV_LOG_LEVEL, ENV_PAYLOAD_DIR, ENV_POD_GRACE, ENV_PROXY_CA, ENV_RUN_DIR, ENV_RUNNER_HOME,
-    ENV_SHUTDOWN_GRACE, ENV_STOP_FILE, ENV_TERMINATION_PATH, PAYLOAD_DIR, RUN_DIR, STOP_DIR, STOP_FILE,
+    ENV_GITHUB_CA, ENV_LOG_LEVEL, ENV_PAYLOAD_DIR, ENV_POD_GRACE, ENV_RUN_DIR, ENV_RUNNER_HOME,
+    ENV_SHUTDOWN_GRACE, ENV_STOP_FILE, ENV_TERMINATION_PATH, PAYLOAD_DIR, RUN_DIR, RUNNER_HOME, STOP_DIR,
+    STOP_FILE,
 };
 use jiff::SignedDuration;
 
 use crate::ca;
 use crate::log::Level;
 use crate::stop::Limits;
-
-/// Home of the stock runner image.
-const RUNNER_HOME: &str = "/home/runner";
 
 /// Where the kubelet looks unless the container says otherwise.
 const TERMINATION_PATH: &str = "/dev/termination-log";

@@ -123,7 +123,7 @@ fn metadata(platform: &Platform, template: &Template, work: &Work<'_>) -> Object
 pub fn worker_labels(gateway: &str, group: &str, runner_job: &str) -> BTreeMap<String, String> {
     let pairs = [
         (labels::MANAGED_BY, labels::MANAGED_BY_VALUE),
-        (labels::COMPONENT, "worker"),
+        (labels::COMPONENT, labels::WORKER),
         (labels::GATEWAY, gateway),
         (labels::RUNNER_GROUP, group),
         (labels::RUNNER_JOB, runner_job),
@@ -163,8 +163,7 @@ fn add_volumes(spec: &mut PodSpec, platform: &Platform, payload_secret: &str) {
         ..Volume::default()
     });
     volumes.push(stop_volume());
-    let cas =
-        [(containers::PROXY_CA_VOLUME, &platform.proxy_ca), (names::GITHUB_CA_VOLUME, &platform.github_ca)];
+    let cas = [(names::PROXY_CA_VOLUME, &platform.proxy_ca), (names::GITHUB_CA_VOLUME, &platform.github_ca)];
     volumes
         .extend(cas.into_iter().filter_map(|(name, config_map)| Some(ca_volume(name, config_map.as_ref()?))));
     spec.volumes = Some(volumes);

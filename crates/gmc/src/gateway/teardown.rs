@@ -56,9 +56,8 @@ pub async fn look(
     now: Timestamp,
 ) -> Result<Facts, Error> {
     let namespace = &references.identity.namespace;
-    let component = |name: &str| format!("{}={name}", labels::COMPONENT);
-    let workers = list::<Pod>(applier, namespace, &component("worker")).await?;
-    let controller_pods = list::<Pod>(applier, namespace, &component("agc")).await?;
+    let workers = list::<Pod>(applier, namespace, &labels::component(labels::WORKER)).await?;
+    let controller_pods = list::<Pod>(applier, namespace, &labels::component(labels::AGC)).await?;
     let jobs = list::<RunnerJob>(applier, namespace, "").await?;
     Ok(Facts {
         now,

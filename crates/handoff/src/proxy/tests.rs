@@ -35,3 +35,24 @@ fn a_negative_time_is_refused() {
         "environment variable PROXY_DIAL_TIMEOUT: \"-1s\" is not a number of seconds, as in 45s"
     );
 }
+
+#[test]
+fn what_a_client_is_told_is_read_back_and_stands_in_both_spellings() {
+    let client = ClientEnv {
+        http: Some("http://proxy:8080".into()),
+        https: Some("https://proxy:8080".into()),
+        none: Some("localhost,.svc".into()),
+        ca_file: Some("/ca.crt".into()),
+    };
+    let env = client.to_env();
+    assert_eq!(ClientEnv::from_env(&env), client);
+    assert_eq!(env["https_proxy"], "https://proxy:8080");
+    assert_eq!(env.len(), 7);
+}
+
+#[test]
+fn a_client_without_a_proxy_is_told_nothing() {
+    assert_eq!(ClientEnv::default().to_env(), BTreeMap::new());
+    let emptied = BTreeMap::from([("HTTPS_PROXY".to_owned(), String::new())]);
+    assert_eq!(ClientEnv::from_env(&emptied), ClientEnv::default());
+}

@@ -3,10 +3,9 @@
 use std::collections::BTreeMap;
 
 use api::names;
-use handoff::worker::{
-    ENV_GITHUB_CA, ENV_PAYLOAD_DIR, ENV_POD_GRACE, ENV_PROXY_CA, GITHUB_CA_DIR, PAYLOAD_DIR, RUN_DIR,
-    STOP_DIR,
-};
+use handoff::pod::{GITHUB_CA_DIR, PROXY_CA_DIR, USER};
+use handoff::proxy::ENV_PROXY_CA;
+use handoff::worker::{ENV_GITHUB_CA, ENV_PAYLOAD_DIR, ENV_POD_GRACE, PAYLOAD_DIR, RUN_DIR, STOP_DIR};
 use k8s_openapi::api::core::v1::{
     Capabilities, Container, EnvVar, PodSpec, ResourceRequirements, SeccompProfile, SecurityContext,
     VolumeMount,
@@ -14,13 +13,6 @@ use k8s_openapi::api::core::v1::{
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 
 use super::{Platform, Template, wrapper};
-
-/// Volume of the egress proxy's CA.
-pub(super) const PROXY_CA_VOLUME: &str = "actions-gateway-proxy-ca";
-const PROXY_CA_DIR: &str = "/etc/actions-gateway/proxy-ca";
-
-/// The user of our images: nobody's, and not root.
-const USER: i64 = 65532;
 
 /// Variable of the runner: its diagnostics on stdout, which images switch on.
 const PRINT_LOG: &str = "ACTIONS_RUNNER_PRINT_LOG_TO_STDOUT";
@@ -113,7 +105,7 @@ fn run_mounts(platform: &Platform) -> Vec<VolumeMount> {
     let mut mounts =
         vec![mount(names::RUN_VOLUME, RUN_DIR, false), mount(names::STOP_VOLUME, STOP_DIR, true)];
     if platform.proxy_ca.is_some() {
-        mounts.push(mount(PROXY_CA_VOLUME, PROXY_CA_DIR, true));
+        mounts.push(mount(names::PROXY_CA_VOLUME, PROXY_CA_DIR, true));
     }
     if platform.github_ca.is_some() {
         mounts.push(mount(names::GITHUB_CA_VOLUME, GITHUB_CA_DIR, true));

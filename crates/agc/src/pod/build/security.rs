@@ -2,10 +2,8 @@
 
 use api::actions_gateway::SecurityProfile;
 use api::names;
+use handoff::worker::RUNNER_USER;
 use k8s_openapi::api::core::v1::{Capabilities, Container, PodSpec, SeccompProfile};
-
-/// The stock runner image's user. It has a name there, which the kubelet cannot check against `runAsNonRoot`.
-const RUNNER_USER: i64 = 1001;
 
 pub(super) fn fill_gaps(spec: &mut PodSpec, profile: SecurityProfile) {
     if profile == SecurityProfile::Privileged {

@@ -94,6 +94,29 @@ fn a_baseline_worker_keeps_what_its_template_says_and_goes_out_by_the_proxy() {
 }
 
 #[test]
+fn what_the_gateway_sets_on_a_worker_no_template_may_set() {
+    let proxy = ["http://proxy:8080", "https://proxy:8080", "localhost"].map(|it| Some(it.to_owned()));
+    let [http, https, none] = proxy;
+    let everything = Platform {
+        proxy: handoff::proxy::ClientEnv { http, https, none, ca_file: None }.to_env(),
+        proxy_ca: Some(names::TRUST.into()),
+        github_ca: Some("ghes-ca".into()),
+        ..platform(SecurityProfile::Baseline)
+    };
+    let spec = built(&everything, &template("{}"), None).spec.unwrap();
+    let containers = spec.containers.iter().chain(spec.init_containers.iter().flatten());
+    let variables: Vec<&str> =
+        containers.flat_map(|it| it.env.iter().flatten()).map(|it| it.name.as_str()).collect();
+    assert_eq!(variables.len(), 11, "{variables:?}");
+    for name in variables.iter().filter(|it| **it != "ACTIONS_RUNNER_PRINT_LOG_TO_STDOUT") {
+        let yaml = format!("{{ spec: {{ containers: [{{ name: runner, env: [{{ name: {name} }}] }}] }} }}");
+        let template = serde_yaml::from_str(&yaml).unwrap();
+        let refused = api::pod_template::parse(&template, SecurityProfile::Privileged).unwrap_err();
+        assert_eq!(refused[0].path, "spec.containers[0].env[0]", "{name}");
+    }
+}
+
+#[test]
 fn a_privileged_worker_gets_no_security_defaults_but_the_fence_stays() {
     let template =
         template("{ spec: { containers: [{ name: runner, securityContext: { privileged: true } }] } }");

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use api::{labels, names};
-use handoff::agc::{APP_ID, CREDENTIALS_DIR, GITHUB_CA_DIR, INSTALLATION_ID, PRIVATE_KEY};
+use handoff::agc::{APP_ID, CREDENTIALS_DIR, HEALTH_PORT, INSTALLATION_ID, METRICS_PORT, PRIVATE_KEY};
+use handoff::pod::{GITHUB_CA_DIR, USER};
 use k8s_openapi::api::apps::v1::{Deployment, DeploymentSpec, DeploymentStrategy};
 use k8s_openapi::api::core::v1::{
     Capabilities, ConfigMapVolumeSource, Container, ContainerPort, HTTPGetAction, KeyToPath,
@@ -19,13 +20,7 @@ use super::env::environment;
 use super::{child_labels, controller_metadata, controller_selector};
 use crate::gateway::validate::Gateway;
 
-/// `/metrics` of the controller.
-pub(super) const METRICS_PORT: i32 = 8080;
-const HEALTH_PORT: i32 = 8081;
 const HEALTH: &str = "health";
-
-/// The user of our images: nobody's, and not root.
-const USER: i64 = 65532;
 
 /// Owner and group may read: the group is `USER`, by `fsGroup`.
 const GROUP_READABLE: i32 = 0o440;
@@ -56,7 +51,7 @@ pub(super) fn deployment(gateway: &Gateway) -> Deployment {
 fn pod_labels(gateway: &Gateway) -> BTreeMap<String, String> {
     let mut pod_labels = child_labels(gateway);
     pod_labels.extend(controller_selector());
-    pod_labels.insert(labels::COMPONENT.to_owned(), "agc".to_owned());
+    pod_labels.insert(labels::COMPONENT.to_owned(), labels::AGC.to_owned());
     pod_labels
 }
 
@@ -106,10 +101,10 @@ fn container(gateway: &Gateway) -> Container {
     }
 }
 
-fn port(name: &str, number: i32) -> ContainerPort {
+fn port(name: &str, number: u16) -> ContainerPort {
     ContainerPort {
         name: Some(name.to_owned()),
-        container_port: number,
+        container_port: number.into(),
         protocol: Some("TCP".to_owned()),
         ..ContainerPort::default()
     }

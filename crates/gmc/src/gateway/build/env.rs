@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use api::actions_gateway::Tracing;
 use api::names;
-use handoff::agc::{AgcEnv, CREDENTIALS_DIR, DOWNWARD, GITHUB_CA_DIR};
+use handoff::agc::{AgcEnv, CREDENTIALS_DIR, DOWNWARD};
+use handoff::pod::GITHUB_CA_DIR;
 use k8s_openapi::api::core::v1::{EnvVar, EnvVarSource, ObjectFieldSelector};
 
 use crate::gateway::validate::Gateway;
