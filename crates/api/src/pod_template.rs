@@ -7,7 +7,6 @@ mod fence;
 mod secrets;
 
 use std::borrow::Cow;
-use std::fmt;
 
 use k8s_openapi::api::core::v1::{Container, EnvVar, PodSpec, PodTemplateSpec};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
@@ -15,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::actions_gateway::SecurityProfile;
+use crate::field_error::FieldError;
 use crate::{labels, names};
 
 /// Environment variables of a worker that only we set, compared without case.
@@ -57,35 +57,16 @@ impl JsonSchema for PodTemplate {
     }
 }
 
-/// A field that cannot be honoured: where it stands, the rule it breaks, and what to do.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct FieldError {
-    /// Path from the template's root, as in `spec.containers[0].env[1]`.
-    pub path: String,
-    /// The rule, and what to do.
-    pub problem: String,
-}
-
-impl FieldError {
-    fn new(path: impl Into<String>, problem: impl Into<String>) -> Self {
-        Self { path: path.into(), problem: problem.into() }
-    }
-}
-
-impl fmt::Display for FieldError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.path, self.problem)
-    }
-}
-
-/// Reads the template of a gateway with this profile, or says everything that is wrong with it.
+/// Reads the template of a gateway with this profile, or says everything that is wrong with it, with paths from the
+/// template's root, as in `spec.containers[0].env[1]`.
 pub fn parse(template: &PodTemplate, profile: SecurityProfile) -> Result<PodTemplateSpec, Vec<FieldError>> {
     let mut written = Value::Object(template.0.clone());
     quantities_as_text(&mut written);
-    let typed: PodTemplateSpec = serde_json::from_value(written.clone())
-        .map_err(|error| vec![FieldError::new("podTemplate", format!("is not a pod template: {error}"))])?;
+    let typed: PodTemplateSpec = serde_json::from_value(written.clone()).map_err(|error| {
+        vec![FieldError::new("", format!("is not a pod template: {error}"), "correct it")]
+    })?;
     let understood = serde_json::to_value(&typed)
-        .map_err(|error| vec![FieldError::new("podTemplate", format!("cannot be serialized: {error}"))])?;
+        .map_err(|error| vec![FieldError::new("", format!("cannot be serialized: {error}"), "correct it")])?;
 
     let mut errors = Vec::new();
     unknown_fields("", &written, &understood, &mut errors);
@@ -136,7 +117,8 @@ fn unknown_fields(path: &str, written: &Value, understood: &Value, errors: &mut 
                     None if value.is_null() => {}
                     None => errors.push(FieldError::new(
                         path,
-                        "is not a field of a pod template; correct or remove it",
+                        "is not a field of a pod template",
+                        "correct or remove it",
                     )),
                 }
             }
@@ -154,8 +136,8 @@ fn reserved_metadata(template: &PodTemplateSpec, errors: &mut Vec<FieldError>) {
     let Some(metadata) = &template.metadata else { return };
     let mut refuse = |set: bool, field: &str| {
         if set {
-            let problem = "is set by the gateway for every worker; remove it";
-            errors.push(FieldError::new(format!("metadata.{field}"), problem));
+            let rule = "is set by the gateway for every worker";
+            errors.push(FieldError::new(format!("metadata.{field}"), rule, "remove it"));
         }
     };
     refuse(metadata.name.is_some(), "name");
@@ -165,8 +147,8 @@ fn reserved_metadata(template: &PodTemplateSpec, errors: &mut Vec<FieldError>) {
     refuse(metadata.owner_references.is_some(), "ownerReferences");
     for (field, keys) in [("labels", &metadata.labels), ("annotations", &metadata.annotations)] {
         for key in keys.iter().flat_map(|it| it.keys()).filter(|it| is_ours(it)) {
-            let problem = "keys of this prefix are the gateway's; choose another key";
-            errors.push(FieldError::new(format!("metadata.{field}[{key}]"), problem));
+            let rule = "keys of this prefix are the gateway's";
+            errors.push(FieldError::new(format!("metadata.{field}[{key}]"), rule, "choose another key"));
         }
     }
 }
@@ -176,35 +158,35 @@ fn is_ours(key: &str) -> bool {
 }
 
 fn reserved_spec(spec: &PodSpec, errors: &mut Vec<FieldError>) {
-    let mut refuse = |broken: bool, field: &str, problem: &str| {
+    let mut refuse = |broken: bool, field: &str, (rule, remedy): (&str, &str)| {
         if broken {
-            errors.push(FieldError::new(format!("spec.{field}"), problem));
+            errors.push(FieldError::new(format!("spec.{field}"), rule, remedy));
         }
     };
-    let account = "workers run under the gateway's own account without grants; remove it";
+    let account = ("workers run under the gateway's own account without grants", "remove it");
     refuse(spec.service_account_name.is_some(), "serviceAccountName", account);
     refuse(spec.service_account.is_some(), "serviceAccount", account);
-    let token = "workers have no Kubernetes credentials; remove it or set false";
+    let token = ("workers have no Kubernetes credentials", "remove it or set false");
     refuse(spec.automount_service_account_token == Some(true), "automountServiceAccountToken", token);
-    let host = "workers share no namespace with the node; remove it or set false";
+    let host = ("workers share no namespace with the node", "remove it or set false");
     refuse(spec.host_network == Some(true), "hostNetwork", host);
     refuse(spec.host_pid == Some(true), "hostPID", host);
     refuse(spec.host_ipc == Some(true), "hostIPC", host);
-    let restart = "a job runs once; remove it or set Never";
+    let restart = ("a job runs once", "remove it or set Never");
     refuse(spec.restart_policy.as_deref().is_some_and(|it| it != "Never"), "restartPolicy", restart);
-    let grace = "the runner needs 25 s to end a job and report it; set 30 or more";
+    let grace = ("the runner needs 25 s to end a job and report it", "set 30 or more");
     refuse(
         spec.termination_grace_period_seconds.is_some_and(|it| it < 30),
         "terminationGracePeriodSeconds",
         grace,
     );
-    let class = "is chosen by priorityTiers; remove it";
+    let class = ("is chosen by priorityTiers", "remove it");
     refuse(spec.priority.is_some(), "priority", class);
 
     for (index, volume) in spec.volumes.iter().flatten().enumerate() {
         if volume.name.starts_with("actions-gateway-") {
-            let problem = "volume names of this prefix are the gateway's; choose another name";
-            errors.push(FieldError::new(format!("spec.volumes[{index}].name"), problem));
+            let rule = "volume names of this prefix are the gateway's";
+            errors.push(FieldError::new(format!("spec.volumes[{index}].name"), rule, "choose another name"));
         }
     }
     for (path, container) in all_containers(spec) {
@@ -224,22 +206,22 @@ fn all_containers(spec: &PodSpec) -> impl Iterator<Item = (String, &Container)> 
 
 fn reserved_container(path: &str, container: &Container, errors: &mut Vec<FieldError>) {
     if container.name == names::INSTALL_CONTAINER {
-        let problem = "this name is the gateway's; choose another name";
-        errors.push(FieldError::new(format!("{path}.name"), problem));
+        let rule = "this name is the gateway's";
+        errors.push(FieldError::new(format!("{path}.name"), rule, "choose another name"));
     }
     if container.name == names::RUNNER_CONTAINER {
-        let problem = "the runner container runs the gateway's wrapper; remove it";
+        let rule = "the runner container runs the gateway's wrapper";
         if container.command.is_some() {
-            errors.push(FieldError::new(format!("{path}.command"), problem));
+            errors.push(FieldError::new(format!("{path}.command"), rule, "remove it"));
         }
         if container.args.is_some() {
-            errors.push(FieldError::new(format!("{path}.args"), problem));
+            errors.push(FieldError::new(format!("{path}.args"), rule, "remove it"));
         }
     }
     for (index, EnvVar { name, .. }) in container.env.iter().flatten().enumerate() {
         if RESERVED_ENV.iter().any(|it| it.eq_ignore_ascii_case(name)) {
-            let problem = format!("{name} is set by the gateway; remove it");
-            errors.push(FieldError::new(format!("{path}.env[{index}]"), problem));
+            let rule = format!("{name} is set by the gateway");
+            errors.push(FieldError::new(format!("{path}.env[{index}]"), rule, "remove it"));
         }
     }
 }

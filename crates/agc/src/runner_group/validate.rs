@@ -1,8 +1,8 @@
 //! From a RunnerGroup to a value that is proof. Pure.
 
 use api::actions_gateway::SecurityProfile;
-use api::pod_template::{self, FieldError};
-use api::{GoDuration, RunnerGroup};
+use api::field_error::{self, FieldError};
+use api::{GoDuration, RunnerGroup, problems};
 use jiff::SignedDuration;
 use job::capacity::{Ceiling, Tier};
 use k8s_openapi::api::core::v1::ObjectReference;
@@ -15,14 +15,8 @@ use crate::quota::demand;
 
 /// The spec cannot be honoured. The schema and the webhook refuse most of this before; here it is refused for good.
 #[derive(Debug, thiserror::Error)]
-pub enum Error {
-    /// The pod template is none, or reaches for what is not its own.
-    #[error("podTemplate: {}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
-    Template(Vec<FieldError>),
-    /// Without labels no job could choose the group.
-    #[error("runnerLabels: at least one is needed")]
-    NoLabels,
-}
+#[error("{}", field_error::message(.0))]
+pub struct Error(pub Vec<FieldError>);
 
 /// Checks the whole spec, for a gateway of this profile.
 ///
@@ -30,10 +24,8 @@ pub enum Error {
 /// [`Error`] says what to change.
 pub fn validate(group: &RunnerGroup, profile: SecurityProfile) -> Result<Group, Error> {
     let spec = &group.spec;
-    if spec.runner_labels.is_empty() {
-        return Err(Error::NoLabels);
-    }
-    let pod = pod_template::parse(&spec.pod_template, profile).map_err(Error::Template)?;
+    let pod = problems::runner_group(spec, profile)
+        .map_err(|errors| Error(errors.into_iter().map(|it| it.below("spec")).collect()))?;
     let lifetime = signed(&spec.max_worker_lifetime);
     let lifetime = Some(lifetime).filter(|it| *it > SignedDuration::ZERO);
     let template_deadline = pod.spec.as_ref().and_then(|it| it.active_deadline_seconds);

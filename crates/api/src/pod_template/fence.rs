@@ -57,5 +57,5 @@ fn added(context: &SecurityContext) -> impl Iterator<Item = &str> {
 }
 
 fn refuse(errors: &mut Vec<FieldError>, path: String) {
-    errors.push(FieldError::new(path, "needs securityProfile privileged; remove it or change the profile"));
+    errors.push(FieldError::new(path, "needs securityProfile privileged", "remove it or change the profile"));
 }

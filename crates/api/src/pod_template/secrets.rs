@@ -44,8 +44,9 @@ fn judge_container(path: &str, container: &Container, errors: &mut Vec<FieldErro
 
 fn refuse(name: &str, errors: &mut Vec<FieldError>, path: impl FnOnce() -> String) {
     if names::is_controllers_secret(name) {
-        let problem = "Secrets named like this hold the credentials of runners and the payloads of jobs, which no worker may \
-                       read; refer to a Secret of your own, under another name";
-        errors.push(FieldError::new(path(), problem));
+        let rule = "Secrets named like this hold the credentials of runners and the payloads of jobs, which no worker may \
+                    read";
+        let remedy = "refer to a Secret of your own, under another name";
+        errors.push(FieldError::new(path(), rule, remedy));
     }
 }

@@ -2,13 +2,11 @@
 //!
 //! After this nobody reads the ActionsGateway for configuration.
 
-use std::collections::BTreeSet;
-use std::fmt;
-
 use api::actions_gateway::{LogLevel, NeverStarted, RunnerGroupEntry, SecurityProfile, Tracing};
-use api::{ActionsGateway, labels, pod_template};
+use api::field_error::{self, FieldError};
+use api::problems::{self, Namespace};
+use api::{ActionsGateway, ActionsGatewaySpec, labels};
 use github_proto::url::Target;
-use url::Url;
 
 use crate::config::Provision;
 use crate::gateway::dereference::References;
@@ -64,23 +62,8 @@ pub enum Error {
         elder: String,
     },
     /// Fields of the spec cannot be honoured.
-    #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join(". "))]
-    InvalidSpec(Vec<Problem>),
-}
-
-/// One field that cannot be honoured.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Problem {
-    /// Path from the object's root.
-    pub path: String,
-    /// The rule it breaks, and what to do.
-    pub rule: String,
-}
-
-impl fmt::Display for Problem {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.path, self.rule)
-    }
+    #[error("{}", field_error::message(.0))]
+    InvalidSpec(Vec<FieldError>),
 }
 
 /// Checks everything, and says everything that is wrong with the spec at once.
@@ -97,11 +80,12 @@ pub fn validate(
     if let Some(elder) = references.elder() {
         return Err(Error::AnotherGateway { elder: elder.name.clone() });
     }
-    let problems = problems(cr, references);
-    if !problems.is_empty() {
-        return Err(Error::InvalidSpec(problems));
-    }
     let spec = &cr.spec;
+    let namespace = Namespace { name: &identity.namespace, labels: &references.namespace_labels };
+    let errors = problems(spec, namespace);
+    if !errors.is_empty() {
+        return Err(Error::InvalidSpec(errors));
+    }
     Ok(Gateway {
         identity: identity.clone(),
         github_url: spec.git_hub_url.clone(),
@@ -132,100 +116,19 @@ fn namespace_allowed(references: &References, platform: &Provision) -> Result<()
     Ok(())
 }
 
-fn problems(cr: &ActionsGateway, references: &References) -> Vec<Problem> {
-    let mut found = Problems::default();
-    github_url(&cr.spec.git_hub_url, &mut found);
-    security_profile(cr.spec.security_profile, references, &mut found);
-    if let Some(tracing) = &cr.spec.tracing {
-        trace_export(tracing, &mut found);
-    }
-    let mut names = BTreeSet::new();
-    for (index, entry) in cr.spec.runner_groups.iter().enumerate() {
-        let path = format!("spec.runnerGroups[{index}]");
-        if !names.insert(&entry.name) {
-            found.add(
-                format!("{path}.name"),
-                format!("{:?} stands twice; names are unique, rename one", entry.name),
-            );
-        }
-        runner_group(&path, entry, cr.spec.security_profile, &mut found);
-    }
-    found.0
+/// All that is wrong with the spec of a gateway in this namespace.
+pub fn problems(spec: &ActionsGatewaySpec, namespace: Namespace<'_>) -> Vec<FieldError> {
+    github_url(&spec.git_hub_url).into_iter().chain(problems::actions_gateway(spec, namespace)).collect()
 }
 
-#[derive(Default)]
-struct Problems(Vec<Problem>);
-
-impl Problems {
-    fn add(&mut self, path: impl Into<String>, rule: impl Into<String>) {
-        self.0.push(Problem { path: path.into(), rule: rule.into() });
-    }
-}
-
-fn github_url(text: &str, found: &mut Problems) {
+/// What GitHub's addresses look like, its protocol knows.
+fn github_url(text: &str) -> Option<FieldError> {
     let path = "spec.gitHubURL";
     if !text.starts_with("https://") {
-        found.add(path, "must begin with https://; credentials are sent there");
-    } else if let Err(error) = Target::parse(text, false) {
-        let example = "write it as https://github.com/ORG, …/OWNER/REPO or …/enterprises/NAME";
-        found.add(path, format!("{error}; {example}"));
+        return Some(FieldError::new(path, "must begin with https://", "credentials are sent there"));
     }
-}
-
-fn security_profile(profile: SecurityProfile, references: &References, found: &mut Problems) {
-    let allowed = references.namespace_label(labels::PRIVILEGED_PROFILE) == Some("allowed");
-    if profile == SecurityProfile::Privileged && !allowed {
-        let namespace = &references.identity.namespace;
-        let label = labels::PRIVILEGED_PROFILE;
-        found.add(
-            "spec.securityProfile",
-            format!(
-                "privileged is not allowed in this namespace; choose baseline, or whoever runs the cluster must allow \
-                 it: kubectl label namespace {namespace} {label}=allowed"
-            ),
-        );
-    }
-}
-
-fn trace_export(tracing: &Tracing, found: &mut Problems) {
-    if tracing.endpoint.contains("://") && !is_collector(&tracing.endpoint) {
-        found.add(
-            "spec.tracing.endpoint",
-            "must be http(s)://HOST:PORT or HOST:PORT, without credentials; correct it",
-        );
-    }
-    for (key, value) in &tracing.resource_attributes {
-        let separators = [',', '='];
-        if key.contains(separators) || value.0.contains(separators) {
-            found.add(
-                format!("spec.tracing.resourceAttributes[{key}]"),
-                "keys and values must be free of ',' and '=', which separate them in the environment; choose others",
-            );
-        }
-    }
-}
-
-fn is_collector(endpoint: &str) -> bool {
-    Url::parse(endpoint).is_ok_and(|url| {
-        matches!(url.scheme(), "http" | "https")
-            && url.host_str().is_some()
-            && url.username().is_empty()
-            && url.password().is_none()
-    })
-}
-
-fn runner_group(path: &str, entry: &RunnerGroupEntry, profile: SecurityProfile, found: &mut Problems) {
-    for error in pod_template::parse(&entry.spec.pod_template, profile).err().into_iter().flatten() {
-        found.add(template_path(path, &error.path), error.problem);
-    }
-}
-
-/// A template that cannot be read at all is named by itself.
-fn template_path(group: &str, below: &str) -> String {
-    match below {
-        "podTemplate" => format!("{group}.podTemplate"),
-        _ => format!("{group}.podTemplate.{below}"),
-    }
+    let remedy = "write it as https://github.com/ORG, …/OWNER/REPO or …/enterprises/NAME";
+    Target::parse(text, false).err().map(|error| FieldError::new(path, error.to_string(), remedy))
 }
 
 #[cfg(test)]

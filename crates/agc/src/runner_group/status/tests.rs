@@ -63,7 +63,7 @@ fn every_other_condition_is_set_and_cleared() {
     check(&well, Type::RunnerVersionTooOld, "False", Reason::VersionAccepted);
     check(&well, Type::WorkersUnschedulable, "False", Reason::WorkersSchedulable);
     let facts = Facts { rate_limited: true, version_too_old: Some("old".into()), ..Facts::default() };
-    let ill = status(&group(), Some(&validate::Error::NoLabels), &facts, Some("pod: no node".into()), NOW);
+    let ill = status(&group(), Some(&validate::Error(Vec::new())), &facts, Some("pod: no node".into()), NOW);
     check(&ill, Type::Degraded, "True", Reason::InvalidSpec);
     check(&ill, Type::RateLimited, "True", Reason::SustainedRateLimit);
     check(&ill, Type::RunnerVersionTooOld, "True", Reason::VersionTooOld);

@@ -1,7 +1,7 @@
 //! What each outcome of a pass says, as tables.
 
 use api::conditions::table::is_listed;
-use api::{ActionsGateway, Kind};
+use api::{ActionsGateway, FieldError, Kind};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::core::ObjectMeta;
 use operator::apply::{Applied, ApplyError, ObjectId};
@@ -279,7 +279,7 @@ fn the_end_says_its_step() {
 #[test]
 fn a_message_has_an_end() {
     let rule = "é".repeat(5000);
-    let problem = validate::Problem { path: "spec".to_owned(), rule };
+    let problem = FieldError::new("spec", rule, "correct it");
     let error = Error::Validate(validate::Error::InvalidSpec(vec![problem]));
     let status = status(&cr(&[]), &failed(None, error), now());
     let message = message(&status, Type::Degraded);
