@@ -1,16 +1,16 @@
-//! Accepts connections and takes each from its handshake to the end of its tunnel.
+//! Takes each connection from the end of its handshake to the end of its tunnel.
 
 mod exchange;
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
-use runtime::tls::HotCert;
+use runtime::tls::{self, HotCert};
 use tokio::{
     net::{TcpListener, TcpStream},
     sync::{OwnedSemaphorePermit, Semaphore},
     time::{sleep, timeout},
 };
-use tokio_rustls::{TlsAcceptor, server::TlsStream};
+use tokio_rustls::server::TlsStream;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
@@ -23,25 +23,43 @@ use crate::{
 };
 use exchange::{Reply, read_request, reply};
 
-/// After a failed `accept` (no file descriptors left, mostly): long enough not to spin.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
-
 /// Tunnels that were cut have nothing left to do but to close.
 const CUT_PATIENCE: Duration = Duration::from_secs(1);
 
 /// The proxy itself.
 pub struct Server {
-    acceptor: TlsAcceptor,
+    clients: tls::Server,
     policy: Policy,
     resolver: Resolver,
     limits: Limits,
     metrics: Metrics,
     tunnels: Arc<Semaphore>,
-    connections: Arc<Semaphore>,
     /// Nobody new is served.
     closing: CancellationToken,
     /// Open tunnels end now.
     cut: CancellationToken,
+}
+
+impl tls::Serve for Server {
+    async fn serve(&self, mut client: TlsStream<TcpStream>, peer: SocketAddr) {
+        let (connect, early) = match read_request(&mut client, &self.limits, &self.closing).await {
+            Ok(Some(request)) => request,
+            // It said nothing.
+            Ok(None) => return,
+            Err(refusal) => return self.refuse(client, refusal).await,
+        };
+        match self.open(&connect).await {
+            Ok(destination) => self.tunnel(client, peer, &connect, &early, destination).await,
+            Err(refusal) => {
+                self.note(peer, &connect, &refusal);
+                self.refuse(client, refusal).await;
+            }
+        }
+    }
+
+    fn turned_away(&self) {
+        self.metrics.outcome("connection_limit");
+    }
 }
 
 /// The far end of a tunnel.
@@ -55,24 +73,23 @@ impl Server {
     /// A server that presents `certificate`, whatever that is at the time of a handshake.
     ///
     /// # Errors
-    /// As [`runtime::tls::server_config`].
+    /// As [`tls::Server::new`].
     pub fn new(
         certificate: Arc<HotCert>,
         policy: Policy,
         resolver: Resolver,
         limits: Limits,
         metrics: Metrics,
-    ) -> Result<Self, runtime::tls::Error> {
+    ) -> Result<Self, tls::Error> {
         // CONNECT is spoken in HTTP/1.1.
-        let tls = runtime::tls::server_config(certificate, &[b"http/1.1"])?;
+        let bounds = tls::Bounds { handshake: limits.header, connections: limits.connections };
         Ok(Server {
-            acceptor: TlsAcceptor::from(tls),
+            clients: tls::Server::new(certificate, &[b"http/1.1"], bounds)?,
             policy,
             resolver,
             limits,
             metrics,
             tunnels: Arc::new(Semaphore::new(limits.tunnels)),
-            connections: Arc::new(Semaphore::new(limits.connections)),
             closing: CancellationToken::new(),
             cut: CancellationToken::new(),
         })
@@ -87,7 +104,7 @@ impl Server {
             sleep(server.limits.linger).await;
         };
         tokio::select! {
-            () = server.clone().accept_all(listener, &connections) => {}
+            () = server.clients.accept(listener, &server, &connections) => {}
             () = lingered => {}
         }
         server.closing.cancel();
@@ -97,53 +114,6 @@ impl Server {
             tracing::info!(tunnels = server.metrics.active.get(), "closing the tunnels that are still open");
             server.cut.cancel();
             let _ = timeout(CUT_PATIENCE, connections.wait()).await;
-        }
-    }
-
-    async fn accept_all(self: Arc<Self>, listener: TcpListener, connections: &TaskTracker) {
-        loop {
-            match listener.accept().await {
-                Ok((socket, peer)) => self.clone().admit(socket, peer, connections),
-                Err(error) => {
-                    tracing::warn!(%error, "failed to accept a connection");
-                    sleep(ACCEPT_PAUSE).await;
-                }
-            }
-        }
-    }
-
-    /// One task for each connection, as long as there are not too many.
-    fn admit(self: Arc<Self>, socket: TcpStream, peer: SocketAddr, connections: &TaskTracker) {
-        let Ok(permit) = self.connections.clone().try_acquire_owned() else {
-            self.metrics.outcome("connection_limit");
-            return;
-        };
-        connections.spawn(async move {
-            self.serve(socket, peer).await;
-            drop(permit);
-        });
-    }
-
-    async fn serve(&self, socket: TcpStream, peer: SocketAddr) {
-        // Small records of a long poll should not wait for each other. An error shows at the first read.
-        let _ = socket.set_nodelay(true);
-        let mut client = match timeout(self.limits.header, self.acceptor.accept(socket)).await {
-            Ok(Ok(client)) => client,
-            Ok(Err(error)) => return tracing::debug!(%peer, %error, "handshake failed"),
-            Err(_) => return tracing::debug!(%peer, "handshake took too long"),
-        };
-        let (connect, early) = match read_request(&mut client, &self.limits, &self.closing).await {
-            Ok(Some(request)) => request,
-            // It said nothing.
-            Ok(None) => return,
-            Err(refusal) => return self.refuse(client, refusal).await,
-        };
-        match self.open(&connect).await {
-            Ok(destination) => self.tunnel(client, peer, &connect, &early, destination).await,
-            Err(refusal) => {
-                self.note(peer, &connect, &refusal);
-                self.refuse(client, refusal).await;
-            }
         }
     }
 

@@ -1,7 +1,8 @@
-//! TLS on aws-lc: one crypto provider, client trust that works in an image without a CA bundle, and server
-//! certificates that change without a restart.
+//! TLS on aws-lc: one crypto provider, client trust that works in an image without a CA bundle, and servers
+//! within bounds, whose certificates change without a restart.
 
 mod hot;
+mod server;
 
 use std::{path::Path, sync::Arc};
 
@@ -13,6 +14,7 @@ use rustls::{
 };
 
 pub use hot::{CertificateFiles, HotCert, LoadError};
+pub use server::{Bounds, Serve, Server};
 
 /// Where distributions keep their bundle of public CAs.
 const BUNDLES: [&str; 5] = [

@@ -9,13 +9,13 @@ use tokio_util::sync::CancellationToken;
 use super::*;
 
 /// A CA of its own and a certificate for `localhost`, in PEM.
-struct Pair {
-    ca: String,
-    certificate: String,
-    key: String,
+pub(super) struct Pair {
+    pub(super) ca: String,
+    pub(super) certificate: String,
+    pub(super) key: String,
 }
 
-fn pair(name: &str) -> Pair {
+pub(super) fn pair(name: &str) -> Pair {
     let ca_key = KeyPair::generate().unwrap();
     let mut ca = CertificateParams::new(vec![]).unwrap();
     ca.distinguished_name.push(DnType::CommonName, name);
