@@ -150,7 +150,7 @@ async fn work(parts: Parts, stop: CancellationToken) {
     let heartbeat = health.heartbeat("dispatcher", dispatcher::HEARTBEAT);
     let dispatching = tokio::spawn(dispatcher.run(heartbeat, jobs_ended.clone()));
 
-    let stores = watches::start(&client, &namespace, &health, &sender, &github.versions);
+    let stores = watches::start(&client, &namespace, &health, &github.clock, &sender, &github.versions);
     let Some(groups) = first_look(&client, &namespace, profile, &stores, &github, &stop).await else {
         return;
     };
@@ -201,7 +201,7 @@ async fn work(parts: Parts, stop: CancellationToken) {
     let gateways = Api::namespaced(client.clone(), &namespace);
     tokio::spawn(credential::run(gateways, gateway, tokens, github.clock.clone(), stop.clone()));
 
-    let controller = runner_group::controller(client.clone(), &namespace, &board, &github.clock);
+    let controller = runner_group::controller(client.clone(), &namespace, &board, &health, &github.clock);
     let reconciler = Groups {
         api: Api::namespaced(client.clone(), &namespace),
         applier: Applier::new(client, MANAGER),

@@ -19,7 +19,7 @@ use kube::{Api, Client, ResourceExt as _};
 use operator::apply::{Applier, ApplyError};
 use operator::controller::{Reconciler, Retry};
 use operator::finalizer;
-use operator::requeue::WatchBackoff;
+use runtime::admin::Health;
 use runtime::clock::Clock;
 use tokio::time::Instant;
 use tracing::info_span;
@@ -184,12 +184,12 @@ pub fn controller(
     client: Client,
     namespace: &str,
     board: &Board,
+    health: &Health,
     clock: &Clock,
 ) -> Controller<DeserializeGuard<RunnerGroup>> {
     let api = Api::namespaced(client, namespace);
     let (groups, writer) = reflector::store();
-    let news = watcher(api, watcher::Config::default())
-        .backoff(WatchBackoff::new(clock))
+    let news = operator::watch(health, clock, "runnergroups", api, watcher::Config::default())
         .reflect(writer)
         .applied_objects();
     Controller::for_stream(news, groups)

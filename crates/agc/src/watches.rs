@@ -11,6 +11,7 @@ use kube::runtime::watcher::{self, Event};
 use kube::runtime::{WatchStreamExt as _, reflector};
 use kube::{Api, Client, ResourceExt as _};
 use runtime::admin::Health;
+use runtime::clock::Clock;
 use tokio::sync::mpsc;
 
 use crate::dispatcher::Message;
@@ -47,6 +48,7 @@ pub fn start(
     client: &Client,
     namespace: &str,
     health: &Health,
+    clock: &Clock,
     dispatcher: &mpsc::Sender<Message>,
     versions: &Versions,
 ) -> Stores {
@@ -54,15 +56,16 @@ pub fn start(
     let (jobs, jobs_writer) = reflector::store();
     let api = Api::<Pod>::namespaced(client.clone(), namespace);
     let selected = watcher::Config::default().labels(&labels::component(labels::WORKER));
-    let workers =
-        operator::watch(health, "pods", api, selected).modify(forget_what_we_wrote).reflect(pods_writer);
+    let workers = operator::watch(health, clock, "pods", api, selected)
+        .modify(forget_what_we_wrote)
+        .reflect(pods_writer);
     tokio::spawn(forward_pods(workers, dispatcher.clone(), versions.clone()));
     let api = Api::<DeserializeGuard<RunnerJob>>::namespaced(client.clone(), namespace);
     let ours = watcher::Config::default().labels(&labels::ours());
-    let runner_jobs = operator::watch(health, "runnerjobs", api, ours).reflect(jobs_writer);
+    let runner_jobs = operator::watch(health, clock, "runnerjobs", api, ours).reflect(jobs_writer);
     tokio::spawn(forward_jobs(runner_jobs, dispatcher.clone()));
     let api = Api::<ResourceQuota>::namespaced(client.clone(), namespace);
-    let quotas = operator::watch(health, "resourcequotas", api, watcher::Config::default());
+    let quotas = operator::watch(health, clock, "resourcequotas", api, watcher::Config::default());
     tokio::spawn(forward_quotas(quotas, dispatcher.clone()));
     Stores { pods, jobs }
 }

@@ -108,7 +108,8 @@ impl Prepared {
         let leadership = elections.leadership();
         let work_ended = CancellationToken::new();
 
-        let watches = streams::Watches { client: client.clone(), health: health.clone() };
+        let watches =
+            streams::Watches { client: client.clone(), health: health.clone(), clock: clock.clone() };
         let (children, writers) = Children::new();
         let controller = Controller::for_stream(watches.gateways(writer), gateways.clone())
             .with_config(ControllerConfig::default().concurrency(CONCURRENCY));

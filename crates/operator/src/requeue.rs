@@ -57,14 +57,14 @@ impl<K: Eq + Hash> Requeue<K> {
 
 /// The pauses of one watch, for [`kube::runtime::WatchStreamExt::backoff`]. Those of kube draw from a chance of their own.
 #[derive(Debug)]
-pub struct WatchBackoff {
+pub(crate) struct WatchBackoff {
     failures: Failures,
     failed: Option<Instant>,
 }
 
 impl WatchBackoff {
     /// The watch has not failed.
-    pub fn new(clock: &Clock) -> Self {
+    pub(crate) fn new(clock: &Clock) -> Self {
         WatchBackoff { failures: clock.failures(WATCH), failed: None }
     }
 }

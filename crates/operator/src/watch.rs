@@ -8,7 +8,10 @@ use kube::runtime::WatchStreamExt as _;
 use kube::runtime::watcher::{self, Event, watcher};
 use kube::{Api, Resource, ResourceExt as _};
 use runtime::admin::Health;
+use runtime::clock::Clock;
 use serde::de::DeserializeOwned;
+
+use crate::requeue::WatchBackoff;
 
 /// Watches for ever. Until the first list has arrived, `health` is not ready, and says so under `label`.
 ///
@@ -17,6 +20,7 @@ use serde::de::DeserializeOwned;
 /// are much of an object. For metadata only, watch `PartialObjectMeta`.
 pub fn watch<K>(
     health: &Health,
+    clock: &Clock,
     label: &str,
     api: Api<K>,
     config: watcher::Config,
@@ -27,7 +31,7 @@ where
     let label = label.to_owned();
     let delivered = health.check(label.clone());
     watcher(api, config)
-        .default_backoff()
+        .backoff(WatchBackoff::new(clock))
         .modify(|it| it.managed_fields_mut().clear())
         .inspect(move |event| match event {
             Ok(Event::InitDone) => delivered.pass(),

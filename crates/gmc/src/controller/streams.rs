@@ -18,6 +18,7 @@ use kube::runtime::reflector::{ObjectRef, Store};
 use kube::runtime::watcher::{self, Event};
 use kube::{Client, Resource};
 use runtime::admin::Health;
+use runtime::clock::Clock;
 use serde::de::DeserializeOwned;
 
 use crate::gateway::children::ChildMeta;
@@ -30,6 +31,7 @@ type Watched<K> = Result<K, watcher::Error>;
 pub(super) struct Watches {
     pub(super) client: Client,
     pub(super) health: Health,
+    pub(super) clock: Clock,
 }
 
 impl Watches {
@@ -53,7 +55,7 @@ impl Watches {
     ) -> impl Stream<Item = Watched<ChildMeta>> + Send + use<> {
         let api = Api::<ChildMeta>::all_with(self.client.clone(), kind);
         let ours = watcher::Config::default().labels(&labels::ours());
-        operator::watch(&self.health, &kind.plural, api, ours).reflect(writer).touched_objects()
+        operator::watch(&self.health, &self.clock, &kind.plural, api, ours).reflect(writer).touched_objects()
     }
 
     /// RunnerGroups, ours and those written by hand, whose spec, metadata or impairments changed: not each count of
@@ -77,7 +79,13 @@ impl Watches {
     where
         K: Resource<DynamicType = ()> + Clone + DeserializeOwned + Debug + Send + 'static,
     {
-        operator::watch(&self.health, label, Api::all(self.client.clone()), watcher::Config::default())
+        operator::watch(
+            &self.health,
+            &self.clock,
+            label,
+            Api::all(self.client.clone()),
+            watcher::Config::default(),
+        )
     }
 }
 

@@ -28,7 +28,8 @@ fn unwell_at_first() -> kube::Client {
 async fn a_failed_list_is_tried_again_and_readiness_waits_for_one_that_arrives() {
     let health = Health::new();
     let api = Api::<ConfigMap>::namespaced(unwell_at_first(), "team-a");
-    let mut events = std::pin::pin!(watch(&health, "configmaps", api, watcher::Config::default()));
+    let mut events =
+        std::pin::pin!(watch(&health, &Clock::system(), "configmaps", api, watcher::Config::default()));
     assert_eq!(health.failing().into_keys().collect::<Vec<_>>(), ["configmaps"]);
 
     let mut listed = Vec::new();
