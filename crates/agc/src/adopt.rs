@@ -2,22 +2,19 @@
 //! Nothing else is looked at.
 
 use std::collections::{BTreeMap, HashMap};
-use std::str::FromStr as _;
 use std::sync::Arc;
 use std::time::Duration;
 
-use api::FailureReason;
-use api::conditions::{Type, find, is_true};
-use api::runner_job::{AgentRef, JobResult, RunnerJobStatus};
+use api::runner_job::AgentRef;
 use api::{RunnerJob, labels};
 use futures::{StreamExt as _, stream};
 use github_proto::RequestId;
 use github_proto::message::RunnerJobRequest;
 use github_proto::run_service::Acquired;
 use jiff::Timestamp;
+use job::Recovered;
 use job::listeners::RunnerId;
 use job::naming::RunnerJobName;
-use job::{Outcome, Recovered, Times};
 use k8s_openapi::api::core::v1::{Pod, Secret};
 use kube::{Api, ResourceExt as _};
 use tokio::sync::mpsc;
@@ -29,6 +26,7 @@ use crate::agents::{Agent, Registrar};
 use crate::claim::Claim;
 use crate::dispatcher::{Adopted, Message};
 use crate::group::Group;
+use crate::memory::{Memory, recovered};
 use crate::offer::{BrokerOffer, Credentials, Offer, Source};
 use crate::payload::{self, Payload};
 use crate::pod::observe::observe;
@@ -100,7 +98,11 @@ impl Adoption {
             let claim = Claim::read(acquired, &request.run_service_url, jit, &self.namespace, &group.name);
             claim.ok().map(Arc::new)
         });
-        let found = found(&object, secret.is_some(), pod.as_deref(), now);
+        let found = Recovered {
+            payload_stored: secret.is_some(),
+            pod: pod.as_deref().map(|it| observe(it, now)),
+            ..recovered(&object)
+        };
         let source = Source::Broker(BrokerOffer { agent, credentials, request, session: None });
         let offer = Offer { name, group, source };
         Some(Adopted { offer, object, claim, pod, found })
@@ -146,8 +148,7 @@ fn held_pods(stores: &Stores) -> HashMap<String, Arc<Pod>> {
 }
 
 fn is_unsettled(job: &RunnerJob, pod: Option<&Arc<Pod>>) -> bool {
-    let complete = job.status.as_ref().is_some_and(|it| is_true(&it.conditions, Type::Complete));
-    !complete || pod.is_some()
+    !Memory::read(job.status.as_ref()).is_history() || pod.is_some()
 }
 
 /// What the jobs say of the agents, by group: each agent runs one.
@@ -159,14 +160,15 @@ pub fn inherit(jobs: &[RunnerJob], groups: &BTreeMap<String, Arc<Group>>) -> BTr
         let of_group = inherited.entry(group.name.clone()).or_default();
         let Some(agent) = job.spec.broker.as_ref().map(|it| &it.agent) else { continue };
         let runner = RunnerId(u64::try_from(agent.runner_id).unwrap_or_default());
-        let conditions = job.status.as_ref().map(|it| it.conditions.as_slice()).unwrap_or_default();
-        let (acquired, complete) = (is_true(conditions, Type::Acquired), is_true(conditions, Type::Complete));
-        match (complete, acquired) {
-            (true, _) => drop(of_group.consumed.insert(runner)),
-            (false, true) => drop(of_group.busy.insert(runner)),
-            (false, false) => drop(of_group.reserved.insert(runner)),
+        let memory = Memory::read(job.status.as_ref());
+        match (&memory.ended, &memory.identity) {
+            (Some(_), _) => drop(of_group.consumed.insert(runner)),
+            (None, Some(_)) => drop(of_group.busy.insert(runner)),
+            (None, None) => drop(of_group.reserved.insert(runner)),
         }
-        if !complete && let Some((index, _)) = group.agents().parse(&agent.name) {
+        if memory.ended.is_none()
+            && let Some((index, _)) = group.agents().parse(&agent.name)
+        {
             of_group.seats.insert(index);
         }
     }
@@ -183,35 +185,4 @@ fn broker_offer(object: &RunnerJob) -> Option<(AgentRef, RunnerJobRequest)> {
         billing_owner_id: offer.billing_owner_id.clone(),
     };
     Some((offer.agent.clone(), request))
-}
-
-fn found(object: &RunnerJob, payload_stored: bool, pod: Option<&Pod>, now: Timestamp) -> Recovered {
-    let status = object.status.clone().unwrap_or_default();
-    let times = &status.times;
-    let time = |it: &Option<k8s_openapi::apimachinery::pkg::apis::meta::v1::Time>| it.as_ref().map(|it| it.0);
-    Recovered {
-        times: Times {
-            offered: time(&times.offered).or_else(|| time(&object.metadata.creation_timestamp)),
-            acquired: time(&times.acquired),
-            pod_created: time(&times.pod_created),
-            scheduled: None,
-            started: time(&times.started),
-            finished: time(&times.finished),
-        },
-        ended: outcome(&status).map(job::Ended::Complete),
-        pod_named: status.pod.is_some(),
-        running_written: status.phase == Some(api::runner_job::Phase::Running),
-        locked_until: status.locked_until.as_ref().map(|it| it.0),
-        payload_stored,
-        pod: pod.map(|it| observe(it, now)),
-        deletion_requested: object.metadata.deletion_timestamp.is_some(),
-    }
-}
-
-/// How the job ended, as its status says.
-fn outcome(status: &RunnerJobStatus) -> Option<Outcome> {
-    find(&status.conditions, Type::Complete).filter(|it| it.status == "True")?;
-    let result = status.result.unwrap_or(JobResult::Duplicate);
-    let reason = status.failure_reason.as_deref().and_then(|it| FailureReason::from_str(it).ok());
-    Some(Outcome { result, reason, exit_code: status.exit_code })
 }

@@ -8,7 +8,6 @@ mod calls;
 mod record;
 mod report;
 mod rerun;
-pub mod status;
 mod worker;
 mod writes;
 

@@ -18,6 +18,7 @@ pub mod dispatcher;
 pub mod executor;
 pub mod github;
 pub mod group;
+pub mod memory;
 pub mod offer;
 pub mod payload;
 pub mod pod;

@@ -1,81 +1,193 @@
-//! The status of a `RunnerJob`, computed whole. Pure.
+//! What a `RunnerJob` remembers of its job: written and read here, and nowhere else. Pure.
 
-use api::FailureReason;
-use api::conditions::{Reason, Type, condition, settle};
-use api::runner_job::{JobResult, PodRef, RunnerJobStatus, Times};
+mod conditions;
+
+use std::str::FromStr as _;
+
+use api::conditions::{Reason, Type, find, settle};
+use api::runner_job::{JobIdentity, JobResult, Phase, PodRef, RunnerJobStatus, Times as Written};
+use api::{FailureReason, RunnerJob};
 use jiff::Timestamp;
-use job::Outcome;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
+use job::{Ended, Kept, Outcome, Recovered, Times, Verdict};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
-use super::View;
+use crate::executor::View;
 
-/// What the job's status should be; `old` gives the conditions their transition times.
+/// What outlives the controller of a job, beside its payload and its pod.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Memory {
+    /// Which job it is; known once it is acquired.
+    pub identity: Option<JobIdentity>,
+    /// Its pod, once W4 named it.
+    pub pod: Option<PodRef>,
+    /// When it came to where. When the pod was scheduled is the pod's to say.
+    pub times: Times,
+    /// End of the lock.
+    pub locked_until: Option<Timestamp>,
+    /// How it ended.
+    pub ended: Option<Ended>,
+    /// What a person decided about a call that GitHub had refused.
+    pub decided: Option<Verdict>,
+    /// Trace id of the run attempt.
+    pub trace_id: Option<String>,
+}
+
+impl Memory {
+    /// What is to be remembered of a job as it is now.
+    #[must_use]
+    pub fn of(view: &View) -> Self {
+        let pod = view.pod.as_ref();
+        let letter = view.dead_letter;
+        let ended = view.outcome.clone().map(|outcome| match letter.filter(|it| it.verdict.is_none()) {
+            _ if view.phase == Phase::AwaitingRerun => Ended::AwaitingRerun(outcome),
+            Some(letter) => Ended::DeadLetter(outcome, letter.call),
+            None => Ended::Complete(outcome),
+        });
+        Self {
+            identity: view.identity.clone(),
+            pod: pod.map(|it| PodRef { name: it.name.clone(), uid: it.uid.clone(), node: it.node.clone() }),
+            times: Times { scheduled: None, ..view.times },
+            locked_until: view.locked_until,
+            ended,
+            decided: letter.and_then(|it| it.verdict),
+            trace_id: view.claim.as_ref().map(|it| it.run.trace_id.clone()),
+        }
+    }
+
+    /// What the object remembers.
+    #[must_use]
+    pub fn read(status: Option<&RunnerJobStatus>) -> Self {
+        let Some(status) = status else { return Self::default() };
+        let time = |it: &Option<Time>| it.as_ref().map(|it| it.0);
+        let Written { offered, acquired, pod_created, started, finished } = &status.times;
+        Self {
+            identity: status.job.clone(),
+            pod: status.pod.clone(),
+            times: Times {
+                offered: time(offered),
+                acquired: time(acquired),
+                pod_created: time(pod_created),
+                scheduled: None,
+                started: time(started),
+                finished: time(finished),
+            },
+            locked_until: time(&status.locked_until),
+            ended: ended(status),
+            decided: conditions::decided(&status.conditions),
+            trace_id: status.trace_id.clone(),
+        }
+    }
+
+    /// The status that says it; `old` gives the conditions their transition times, and what this memory does not know.
+    #[must_use]
+    pub fn write(
+        self,
+        phase: Phase,
+        old: &RunnerJobStatus,
+        generation: Option<i64>,
+        now: Timestamp,
+    ) -> RunnerJobStatus {
+        let memory = self.or(Self::read(Some(old)));
+        let conditions = conditions::all(&memory, generation);
+        let outcome = memory.outcome();
+        let Times { offered, acquired, pod_created, scheduled: _, started, finished } = memory.times;
+        RunnerJobStatus {
+            phase: Some(phase),
+            times: Written {
+                offered: offered.map(Time),
+                acquired: acquired.map(Time),
+                pod_created: pod_created.map(Time),
+                started: started.map(Time),
+                finished: finished.map(Time),
+            },
+            locked_until: memory.locked_until.map(Time),
+            result: outcome.map(|it| it.result).filter(|it| *it != JobResult::Duplicate),
+            failure_reason: outcome.and_then(|it| it.reason).map(|it| it.as_str().to_owned()),
+            failure_class: outcome.and_then(Outcome::class),
+            exit_code: outcome.and_then(|it| it.exit_code),
+            conditions: conditions.into_iter().map(|it| settle(&old.conditions, it, now)).collect(),
+            trace_id: memory.trace_id,
+            job: memory.identity,
+            pod: memory.pod,
+        }
+    }
+
+    /// What a restart does not know again stays.
+    fn or(self, old: Self) -> Self {
+        Self {
+            identity: self.identity.or(old.identity),
+            pod: self.pod.or(old.pod),
+            trace_id: self.trace_id.or(old.trace_id),
+            ..self
+        }
+    }
+
+    /// How the job ended, whatever is left to do about it.
+    #[must_use]
+    pub fn outcome(&self) -> Option<&Outcome> {
+        match self.ended.as_ref()? {
+            Ended::Complete(outcome) | Ended::AwaitingRerun(outcome) | Ended::DeadLetter(outcome, _) => {
+                Some(outcome)
+            }
+        }
+    }
+
+    /// Whether nothing about it is left to anybody: such jobs are history, and pruned.
+    #[must_use]
+    pub fn is_history(&self) -> bool {
+        matches!(self.ended, Some(Ended::Complete(_)))
+    }
+}
+
+/// What the machine needs to know of a job that a predecessor left; payload and pod are for the caller to look for.
 #[must_use]
-pub fn status(
-    view: &View,
-    old: &RunnerJobStatus,
-    generation: Option<i64>,
-    now: Timestamp,
-) -> RunnerJobStatus {
-    let outcome = view.outcome.as_ref();
-    let known = view.identity.is_some() || old.job.is_some();
-    let conditions = [acquired(view, known, generation), complete(view, generation)];
-    RunnerJobStatus {
-        phase: Some(view.phase),
-        job: view.identity.clone().or_else(|| old.job.clone()),
-        pod: view
-            .pod
-            .as_ref()
-            .map(|it| PodRef { name: it.name.clone(), uid: it.uid.clone(), node: it.node.clone() })
-            .or_else(|| old.pod.clone()),
-        times: times(view),
-        locked_until: view.locked_until.map(Time),
-        result: outcome.and_then(result),
-        failure_reason: outcome.and_then(|it| it.reason).map(|it| it.as_str().to_owned()),
-        failure_class: outcome.and_then(Outcome::class),
-        exit_code: outcome.and_then(|it| it.exit_code),
-        trace_id: view.claim.as_ref().map(|it| it.run.trace_id.clone()).or_else(|| old.trace_id.clone()),
-        conditions: conditions.into_iter().map(|it| settle(&old.conditions, it, now)).collect(),
+pub fn recovered(object: &RunnerJob) -> Recovered {
+    let memory = Memory::read(object.status.as_ref());
+    let created = object.metadata.creation_timestamp.as_ref().map(|it| it.0);
+    Recovered {
+        times: Times { offered: memory.times.offered.or(created), ..memory.times },
+        ended: memory.ended,
+        pod_named: memory.pod.is_some(),
+        // W5 is the first write that knows when the container started.
+        running_written: memory.times.started.is_some(),
+        locked_until: memory.locked_until,
+        payload_stored: false,
+        pod: None,
+        deletion_requested: object.metadata.deletion_timestamp.is_some(),
     }
 }
 
-fn acquired(view: &View, known: bool, generation: Option<i64>) -> Condition {
-    if known {
-        return condition(Type::Acquired, true, Reason::Acquired, "the job's payload is stored", generation);
+/// When the job ended, as its status says.
+#[must_use]
+pub fn ended_at(object: &RunnerJob) -> Option<Timestamp> {
+    let status = object.status.as_ref()?;
+    let condition = find(&status.conditions, Type::Complete);
+    status.times.finished.as_ref().or(condition.map(|it| &it.last_transition_time)).map(|it| it.0)
+}
+
+fn ended(status: &RunnerJobStatus) -> Option<Ended> {
+    let complete = find(&status.conditions, Type::Complete)?;
+    let outcome = Outcome {
+        result: status.result.unwrap_or(JobResult::Duplicate),
+        reason: status.failure_reason.as_deref().and_then(|it| FailureReason::from_str(it).ok()),
+        exit_code: status.exit_code,
+    };
+    match complete.status.as_str() {
+        "True" => Some(match conditions::kept(&status.conditions) {
+            Some(call) => Ended::DeadLetter(outcome, call),
+            None => Ended::Complete(outcome),
+        }),
+        _ if complete.reason == Reason::AwaitingRerun.as_str() => Some(Ended::AwaitingRerun(outcome)),
+        _ => None,
     }
-    let lost = view.outcome.is_some();
-    let (reason, message) = if lost {
-        (Reason::ClaimLost, "GitHub granted the claim and its answer was lost")
-    } else {
-        (Reason::Acquiring, "the claim is under way")
-    };
-    condition(Type::Acquired, false, reason, message, generation)
 }
 
-fn complete(view: &View, generation: Option<i64>) -> Condition {
-    let Some(outcome) = &view.outcome else {
-        return condition(Type::Complete, false, Reason::Running, "", generation);
-    };
-    let say = |it: FailureReason| format!("{}: {} {}", it.as_str(), it.meaning(), it.remedy());
-    let message = outcome.reason.map_or_else(String::new, say);
-    condition(Type::Complete, true, outcome.condition_reason(), message, generation)
-}
-
-/// A duplicate has none: the job's result is the other claim's.
-fn result(outcome: &Outcome) -> Option<JobResult> {
-    Some(outcome.result).filter(|it| *it != JobResult::Duplicate)
-}
-
-fn times(view: &View) -> Times {
-    let job::Times { offered, acquired, pod_created, scheduled: _, started, finished } = view.times;
-    Times {
-        offered: offered.map(Time),
-        acquired: acquired.map(Time),
-        pod_created: pod_created.map(Time),
-        started: started.map(Time),
-        finished: finished.map(Time),
+/// The word for a call that is kept, in a condition.
+fn refused(call: Kept) -> Reason {
+    match call {
+        Kept::RerunFailedJobs => Reason::RerunRefused,
     }
 }
 
 #[cfg(test)]
-pub(super) mod tests;
+pub(crate) mod tests;

@@ -32,6 +32,8 @@ pub enum Type {
     Acquired,
     /// The job is complete.
     Complete,
+    /// GitHub refuses a call about the job for good; the message has its words. It stays until a person retries or discards it.
+    DeadLetter,
 }
 
 /// Reasons of conditions. The variant's name is the word in the object; what stands above it is its meaning, and is what
@@ -106,6 +108,14 @@ pub enum Reason {
     ClaimLost,
     /// The job is not complete.
     Running,
+    /// The job is over, and is to be run again once its run is over.
+    AwaitingRerun,
+    /// GitHub refuses to re-run the failed jobs of the run.
+    RerunRefused,
+    /// A person had the call made again, and GitHub took it.
+    Retried,
+    /// A person gave the call up.
+    Discarded,
 }
 
 impl Type {

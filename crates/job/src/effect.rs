@@ -123,7 +123,37 @@ pub enum Step {
     ReleasePod,
 }
 
+/// A call to GitHub that is kept when it is refused, until a person decides.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Kept {
+    /// J1: to have the failed jobs of the run queued once more.
+    RerunFailedJobs,
+}
+
+impl From<Kept> for Step {
+    fn from(call: Kept) -> Self {
+        match call {
+            Kept::RerunFailedJobs => Self::RerunFailedJobs,
+        }
+    }
+}
+
 impl Step {
+    /// The call that is kept when this step is refused. X3 is none: it has a deadline, the lock's end, and what comes after
+    /// it comes in any case.
+    #[must_use]
+    pub fn kept(self) -> Option<Kept> {
+        match self {
+            Self::RerunFailedJobs => Some(Kept::RerunFailedJobs),
+            Self::CompleteJob(_)
+            | Self::PatchAwaitingRerun
+            | Self::PatchComplete
+            | Self::DeletePayload
+            | Self::ReplaceAgent
+            | Self::ReleasePod => None,
+        }
+    }
+
     /// What takes it.
     #[must_use]
     pub fn effect(self) -> Effect {
@@ -197,7 +227,7 @@ pub enum Fact {
     /// The job is over, this long after the claim.
     Finished(Outcome, SignedDuration),
     /// Nothing is left to write, but GitHub refuses this call: a person decides.
-    Refused(Step),
+    Refused(Kept),
     /// Nothing is left to write.
     Settled,
 }

@@ -13,7 +13,7 @@ use std::time::Duration;
 use backoff::Backoff;
 use jiff::{SignedDuration, Timestamp};
 
-use crate::effect::{Call, Effect, NotAcquired, Slot, Step, Timer, Write};
+use crate::effect::{Call, Effect, Kept, NotAcquired, Slot, Step, Timer, Write};
 use crate::event::{AgentState, Event, StartFailure};
 use crate::outcome::{Disruption, Outcome};
 use api::runner_job::{self, JobResult};
@@ -118,7 +118,7 @@ pub enum Phase {
     /// Over, with this left to do.
     Finished(Outcome, Settlement),
     /// Over, and written down, but for a call that GitHub refuses.
-    DeadLetter(Outcome, Step),
+    DeadLetter(Outcome, Kept),
     /// Over, and written down.
     Settled(Outcome),
     /// Not ours; nothing is left of it.

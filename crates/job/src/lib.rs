@@ -24,7 +24,7 @@ pub mod outcome;
 pub mod quantity;
 pub mod trace;
 
-pub use effect::{Effect, Fact, NotAcquired, Step, Timer, Unreported};
+pub use effect::{Effect, Fact, Kept, NotAcquired, Step, Timer, Unreported};
 pub use event::{
     AgentState, Asked, Event, PodRefusal, PodStage, PodView, StartFailure, StepOutcome, Verdict,
 };

@@ -17,9 +17,9 @@ use runtime::telemetry::is_sampled;
 use serde_json::{Map, Value, json};
 
 use super::record::Record;
-use super::status::status as computed;
 use super::{PodFacts, Shared, View};
 use crate::dispatcher::Message;
+use crate::memory::Memory;
 use crate::payload;
 use crate::pod::build::{self, Work, worker_labels};
 
@@ -160,7 +160,7 @@ pub(super) async fn status(shared: &Shared, record: &mut Record, view: &View) ->
 
 async fn write_status(shared: &Shared, current: &RunnerJob, view: &View) -> Result<RunnerJob, kube::Error> {
     let old = current.status.clone().unwrap_or_default();
-    let wanted = computed(view, &old, current.metadata.generation, shared.now());
+    let wanted = Memory::of(view).write(view.phase, &old, current.metadata.generation, shared.now());
     let patch = json!({
         "metadata": { "resourceVersion": current.metadata.resource_version, "uid": current.metadata.uid },
         "status": wanted,

@@ -1,9 +1,11 @@
 use std::sync::Arc;
 
-use api::runner_job::Phase;
 use github_proto::RequestId;
 use github_proto::message::RunnerJobRequest;
 use job::naming::RunnerJobName;
+use job::{DeadLetter, Event, Job, Policy, StepOutcome};
+use proptest::prelude::*;
+use strum::IntoEnumIterator as _;
 
 use super::*;
 use crate::executor::PodFacts;
@@ -32,7 +34,7 @@ fn offer() -> Offer {
     }
 }
 
-pub(in crate::executor) fn view(phase: Phase, outcome: Option<Outcome>) -> View {
+pub(crate) fn view(phase: Phase, outcome: Option<Outcome>) -> View {
     View {
         offer: Arc::new(offer()),
         claim: None,
@@ -55,6 +57,11 @@ pub(in crate::executor) fn view(phase: Phase, outcome: Option<Outcome>) -> View 
         pod: Some(PodFacts { name: "pod".into(), uid: "pod-uid".into(), node: None, deleting: false }),
         span: tracing::Span::none(),
     }
+}
+
+/// What a controller writes of a job.
+fn status(view: &View, old: &RunnerJobStatus, generation: Option<i64>, now: Timestamp) -> RunnerJobStatus {
+    Memory::of(view).write(view.phase, old, generation, now)
 }
 
 #[test]
@@ -107,4 +114,128 @@ fn a_duplicate_has_no_result_of_its_own() {
     assert_eq!(duplicate.result, None);
     assert_eq!(Outcome::duplicate().result, JobResult::Duplicate);
     assert_eq!(api::conditions::find(&duplicate.conditions, Type::Complete).unwrap().reason, "Duplicate");
+}
+
+fn any_outcome() -> impl Strategy<Value = Outcome> {
+    let results: Vec<JobResult> = JobResult::iter().collect();
+    let reasons: Vec<FailureReason> = FailureReason::iter().collect();
+    let reason = prop::option::of(prop::sample::select(reasons));
+    (prop::sample::select(results), reason, any::<Option<i32>>())
+        .prop_map(|(result, reason, exit_code)| Outcome { result, reason, exit_code })
+}
+
+fn any_time() -> impl Strategy<Value = Option<Timestamp>> {
+    // Objects have whole seconds.
+    prop::option::of((0i64..4_000_000_000).prop_map(|it| Timestamp::from_second(it).unwrap()))
+}
+
+fn any_ended() -> impl Strategy<Value = Option<Ended>> {
+    let ended = (any_outcome(), 0..3).prop_map(|(outcome, sort)| match sort {
+        0 => Ended::Complete(outcome),
+        1 => Ended::AwaitingRerun(outcome),
+        _ => Ended::DeadLetter(outcome, Kept::RerunFailedJobs),
+    });
+    prop::option::of(ended)
+}
+
+/// A memory that is whole: what was decided about a call belongs to a job that is complete.
+fn any_memory() -> impl Strategy<Value = Memory> {
+    let verdict = prop_oneof![Just(Verdict::Retry), Just(Verdict::Discard)];
+    let times = (any_time(), any_time(), any_time(), any_time(), any_time(), any_time());
+    let named = (any::<bool>(), any::<bool>(), any::<bool>());
+    (any_ended(), prop::option::of(verdict), times, named).prop_map(|(ended, decided, times, named)| {
+        let whole = view(Phase::Running, None);
+        let example =
+            Memory { trace_id: Some("0af7651916cd43dd8448eb211c80319c".into()), ..Memory::of(&whole) };
+        let (offered, acquired, pod_created, started, finished, locked_until) = times;
+        let complete = matches!(ended, Some(Ended::Complete(_)));
+        Memory {
+            identity: example.identity.filter(|_| named.0),
+            pod: example.pod.filter(|_| named.1),
+            trace_id: example.trace_id.filter(|_| named.2),
+            times: Times { offered, acquired, pod_created, scheduled: None, started, finished },
+            locked_until,
+            decided: decided.filter(|_| complete),
+            ended,
+        }
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn what_is_written_is_what_is_recovered(memory in any_memory(), phase in prop::sample::select(Phase::iter().collect::<Vec<_>>())) {
+        let status = memory.clone().write(phase, &RunnerJobStatus::default(), Some(1), NOW);
+        for it in &status.conditions {
+            prop_assert!(api::conditions::table::is_listed(api::Kind::RunnerJob, it), "{it:?}");
+        }
+        let stored: RunnerJobStatus = serde_json::from_str(&serde_json::to_string(&status).unwrap()).unwrap();
+        prop_assert_eq!(Memory::read(Some(&stored)), memory);
+    }
+
+    #[test]
+    fn nothing_reads_the_phase_back(memory in any_memory(), one in prop::sample::select(Phase::iter().collect::<Vec<_>>()), other in prop::sample::select(Phase::iter().collect::<Vec<_>>())) {
+        let write = |phase| memory.clone().write(phase, &RunnerJobStatus::default(), None, NOW);
+        prop_assert_eq!(Memory::read(Some(&write(one))), Memory::read(Some(&write(other))));
+    }
+}
+
+/// A job that was told all this, at times of whole seconds.
+fn told(events: &[Event]) -> Job {
+    let mut job = Job::offered(Policy { reruns: true, ..Policy::default() }, 7, NOW);
+    events.iter().for_each(|it| drop(job.handle(it.clone(), NOW)));
+    job
+}
+
+fn remembered(job: &Job) -> View {
+    View {
+        times: *job.times(),
+        locked_until: job.locked_until(),
+        dead_letter: job.dead_letter(),
+        ..view(job.summary(), job.outcome().cloned())
+    }
+}
+
+/// The machine as it was, from nothing but what was written: in every phase that a write leaves behind.
+#[test]
+fn a_successor_takes_a_job_up_in_the_phase_in_which_its_status_was_written() {
+    let claimed = [Event::Admitted, Event::Recorded, Event::Acquired { locked_until: NOW }];
+    let started = [&claimed[..], &[Event::PayloadStored, Event::PodCreated]].concat();
+    let taken = |step: job::Step| Event::StepTaken(step, StepOutcome::Done);
+    let vanished = [&started[..], &[Event::PodGone]].concat();
+    let cleaned_up = [
+        &vanished[..],
+        &[
+            taken(job::Step::CompleteJob(job::Unreported::Died)),
+            taken(job::Step::DeletePayload),
+            taken(job::Step::ReplaceAgent),
+            taken(job::Step::PatchAwaitingRerun),
+        ],
+    ]
+    .concat();
+    let refused = Event::StepTaken(job::Step::RerunFailedJobs, StepOutcome::Refused);
+    let kept = [&cleaned_up[..], &[refused, taken(job::Step::PatchComplete)]].concat();
+    let settled = [&kept[..], &[Event::Decided(Verdict::Discard), taken(job::Step::PatchComplete)]].concat();
+    for (events, phase) in
+        [(&cleaned_up, Phase::AwaitingRerun), (&kept, Phase::Failed), (&settled, Phase::Failed)]
+    {
+        let job = told(events);
+        assert_eq!(job.summary(), phase);
+        let mut object = RunnerJob::new(
+            "blue-0123456789",
+            serde_json::from_str(r#"{"runnerGroup":{"name":"blue"}}"#).unwrap(),
+        );
+        object.status = Some(status(&remembered(&job), &RunnerJobStatus::default(), None, NOW));
+        let policy = Policy { reruns: true, ..Policy::default() };
+        let (successor, _) = Job::recover(policy, 7, recovered(&object), NOW);
+        assert_eq!(successor.summary(), job.summary());
+        assert_eq!(successor.outcome(), job.outcome());
+        assert_eq!(successor.is_over(), job.is_over());
+        let undecided = |it: DeadLetter| it.verdict.is_none();
+        assert_eq!(
+            successor.dead_letter().filter(|it| undecided(*it)),
+            job.dead_letter().filter(|it| undecided(*it))
+        );
+    }
 }

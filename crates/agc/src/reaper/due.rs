@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use api::StopReason;
-use api::conditions::{Type, find, is_true};
 use api::runner_job::JobResult;
 use api::{RunnerJob, labels};
 use jiff::{SignedDuration, Timestamp};
@@ -13,6 +12,7 @@ use k8s_openapi::api::core::v1::Pod;
 use kube::ResourceExt;
 
 use crate::group::Group;
+use crate::memory::{Memory, ended_at};
 use crate::pod::observe::observe;
 
 /// A pod whose job is not known may belong to a `RunnerJob` that a watch has not brought yet.
@@ -74,12 +74,12 @@ pub fn surplus_jobs(
     for group in groups.values() {
         let mut settled: Vec<&RunnerJob> = jobs
             .iter()
-            .filter(|it| it.spec.runner_group.name == group.name && is_complete(it))
+            .filter(|it| it.spec.runner_group.name == group.name && remembered(it).is_history())
             .filter(|it| it.metadata.deletion_timestamp.is_none() && !held.contains(it.name_any().as_str()))
             .collect();
-        settled.sort_by_key(|it| std::cmp::Reverse(ended(it)));
+        settled.sort_by_key(|it| std::cmp::Reverse(ended_at(it)));
         let (failed, others): (Vec<&RunnerJob>, Vec<&RunnerJob>) =
-            settled.into_iter().partition(|it| has_failed(it));
+            settled.into_iter().partition(|it| has_failed(&remembered(it)));
         surplus.extend(beyond(&failed, group.history.failed, group, now));
         surplus.extend(beyond(&others, group.history.succeeded, group, now));
     }
@@ -90,23 +90,17 @@ pub fn surplus_jobs(
 fn beyond(jobs: &[&RunnerJob], keep: i32, group: &Group, now: Timestamp) -> Vec<String> {
     let keep = usize::try_from(keep).unwrap_or_default();
     let age = SignedDuration::try_from(group.history.ttl.get()).unwrap_or(SignedDuration::MAX);
-    let is_old = |job: &RunnerJob| ended(job).is_some_and(|it| now.duration_since(it) >= age);
+    let is_old = |job: &RunnerJob| ended_at(job).is_some_and(|it| now.duration_since(it) >= age);
     let surplus = jobs.iter().enumerate().filter(|(index, job)| *index >= keep || is_old(job));
     surplus.map(|(_, job)| job.name_any()).collect()
 }
 
-fn is_complete(job: &RunnerJob) -> bool {
-    job.status.as_ref().is_some_and(|it| is_true(&it.conditions, Type::Complete))
+fn remembered(job: &RunnerJob) -> Memory {
+    Memory::read(job.status.as_ref())
 }
 
-fn has_failed(job: &RunnerJob) -> bool {
-    job.status.as_ref().is_some_and(|it| it.result == Some(JobResult::Failed))
-}
-
-fn ended(job: &RunnerJob) -> Option<Timestamp> {
-    let status = job.status.as_ref()?;
-    let condition = find(&status.conditions, Type::Complete);
-    status.times.finished.as_ref().or(condition.map(|it| &it.last_transition_time)).map(|it| it.0)
+fn has_failed(memory: &Memory) -> bool {
+    memory.outcome().is_some_and(|it| it.result == JobResult::Failed)
 }
 
 fn reap(pod: &Arc<Pod>, reason: StopReason) -> Reap {

@@ -21,7 +21,7 @@ pub struct Row {
 }
 
 /// All conditions, in the order of the types.
-pub const TABLE: [Row; 13] = [
+pub const TABLE: [Row; 14] = [
     Row {
         type_: Type::Ready,
         kind: Kind::ActionsGateway,
@@ -139,8 +139,15 @@ pub const TABLE: [Row; 13] = [
         type_: Type::Complete,
         kind: Kind::RunnerJob,
         when_true: &[],
-        when_false: &[Reason::Running],
+        when_false: &[Reason::Running, Reason::AwaitingRerun],
         cleared_by: "nothing, once it is True",
+    },
+    Row {
+        type_: Type::DeadLetter,
+        kind: Kind::RunnerJob,
+        when_true: &[Reason::RerunRefused],
+        when_false: &[Reason::Retried, Reason::Discarded],
+        cleared_by: "a person, who retries or discards the call",
     },
 ];
 

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use super::{DeadLetter, Job, Phase, Policy, Settlement, Times};
-use crate::effect::{Call, Effect, Slot, Step, Timer, Write};
+use crate::effect::{Call, Effect, Kept, Slot, Step, Timer, Write};
 use crate::event::{Event, PodView};
 use crate::outcome::Outcome;
 
@@ -15,7 +15,7 @@ pub enum Ended {
     /// W6 says that it is to be run again.
     AwaitingRerun(Outcome),
     /// It is complete, and GitHub refused this call.
-    DeadLetter(Outcome, Step),
+    DeadLetter(Outcome, Kept),
 }
 
 /// What the cluster holds of a job whose controller is gone.

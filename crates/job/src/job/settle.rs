@@ -13,7 +13,7 @@ use backoff::Backoff;
 use jiff::Timestamp;
 
 use super::{Job, Phase};
-use crate::effect::{Effect, Fact, Slot, Step, Timer, Unreported, Write};
+use crate::effect::{Effect, Fact, Kept, Slot, Step, Timer, Unreported, Write};
 use crate::event::{StepOutcome, Verdict};
 use crate::outcome::Outcome;
 
@@ -36,7 +36,7 @@ pub struct Settlement {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct DeadLetter {
     /// The call.
-    pub call: Step,
+    pub call: Kept,
     /// What a person decided; `None` until somebody does.
     pub verdict: Option<Verdict>,
 }
@@ -152,11 +152,11 @@ impl Job {
                 let pause = PUT_OFF.after(settlement.put_off, self.seed);
                 return self.again(Timer::Step, now + pause);
             }
-            // X3 has its own deadline, the lock's end; whatever comes after it comes in any case.
-            StepOutcome::Refused if step == Step::RerunFailedJobs => {
-                settlement.dead_letter = Some(DeadLetter { call: step, verdict: None });
+            StepOutcome::Refused => {
+                if let Some(call) = step.kept() {
+                    settlement.dead_letter = Some(DeadLetter { call, verdict: None });
+                }
             }
-            StepOutcome::Refused => {}
         }
         settlement.put_off = 0;
         settlement.steps.pop_front();
@@ -192,7 +192,7 @@ impl Job {
     pub(super) fn decided(&mut self, verdict: Verdict) -> Vec<Effect> {
         let Phase::DeadLetter(outcome, call) = &self.phase else { return Vec::new() };
         let call = *call;
-        let again = (verdict == Verdict::Retry).then_some(call);
+        let again = (verdict == Verdict::Retry).then_some(Step::from(call));
         let steps = again.into_iter().chain([Step::PatchComplete]);
         let settlement = Settlement::of(steps).with(DeadLetter { call, verdict: Some(verdict) });
         self.phase = Phase::Finished(outcome.clone(), settlement);

@@ -108,7 +108,7 @@ fn a_call_that_github_refuses_is_kept_until_a_person_decides() {
     let kept = || {
         let (mut job, effects) = evicted();
         settle(&mut job, effects, refused);
-        assert_eq!(job.phase(), &Phase::DeadLetter(EVICTED, Step::RerunFailedJobs));
+        assert_eq!(job.phase(), &Phase::DeadLetter(EVICTED, Kept::RerunFailedJobs));
         assert!(!job.is_over());
         job
     };
