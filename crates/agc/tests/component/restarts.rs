@@ -16,7 +16,7 @@ async fn an_orderly_end_leaves_no_session_and_the_job_runs_on() {
         |api: &ApiServer| api.list("/runnerjobs/").iter().any(|it| it["status"]["pod"]["uid"].is_string());
     rig.api.wait_for("W4", PATIENCE, |api| named(api).then_some(())).await;
     first.stop().await;
-    let agent = rig.api.list("/runnerjobs/")[0]["spec"]["agent"]["name"].clone();
+    let agent = rig.api.list("/runnerjobs/")[0]["spec"]["broker"]["agent"]["name"].clone();
     let mut listening = rig.github.control().state().sessions;
     listening.retain(|it| agent != it.agent.as_str());
     assert!(listening.is_empty(), "{listening:?}");

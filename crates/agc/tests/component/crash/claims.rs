@@ -44,7 +44,7 @@ async fn c2_an_intent_is_followed_by_its_claim() {
     let agents: Vec<_> = claims.iter().map(|it| it.agent.as_deref()).collect();
     assert_eq!(
         agents,
-        [intent["spec"]["agent"]["name"].as_str()],
+        [intent["spec"]["broker"]["agent"]["name"].as_str()],
         "claimed once, by the agent of the intent"
     );
 }
@@ -69,7 +69,8 @@ async fn c3b(refusal: u16) {
     let body = json!({ "source": "actions-run-service", "statusCode": refusal, "errorMessage": "synthetic" });
     rig.github.control().fail(Fault::new("X1").answering(refusal).with_body(body));
     let run = killed(&rig, "the claim", claimed).await;
-    let consumed = rig.api.list("/runnerjobs/")[0]["spec"]["agent"]["name"].as_str().unwrap().to_owned();
+    let consumed =
+        rig.api.list("/runnerjobs/")[0]["spec"]["broker"]["agent"]["name"].as_str().unwrap().to_owned();
 
     let second = rig.controller(SECOND);
     let job = rig.settled_job().await;
@@ -110,7 +111,8 @@ async fn c3c_an_intent_whose_job_is_gone_leaves_nothing_behind() {
     let rig = Rig::start(json!({}), Behaviour::Succeeds).await;
     rig.api.fail(Method::POST, "/runnerjobs", 1, Effect::WithholdAnswer);
     let run = killed(&rig, "the intent", |rig| !rig.api.list("/runnerjobs/").is_empty()).await;
-    let agent = rig.api.list("/runnerjobs/")[0]["spec"]["agent"]["name"].as_str().unwrap().to_owned();
+    let agent =
+        rig.api.list("/runnerjobs/")[0]["spec"]["broker"]["agent"]["name"].as_str().unwrap().to_owned();
     rig.github.control().cancel_run(run.run_id).unwrap();
     let _second = rig.controller(SECOND);
     let none = |api: &ApiServer| api.list("/runnerjobs/").is_empty().then_some(());

@@ -14,7 +14,7 @@ const JOBS: &str = "/apis/actions-gateway.github.com/v1alpha1/namespaces/team-a/
 
 /// The agent that the only job was claimed by.
 fn consumed(rig: &Rig) -> String {
-    rig.api.list("/runnerjobs/")[0]["spec"]["agent"]["name"].as_str().unwrap().to_owned()
+    rig.api.list("/runnerjobs/")[0]["spec"]["broker"]["agent"]["name"].as_str().unwrap().to_owned()
 }
 
 #[tokio::test]
@@ -82,7 +82,7 @@ async fn c10_an_agent_that_no_other_follows_is_not_taken_for_a_fresh_one() {
 
     // What is stored must say it alone: RunnerJobs are pruned.
     for job in &jobs {
-        assert!(!stored.iter().any(|it| *it == job["spec"]["agent"]["name"]), "{stored:?}");
+        assert!(!stored.iter().any(|it| *it == job["spec"]["broker"]["agent"]["name"]), "{stored:?}");
         rig.api.delete(&format!("{JOBS}/{}", crate::rig::name(job)));
     }
     let second = rig.controller(SECOND);

@@ -77,7 +77,7 @@ async fn c7_a_running_job_can_still_be_cancelled() {
     let rig = Rig::start(json!({}), Behaviour::RunsOn).await;
     let run = killed(&rig, "a worker that runs", worker_runs).await;
     let _second = rig.controller(SECOND);
-    let agent = rig.api.list("/runnerjobs/")[0]["spec"]["agent"]["name"].clone();
+    let agent = rig.api.list("/runnerjobs/")[0]["spec"]["broker"]["agent"]["name"].clone();
     let sessions = || rig.github.control().state().sessions;
     let busy = || sessions().iter().any(|it| it.owner == SECOND && agent == it.agent.as_str());
     rig.api.wait_for("a session that listens for the end", PATIENCE, |_| busy().then_some(())).await;
