@@ -26,6 +26,7 @@ use k8s_openapi::api::core::v1::{Pod, Secret};
 use kube::{Api, Client};
 use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::claim::Claim;
@@ -106,6 +107,8 @@ pub(crate) struct Shared {
     api_calls: Semaphore,
     github_calls: Semaphore,
     reports: Semaphore,
+    /// The process ends: what fails now is left to the next start.
+    ending: CancellationToken,
 }
 
 impl Shared {
@@ -171,6 +174,7 @@ impl Executor {
             api_calls: Semaphore::new(API_CALLS),
             github_calls: Semaphore::new(GITHUB_CALLS),
             reports: Semaphore::new(REPORTS),
+            ending: CancellationToken::new(),
         };
         Self { shared: Arc::new(shared), tasks: TaskTracker::new() }
     }
@@ -212,8 +216,9 @@ impl Executor {
         self.tasks.spawn(async move { record::release(&shared, &record).await });
     }
 
-    /// Waits until everything that was asked for is done.
+    /// Waits until everything that was asked for is done. A write that fails from here on is not tried again.
     pub async fn finish(&self) {
+        self.shared.ending.cancel();
         self.tasks.close();
         self.tasks.wait().await;
     }

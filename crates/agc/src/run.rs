@@ -173,7 +173,11 @@ async fn work(parts: Parts, stop: CancellationToken) {
         namespace: namespace.clone(),
         dispatcher: sender.clone(),
     };
-    adoption.run(&stores, &groups, github.clock.now()).await;
+    // What it has not handed over when the process is told to end is left to the next start.
+    tokio::select! {
+        () = adoption.run(&stores, &groups, github.clock.now()) => {}
+        () = stop.cancelled() => {}
+    }
 
     let reaper = Reaper::new(
         client.clone(),

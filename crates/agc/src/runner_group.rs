@@ -25,6 +25,7 @@ use tokio::time::Instant;
 use tracing::info_span;
 
 use crate::agents::Registrar;
+use crate::agents::registrar::RegisterError;
 use crate::board::{Board, Facts};
 use crate::report::Reporter;
 use crate::watches::Stores;
@@ -53,6 +54,9 @@ pub enum Error {
     /// The status was not written.
     #[error("failed to write the status")]
     Status(#[source] ApplyError),
+    /// An agent of a group that is going was not read.
+    #[error("failed to read the agents")]
+    Agents(#[source] RegisterError),
     /// The spec cannot be honoured.
     #[error("the spec cannot be honoured")]
     Validate(#[source] validate::Error),
@@ -65,6 +69,7 @@ impl Error {
         match self {
             Self::Finalizer(_) => "FinalizerFailed",
             Self::Status(_) => "StatusFailed",
+            Self::Agents(_) => "AgentsUnknown",
             Self::Validate(_) => "InvalidSpec",
         }
     }
@@ -132,7 +137,7 @@ impl Reconciler for Groups {
     fn retry(&self, error: &Error) -> Retry {
         match error {
             Error::Validate(_) => Retry::OnChange,
-            Error::Finalizer(_) | Error::Status(_) => Retry::Backoff,
+            Error::Finalizer(_) | Error::Status(_) | Error::Agents(_) => Retry::Backoff,
         }
     }
 }
@@ -168,7 +173,7 @@ impl Groups {
         }
         // A spec that cannot be honoured has no agents that we could know of but by its name and uid.
         let identity = validate::identity(group);
-        let leftovers = cleanup::remove_agents(&self.registrar, &identity).await;
+        let leftovers = cleanup::remove_agents(&self.registrar, &identity).await.map_err(Error::Agents)?;
         if !leftovers.is_empty() {
             let names: Vec<String> = leftovers.iter().map(Leftover::to_string).collect();
             self.reporter.runners_left(group, &names);

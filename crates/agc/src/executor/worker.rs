@@ -73,30 +73,30 @@ async fn perform(shared: &Shared, record: &mut Record, write: Write, view: &View
             until_done(shared, record, view, Lasting::DeletePod(reason, grace)).await;
         }
         Write::PatchAwaitingRerun => {
-            until_done(shared, record, view, Lasting::Status).await;
-            done(shared, view, Step::PatchAwaitingRerun).await;
+            step(shared, record, view, Lasting::Status, Step::PatchAwaitingRerun).await;
         }
         Write::PatchComplete => {
-            until_done(shared, record, view, Lasting::Status).await;
-            done(shared, view, Step::PatchComplete).await;
+            step(shared, record, view, Lasting::Status, Step::PatchComplete).await;
         }
         Write::DeletePayload => {
-            until_done(shared, record, view, Lasting::DeletePayload).await;
-            done(shared, view, Step::DeletePayload).await;
+            step(shared, record, view, Lasting::DeletePayload, Step::DeletePayload).await;
         }
         Write::ReleasePod => {
-            until_done(shared, record, view, Lasting::ReleasePod).await;
-            done(shared, view, Step::ReleasePod).await;
+            step(shared, record, view, Lasting::ReleasePod, Step::ReleasePod).await;
         }
     }
 }
 
-async fn done(shared: &Shared, view: &View, step: Step) {
-    shared.event(&view.offer.name, Event::StepTaken(step, StepOutcome::Done)).await;
+/// Writes what a step of the settlement asks for, and says that it is taken.
+async fn step(shared: &Shared, record: &mut Record, view: &View, write: Lasting, step: Step) {
+    if until_done(shared, record, view, write).await {
+        shared.event(&view.offer.name, Event::StepTaken(step, StepOutcome::Done)).await;
+    }
 }
 
 /// A write that must be done in the end: what it writes is the only trace of what happened.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, strum::IntoStaticStr)]
+#[strum(serialize_all = "snake_case")]
 enum Lasting {
     Status,
     AskToCancel(StopReason, u32),
@@ -105,12 +105,18 @@ enum Lasting {
     ReleasePod,
 }
 
-async fn until_done(shared: &Shared, record: &mut Record, view: &View, write: Lasting) {
+/// Whether it was done. It is not when the process ends while the API server refuses it: the next start takes it up.
+async fn until_done(shared: &Shared, record: &mut Record, view: &View, write: Lasting) -> bool {
     let mut failures = shared.github.clock.failures(AGAIN);
     while let Err(error) = attempt(shared, record, view, write).await {
-        tracing::warn!(error = %operator::describe(&error), "a write failed and is tried again");
-        tokio::time::sleep(failures.fail()).await;
+        let (job, write) = (&view.offer.name, <&str>::from(write));
+        tracing::warn!(%job, write, error = %operator::describe(&error), "a write failed and is tried again");
+        tokio::select! {
+            () = tokio::time::sleep(failures.fail()) => {}
+            () = shared.ending.cancelled() => return false,
+        }
     }
+    true
 }
 
 async fn attempt(

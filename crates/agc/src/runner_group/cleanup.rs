@@ -6,7 +6,7 @@ use github_proto::RunnerId;
 use operator::describe;
 
 use crate::agents::Registrar;
-use crate::agents::registrar::Stored;
+use crate::agents::registrar::{RegisterError, Stored};
 use crate::group::Group;
 
 /// Places are numbered without gaps, but a person may have deleted a Secret.
@@ -27,7 +27,10 @@ impl fmt::Display for Leftover {
 }
 
 /// Deregisters every agent of the group and forgets it; says which runners GitHub keeps.
-pub async fn remove_agents(registrar: &Registrar, group: &Group) -> Vec<Leftover> {
+///
+/// # Errors
+/// A Secret was not read: what is in it is not known, so the group may not go yet. What was done bears repeating.
+pub async fn remove_agents(registrar: &Registrar, group: &Group) -> Result<Vec<Leftover>, RegisterError> {
     let mut leftovers = Vec::new();
     let mut missing = 0;
     let mut index = 0;
@@ -51,11 +54,13 @@ pub async fn remove_agents(registrar: &Registrar, group: &Group) -> Vec<Leftover
                 missing = 0;
                 forget(registrar, group, index).await;
             }
-            Ok(Stored::Nothing) | Err(_) => missing += 1,
+            // A Secret of somebody else's is none of ours.
+            Ok(Stored::Nothing) | Err(RegisterError::NameConflict { .. }) => missing += 1,
+            Err(error) => return Err(error),
         }
         index += 1;
     }
-    leftovers
+    Ok(leftovers)
 }
 
 async fn forget(registrar: &Registrar, group: &Group, index: u32) {

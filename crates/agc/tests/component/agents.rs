@@ -1,7 +1,8 @@
 //! Agents: one always listens, each runs one job, none stays behind.
 
+use http::Method;
 use serde_json::json;
-use testkit::api_server::ApiServer;
+use testkit::api_server::{ApiServer, Effect};
 
 use crate::kubelet::Behaviour;
 use crate::rig::{GROUP, PATIENCE, Rig};
@@ -48,6 +49,21 @@ async fn ag8_a_deleted_group_takes_its_runners_with_it() {
     assert!(state.sessions.iter().all(|it| consumed(&it.agent)), "{:?}", state.sessions);
     assert!(rig.api.list("-agent-").is_empty());
     rig.assert_clean();
+}
+
+#[tokio::test]
+async fn ag8_a_group_whose_agents_cannot_be_read_does_not_go() {
+    let rig = Rig::start(json!({}), Behaviour::Succeeds).await;
+    let _controller = rig.controller("agc-0");
+    let run = rig.push("{ build: { runs-on: linux } }");
+    assert_eq!(rig.concluded(&run).await, "success");
+    rig.settled(1).await;
+    // As many in a row as there may be gaps between agents.
+    rig.api.fail(Method::GET, "-agent-", 3, Effect::Refuse(500, "etcd is unwell".into()));
+    rig.api.delete(GROUP);
+    rig.api.wait_for("the group is gone", PATIENCE, |api| api.get(GROUP).is_none().then_some(())).await;
+    let state = rig.github.control().state();
+    assert!(state.agents.iter().all(|it| it.fate != "alive"), "{:?}", state.agents);
 }
 
 #[tokio::test]
