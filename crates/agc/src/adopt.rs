@@ -25,7 +25,7 @@ use crate::agents::registrar::{RegisterError, Stored};
 use crate::agents::{Agent, Registrar};
 use crate::claim::Claim;
 use crate::dispatcher::{Adopted, Message};
-use crate::group::Group;
+use crate::group::{GroupId, Known};
 use crate::memory::{Memory, recovered};
 use crate::offer::{BrokerOffer, Credentials, Offer, Source};
 use crate::payload::{self, Payload};
@@ -52,7 +52,7 @@ pub struct Adoption {
 
 impl Adoption {
     /// Hands every unsettled job to the dispatcher.
-    pub async fn run(&self, stores: &Stores, groups: &BTreeMap<String, Arc<Group>>, now: Timestamp) {
+    pub async fn run(&self, stores: &Stores, groups: &BTreeMap<String, Known>, now: Timestamp) {
         let jobs = stores.runner_jobs();
         let pods = held_pods(stores);
         let unsettled =
@@ -75,7 +75,7 @@ impl Adoption {
         &self,
         object: RunnerJob,
         pod: Option<Arc<Pod>>,
-        group: Option<Arc<Group>>,
+        group: Option<Known>,
         now: Timestamp,
     ) -> Option<Adopted> {
         let name = RunnerJobName::existing(&object.name_any());
@@ -87,7 +87,7 @@ impl Adoption {
             tracing::warn!(job = %name, "this release does not know who offered the job: it is left alone");
             return None;
         };
-        let stored = self.agent(&group, &agent.name, agent.runner_id).await;
+        let stored = self.agent(&group.id, &agent.name, agent.runner_id).await;
         let credentials = stored.and_then(|it| {
             let auth = self.registrar.github().runner(&it.jit).ok()?;
             Some(Credentials { auth, jit: it.jit })
@@ -95,7 +95,7 @@ impl Adoption {
         let secret = self.payload(&name).await;
         let claim = secret.as_ref().and_then(payload::read).and_then(|Payload { message, jit }| {
             let acquired = Acquired { plan_id: None, message };
-            let claim = Claim::read(acquired, &request.run_service_url, jit, &self.namespace, &group.name);
+            let claim = Claim::read(acquired, &request.run_service_url, jit, &self.namespace, &group.id.name);
             claim.ok().map(Arc::new)
         });
         let found = Recovered {
@@ -104,12 +104,12 @@ impl Adoption {
             ..recovered(&object)
         };
         let source = Source::Broker(BrokerOffer { agent, credentials, request, session: None });
-        let offer = Offer { name, group, source };
+        let offer = Offer { name, group: group.id, spec: group.spec, source };
         Some(Adopted { offer, object, claim, pod, found })
     }
 
     /// The agent's registration, if its place still holds the one that this job was offered to.
-    async fn agent(&self, group: &Group, name: &str, runner_id: i64) -> Option<Agent> {
+    async fn agent(&self, group: &GroupId, name: &str, runner_id: i64) -> Option<Agent> {
         let (index, _) = group.agents().parse(name)?;
         loop {
             match self.registrar.load(group, index).await {
@@ -153,11 +153,11 @@ fn is_unsettled(job: &RunnerJob, pod: Option<&Arc<Pod>>) -> bool {
 
 /// What the jobs say of the agents, by group: each agent runs one.
 #[must_use]
-pub fn inherit(jobs: &[RunnerJob], groups: &BTreeMap<String, Arc<Group>>) -> BTreeMap<String, Inherited> {
+pub fn inherit(jobs: &[RunnerJob], groups: &BTreeMap<String, Known>) -> BTreeMap<String, Inherited> {
     let mut inherited: BTreeMap<String, Inherited> = BTreeMap::new();
     for job in jobs {
         let Some(group) = groups.get(&job.spec.runner_group.name) else { continue };
-        let of_group = inherited.entry(group.name.clone()).or_default();
+        let of_group = inherited.entry(group.id.name.clone()).or_default();
         let Some(agent) = job.spec.broker.as_ref().map(|it| &it.agent) else { continue };
         let runner = RunnerId(u64::try_from(agent.runner_id).unwrap_or_default());
         let memory = Memory::read(job.status.as_ref());
@@ -167,7 +167,7 @@ pub fn inherit(jobs: &[RunnerJob], groups: &BTreeMap<String, Arc<Group>>) -> BTr
             (None, None) => drop(of_group.reserved.insert(runner)),
         }
         if memory.ended.is_none()
-            && let Some((index, _)) = group.agents().parse(&agent.name)
+            && let Some((index, _)) = group.id.agents().parse(&agent.name)
         {
             of_group.seats.insert(index);
         }

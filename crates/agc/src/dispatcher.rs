@@ -208,7 +208,7 @@ impl Dispatcher {
             Message::JobSeen(object) => self.job_seen(&object),
             Message::JobGone(name) => self.job_gone(&name),
             Message::Group(group, pool) => {
-                let name = group.name.clone();
+                let name = group.id.name.clone();
                 let known = self.groups.insert(name.clone(), (group, pool.clone()));
                 if known.is_none_or(|(_, before)| !before.is_of_same_pool(&pool)) {
                     self.held.remove(&name); // a new pool knows of nothing
@@ -242,16 +242,17 @@ impl Dispatcher {
 
     fn offered(&mut self, offer: Offer) {
         let now = self.clock.now();
-        let (name, group) = (offer.name.clone(), offer.group.clone());
+        let name = offer.name.clone();
+        let Some(group) = offer.spec.clone() else { return self.release(&offer) };
         let twice = self.jobs.contains_key(&name) || self.known.contains(name.as_str());
-        if self.draining || twice || self.ledger.is_throttled(&group.name, Instant::now()) {
+        if self.draining || twice || self.ledger.is_throttled(&group.id.name, Instant::now()) {
             return self.release(&offer);
         }
         let verdict = self.ledger.admit(&group, self.jobs.values());
-        self.reporter.admission(&group, &verdict);
+        self.reporter.admission(&group.id, &verdict);
         let job = Job::offered(group.policy.clone(), name.seed(), now);
         let job::capacity::Verdict::Admit { priority_class } = verdict else { return self.release(&offer) };
-        let active = self.ledger.active(&group.name);
+        let active = self.ledger.active(&group.id.name);
         let writer = self.executor.writer(None);
         self.jobs.insert(name.clone(), Record::new(job, offer, priority_class, active, writer));
         self.event(&name, Event::Admitted);
@@ -291,7 +292,7 @@ impl Dispatcher {
         let now = self.clock.now();
         let Adopted { offer, object, claim, pod, found } = adopted;
         let name = offer.name.clone();
-        let (job, effects) = Job::recover(offer.group.policy.clone(), name.seed(), found, now);
+        let (job, effects) = Job::recover(offer.policy(), name.seed(), found, now);
         let writer = self.executor.writer(Some(object.clone()));
         let class = object.spec.priority_class_name.clone();
         let active = self.ledger.active(&offer.group.name);
@@ -385,7 +386,7 @@ impl Dispatcher {
         let held = !matches!(verdict, job::capacity::Verdict::Admit { .. });
         let changed = if held { self.held.insert(name.to_owned()) } else { self.held.remove(name) };
         if changed {
-            self.reporter.held(group, &verdict);
+            self.reporter.held(&group.id, &verdict);
             self.tell_pool(name, agents::Message::Room(!held));
         }
     }

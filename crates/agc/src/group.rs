@@ -1,19 +1,22 @@
 //! A RunnerGroup after validation: inside the program this value is proof.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
+use api::RunnerGroup;
 use api::runner_group::JobHistory;
 use jiff::SignedDuration;
 use job::capacity::{Amounts, Ceiling};
 use job::naming::AgentSeries;
 use k8s_openapi::api::core::v1::ObjectReference;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
+use kube::{Resource as _, ResourceExt as _};
 
 use crate::pod::build::Template;
 
-/// What one group asks for.
+/// Which group it is: enough to find what was made for it, whatever its spec says.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Group {
+pub struct GroupId {
     /// Its name: label `runner_group` everywhere.
     pub name: String,
     /// Its uid: a group that is made anew under the same name is another.
@@ -26,6 +29,22 @@ pub struct Group {
     pub owner: OwnerReference,
     /// Names it in Events.
     pub reference: ObjectReference,
+}
+
+/// A group as a start finds it.
+#[derive(Debug, Clone)]
+pub struct Known {
+    /// Which group it is.
+    pub id: Arc<GroupId>,
+    /// What it asks for; `None` when its spec cannot be honoured.
+    pub spec: Option<Arc<Group>>,
+}
+
+/// What one group asks for.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Group {
+    /// Which group it is.
+    pub id: Arc<GroupId>,
     /// What jobs select it by.
     pub labels: Vec<String>,
     /// Bound on the sessions that listen.
@@ -46,20 +65,25 @@ pub struct Group {
     pub history: JobHistory,
 }
 
-impl Group {
+impl GroupId {
+    /// The group as it stands in the API server.
+    #[must_use]
+    pub fn of(group: &RunnerGroup) -> Self {
+        let owner = group.controller_owner_ref(&()).unwrap_or_default();
+        Self {
+            name: group.name_any(),
+            uid: group.uid().unwrap_or_default(),
+            generation: group.metadata.generation,
+            deleting: group.metadata.deletion_timestamp.is_some(),
+            owner: OwnerReference { block_owner_deletion: None, ..owner },
+            reference: group.object_ref(&()),
+        }
+    }
+
     /// The names of its agents.
     #[must_use]
     pub fn agents(&self) -> AgentSeries {
         AgentSeries::new(&self.name, &self.uid)
-    }
-
-    /// The runner image, where the group names one.
-    #[must_use]
-    pub fn runner_image(&self) -> Option<&str> {
-        let containers = self.template.pod.spec.iter().flat_map(|it| &it.containers);
-        let runner = containers.into_iter().find(|it| it.name == api::names::RUNNER_CONTAINER);
-        let written = runner.and_then(|it| it.image.as_deref()).filter(|it| !it.is_empty());
-        written.or(self.template.worker_image.as_deref())
     }
 
     /// Labels of what belongs to the group and to no job.
@@ -71,5 +95,16 @@ impl Group {
             (api::labels::RUNNER_GROUP, &self.name),
         ];
         pairs.map(|(key, value)| (key.to_owned(), value.to_owned())).into()
+    }
+}
+
+impl Group {
+    /// The runner image, where the group names one.
+    #[must_use]
+    pub fn runner_image(&self) -> Option<&str> {
+        let containers = self.template.pod.spec.iter().flat_map(|it| &it.containers);
+        let runner = containers.into_iter().find(|it| it.name == api::names::RUNNER_CONTAINER);
+        let written = runner.and_then(|it| it.image.as_deref()).filter(|it| !it.is_empty());
+        written.or(self.template.worker_image.as_deref())
     }
 }

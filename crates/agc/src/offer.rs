@@ -8,15 +8,18 @@ use github_proto::message::RunnerJobRequest;
 use github_proto::{JitBlob, SessionId};
 use job::naming::RunnerJobName;
 
-use crate::group::Group;
+use crate::group::{Group, GroupId};
 
 /// A job that GitHub offers to a group.
 #[derive(Debug, Clone)]
 pub struct Offer {
     /// What its `RunnerJob` is called: the same for each repetition of the offer.
     pub name: RunnerJobName,
-    /// The group, as it was when the offer came.
-    pub group: Arc<Group>,
+    /// The group.
+    pub group: Arc<GroupId>,
+    /// What the group asked for when the offer came. `None` for a job that a predecessor left and whose group's spec cannot be
+    /// honoured now: it is seen to its end, and gets no pod any more.
+    pub spec: Option<Arc<Group>>,
     /// Who offers it, and what it is acquired with.
     pub source: Source,
 }
@@ -60,6 +63,12 @@ pub struct Credentials {
 }
 
 impl Offer {
+    /// How the job is treated.
+    #[must_use]
+    pub fn policy(&self) -> job::Policy {
+        self.spec.as_ref().map(|it| it.policy.clone()).unwrap_or_default()
+    }
+
     /// An offer of the broker to one agent of `group`, in this session.
     #[must_use]
     pub fn of_broker(
@@ -69,9 +78,9 @@ impl Offer {
         request: RunnerJobRequest,
         session: OfferedTo,
     ) -> Self {
-        let name = RunnerJobName::of_offer(&group.name, &group.uid, request.request_id.as_str());
+        let name = RunnerJobName::of_offer(&group.id.name, &group.id.uid, request.request_id.as_str());
         let offer = BrokerOffer { agent, credentials: Some(credentials), request, session: Some(session) };
-        Self { name, group, source: Source::Broker(offer) }
+        Self { name, group: group.id.clone(), spec: Some(group), source: Source::Broker(offer) }
     }
 }
 

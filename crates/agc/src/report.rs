@@ -26,7 +26,7 @@ use tracing::{Span, info_span};
 
 use crate::claim::Claim;
 use crate::executor::PodFacts;
-use crate::group::Group;
+use crate::group::GroupId;
 pub use metrics::Metrics;
 pub use outcomes::{AcquisitionError, ForceCancel};
 
@@ -45,7 +45,7 @@ pub struct Subject<'a> {
     /// The object's uid.
     pub uid: Option<&'a str>,
     /// Its group.
-    pub group: &'a Group,
+    pub group: &'a GroupId,
     /// Which job it is, once that is known.
     pub identity: Option<&'a JobIdentity>,
     /// Its pod.
@@ -85,7 +85,7 @@ impl Reporter {
     }
 
     /// Whether a job may be claimed was asked and answered.
-    pub fn admission(&self, group: &Group, verdict: &Verdict) {
+    pub fn admission(&self, group: &GroupId, verdict: &Verdict) {
         let labels = [self.namespace.as_str(), group.name.as_str(), verdict.as_str()];
         self.metrics.admission_decisions.with_label_values(&labels).inc();
         if !matches!(verdict, Verdict::Admit { .. }) {
@@ -95,7 +95,7 @@ impl Reporter {
 
     /// Whether a group's sessions ask for jobs has changed. While they do not, no offer comes that could be declined: the
     /// change is the decision that counts.
-    pub fn held(&self, group: &Group, verdict: &Verdict) {
+    pub fn held(&self, group: &GroupId, verdict: &Verdict) {
         let labels = [self.namespace.as_str(), group.name.as_str(), verdict.as_str()];
         if !matches!(verdict, Verdict::Admit { .. }) {
             self.metrics.admission_decisions.with_label_values(&labels).inc();
@@ -120,7 +120,13 @@ impl Reporter {
 
     /// Begins the spans of a claimed job.
     #[must_use]
-    pub fn trace(&self, group: &Group, claim: &Claim, active: u32, priority_class: Option<&str>) -> JobTrace {
+    pub fn trace(
+        &self,
+        group: &GroupId,
+        claim: &Claim,
+        active: u32,
+        priority_class: Option<&str>,
+    ) -> JobTrace {
         let pod = job::naming::pod(&group.name, &claim.run.plan_id, &claim.run.job_id);
         let root = root_span(claim.ids, || {
             info_span!(

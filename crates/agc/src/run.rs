@@ -28,7 +28,7 @@ use crate::credential;
 use crate::dispatcher::{self, Dispatcher};
 use crate::executor::Executor;
 use crate::github::GitHub;
-use crate::group::Group;
+use crate::group::{GroupId, Known};
 use crate::pod::build::Platform;
 use crate::reaper::Reaper;
 use crate::report::Reporter;
@@ -163,8 +163,7 @@ async fn work(parts: Parts, stop: CancellationToken) {
         reporter: reporter.clone(),
     };
     let pools = Pools::new(context, sender.clone(), inherit(&stores.runner_jobs(), &groups));
-    // A group whose spec no longer holds has no labels here, and so nothing to listen for.
-    for group in groups.values().filter(|it| !it.deleting && !it.labels.is_empty()) {
+    for group in groups.values().filter_map(|it| it.spec.as_ref()).filter(|it| !it.id.deleting) {
         pools.ensure(group.clone()).await;
     }
     let adoption = Adoption {
@@ -244,7 +243,7 @@ async fn first_look(
     stores: &Stores,
     github: &GitHub,
     stop: &CancellationToken,
-) -> Option<BTreeMap<String, Arc<Group>>> {
+) -> Option<BTreeMap<String, Known>> {
     let look = async {
         stores.delivered().await;
         groups(&Api::namespaced(client.clone(), namespace), profile, github).await
@@ -259,7 +258,7 @@ async fn groups(
     api: &Api<DeserializeGuard<RunnerGroup>>,
     profile: SecurityProfile,
     github: &GitHub,
-) -> BTreeMap<String, Arc<Group>> {
+) -> BTreeMap<String, Known> {
     let mut failures = github.clock.failures(RETRY);
     let listed = loop {
         match api.list(&ListParams::default()).await {
@@ -275,9 +274,9 @@ async fn groups(
             github.versions.recall(&group.name_any(), written);
         }
         // The jobs of a group whose spec no longer holds are seen to their end all the same.
-        let group_or_identity =
-            validate::validate(&group, profile).unwrap_or_else(|_| validate::identity(&group));
-        (group.name_any(), Arc::new(group_or_identity))
+        let spec = validate::validate(&group, profile).ok().map(Arc::new);
+        let id = spec.as_ref().map_or_else(|| Arc::new(GroupId::of(&group)), |it| it.id.clone());
+        (group.name_any(), Known { id, spec })
     });
     valid.collect()
 }

@@ -27,6 +27,7 @@ use tracing::info_span;
 use crate::agents::Registrar;
 use crate::agents::registrar::RegisterError;
 use crate::board::{Board, Facts};
+use crate::group::GroupId;
 use crate::report::Reporter;
 use crate::watches::Stores;
 use cleanup::Leftover;
@@ -171,9 +172,8 @@ impl Groups {
             tracing::info!(runner_group = name, active, "a deleted group waits for its jobs");
             return Ok(Action::requeue(self.clock.about(JOBS)));
         }
-        // A spec that cannot be honoured has no agents that we could know of but by its name and uid.
-        let identity = validate::identity(group);
-        let leftovers = cleanup::remove_agents(&self.registrar, &identity).await.map_err(Error::Agents)?;
+        let leftovers =
+            cleanup::remove_agents(&self.registrar, &GroupId::of(group)).await.map_err(Error::Agents)?;
         if !leftovers.is_empty() {
             let names: Vec<String> = leftovers.iter().map(Leftover::to_string).collect();
             self.reporter.runners_left(group, &names);

@@ -114,7 +114,7 @@ impl Versions {
     pub fn of(&self, group: &Group) -> String {
         let setting = self.setting(group);
         let state = self.0.state.borrow();
-        let known = state.groups.get(&group.name).filter(|it| it.setting() == Some(&setting));
+        let known = state.groups.get(&group.id.name).filter(|it| it.setting() == Some(&setting));
         known.and_then(Known::reported).map_or(setting.version, str::to_owned)
     }
 
@@ -126,7 +126,7 @@ impl Versions {
     /// The group asks for this from now on.
     pub fn configure(&self, group: &Group, now: Timestamp) {
         let setting = self.setting(group);
-        self.change(&group.name, |it| it.configure(setting, &group.reference, now));
+        self.change(&group.id.name, |it| it.configure(setting, &group.id.reference, now));
     }
 
     /// A worker has said what it ran.

@@ -78,7 +78,7 @@ impl Pool {
         let (sender, mailbox) = mpsc::channel(MAILBOX);
         let started = (context.registrar.github().clock.now(), Instant::now());
         let (listeners, effects) =
-            Listeners::start(group.max_listeners, inherited, group.agents().seed(), started.0);
+            Listeners::start(group.max_listeners, inherited, group.id.agents().seed(), started.0);
         let pool = Self {
             group,
             context,
@@ -97,7 +97,7 @@ impl Pool {
     }
 
     async fn run(mut self, first: Vec<job::listeners::Effect>) {
-        self.context.reporter.group_introduced(&self.group.name);
+        self.context.reporter.group_introduced(&self.group.id.name);
         let events = self.perform(first).await;
         self.take_all(events).await;
         loop {
@@ -153,7 +153,7 @@ impl Pool {
     }
 
     fn configure(&mut self, group: SharedGroup) -> Event {
-        let edited = self.group.generation != group.generation;
+        let edited = self.group.id.generation != group.id.generation;
         self.group = group;
         let outdated = self.agents.values().filter(|it| !self.fits(it)).map(|it| it.index).collect();
         Event::Configured { max_listeners: self.group.max_listeners, edited, outdated }
@@ -189,7 +189,7 @@ impl Pool {
 
     /// `None` for an agent of another group of that name: nobody here need hear of it.
     fn agent_id(&self, agent: &AgentRef) -> Option<AgentId> {
-        let (seat, _) = self.group.agents().parse(&agent.name)?;
+        let (seat, _) = self.group.id.agents().parse(&agent.name)?;
         Some(AgentId { seat, runner: RunnerId(u64::try_from(agent.runner_id).unwrap_or_default()) })
     }
 
@@ -200,7 +200,7 @@ impl Pool {
 
     fn publish(&self) {
         let (census, listeners) = (self.listeners.census(), &self.listeners);
-        self.context.board.update(&self.group.name, |facts| {
+        self.context.board.update(&self.group.id.name, |facts| {
             // A session that is opened to see whether the version is served again is none yet.
             facts.listening = if listeners.version_too_old().is_some() { 0 } else { census.listening };
             facts.opening = census.opening;
@@ -210,6 +210,6 @@ impl Pool {
             facts.rate_limited = listeners.is_rate_limited();
             facts.version_too_old = listeners.version_too_old().map(str::to_owned);
         });
-        self.context.reporter.sessions(&self.group.name, census.listening, census.busy);
+        self.context.reporter.sessions(&self.group.id.name, census.listening, census.busy);
     }
 }

@@ -7,7 +7,7 @@ use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::Secret;
 use kube::core::ObjectMeta;
 
-use crate::group::Group;
+use crate::group::GroupId;
 
 const NAME: &str = "name";
 const RUNNER_ID: &str = "runnerId";
@@ -55,7 +55,7 @@ impl Agent {
 
     /// The Secret that stores it.
     #[must_use]
-    pub fn to_secret(&self, group: &Group, namespace: &str, gateway: &str) -> Secret {
+    pub fn to_secret(&self, group: &GroupId, namespace: &str, gateway: &str) -> Secret {
         let data = [
             (NAME, self.name.clone()),
             (RUNNER_ID, self.runner_id.to_string()),
@@ -104,14 +104,14 @@ impl Stored {
 /// The Secret of a seat whose agent is consumed, and whose next one has this generation. It stays, for seats are looked for
 /// one after the other; every field is written, so that nothing of the last agent is left.
 #[must_use]
-pub fn consumed(group: &Group, index: u32, generation: u32, namespace: &str, gateway: &str) -> Secret {
+pub fn consumed(group: &GroupId, index: u32, generation: u32, namespace: &str, gateway: &str) -> Secret {
     let nobody = [NAME, RUNNER_ID, LABELS, JIT_CONFIG].map(|key| (key, String::new()));
     let data = nobody.into_iter().chain([(GENERATION, generation.to_string())]);
     secret(group, index, namespace, gateway, data)
 }
 
 fn secret(
-    group: &Group,
+    group: &GroupId,
     index: u32,
     namespace: &str,
     gateway: &str,

@@ -19,7 +19,7 @@ pub use super::record::Stored;
 use super::record::{self, Agent};
 use crate::MANAGER;
 use crate::github::GitHub;
-use crate::group::Group;
+use crate::group::{Group, GroupId};
 pub use error::RegisterError;
 
 /// A name that is taken is left for the next one so often, before the group is told.
@@ -66,7 +66,7 @@ impl Registrar {
     ///
     /// # Errors
     /// [`RegisterError::Read`], or [`RegisterError::NameConflict`] for a Secret of another owner.
-    pub async fn load(&self, group: &Group, index: u32) -> Result<Stored, RegisterError> {
+    pub async fn load(&self, group: &GroupId, index: u32) -> Result<Stored, RegisterError> {
         let name = group.agents().secret(index);
         let read = self.call(self.secrets.get_opt(&name)).await;
         let Some(secret) = read.map_err(|source| RegisterError::Read { name: name.clone(), source })? else {
@@ -85,7 +85,7 @@ impl Registrar {
     /// [`RegisterError`].
     pub async fn register(&self, group: &Group, index: u32, generation: u32) -> Result<Agent, RegisterError> {
         let agent = self.register_at_github(group, index, generation).await?;
-        self.store(agent.to_secret(group, &self.namespace, &self.gateway)).await?;
+        self.store(agent.to_secret(&group.id, &self.namespace, &self.gateway)).await?;
         Ok(agent)
     }
 
@@ -93,7 +93,7 @@ impl Registrar {
     ///
     /// # Errors
     /// [`RegisterError::Store`].
-    pub async fn clear(&self, group: &Group, index: u32, generation: u32) -> Result<(), RegisterError> {
+    pub async fn clear(&self, group: &GroupId, index: u32, generation: u32) -> Result<(), RegisterError> {
         self.store(record::consumed(group, index, generation, &self.namespace, &self.gateway)).await
     }
 
@@ -105,7 +105,7 @@ impl Registrar {
     ) -> Result<Agent, RegisterError> {
         let mut name = String::new();
         for generation in first..first.saturating_add(NAMES) {
-            name = group.agents().agent(index, generation);
+            name = group.id.agents().agent(index, generation);
             let mut registration = self.attempt(group, &name).await?;
             if matches!(registration, Registration::NameTaken) && self.free_name(&name).await? {
                 registration = self.attempt(group, &name).await?;
@@ -186,7 +186,7 @@ impl Registrar {
     ///
     /// # Errors
     /// What the API server says.
-    pub async fn forget(&self, group: &Group, index: u32) -> Result<(), kube::Error> {
+    pub async fn forget(&self, group: &GroupId, index: u32) -> Result<(), kube::Error> {
         let name = group.agents().secret(index);
         match self.call(self.secrets.delete(&name, &DeleteParams::default())).await {
             Ok(_) => Ok(()),

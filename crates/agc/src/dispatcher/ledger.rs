@@ -48,7 +48,7 @@ impl Ledger {
         let mut reserved = Amounts::new();
         // A job whose pod exists is counted by the quota itself.
         for job in jobs.filter(|it| it.job.outcome().is_none() && it.pod.is_none()) {
-            for (resource, amount) in &job.offer.group.demand {
+            for (resource, amount) in job.offer.spec.iter().flat_map(|it| &it.demand) {
                 *reserved.entry(resource.clone()).or_default() += amount;
             }
         }
@@ -56,7 +56,7 @@ impl Ledger {
             self.quotas.iter().filter(|it| it.counts(&group.template)).map(|it| it.quota.clone()).collect();
         admit(&Question {
             ceiling: &group.ceiling,
-            active: self.active(&group.name),
+            active: self.active(&group.id.name),
             demand: &group.demand,
             reserved: &reserved,
             quotas: &quotas,

@@ -95,6 +95,11 @@ pub(super) async fn create_pod(shared: &Shared, record: &Record, view: &View) ->
         return Created::Not(Event::PodCreateFailed);
     };
     let Some(owner_reference) = owner_reference(owner) else { return Created::Not(Event::PodCreateFailed) };
+    let Some(group) = &view.offer.spec else {
+        let words = format!("the spec of RunnerGroup {} cannot be honoured", view.offer.group.name);
+        shared.tell(Message::ClusterWords(view.offer.name.clone(), words)).await;
+        return Created::Not(Event::PodRefused(PodRefusal::Invalid));
+    };
     let name = naming::pod(&view.offer.group.name, &claim.run.plan_id, &claim.run.job_id);
     let work = Work {
         name: &name,
@@ -103,7 +108,7 @@ pub(super) async fn create_pod(shared: &Shared, record: &Record, view: &View) ->
         run: &claim.run,
         priority_class: view.priority_class.as_deref(),
     };
-    let pod = build::build(&shared.platform, &view.offer.group.template, &work);
+    let pod = build::build(&shared.platform, &group.template, &work);
     let Ok(_permit) = shared.api_calls.acquire().await else { return Created::Not(Event::PodCreateFailed) };
     match shared.pods.create(&PostParams::default(), &pod).await {
         Ok(created) => Created::Pod(PodFacts::of(&created)),

@@ -9,6 +9,7 @@ use strum::IntoEnumIterator as _;
 
 use super::*;
 use crate::executor::PodFacts;
+use crate::group::GroupId;
 use crate::offer::{BrokerOffer, Offer, Source};
 
 const NOW: Timestamp = Timestamp::UNIX_EPOCH;
@@ -19,7 +20,8 @@ fn offer() -> Offer {
     );
     Offer {
         name: RunnerJobName::existing("blue-0123456789"),
-        group: Arc::new(crate::runner_group::validate::identity(&group.unwrap())),
+        group: Arc::new(GroupId::of(&group.unwrap())),
+        spec: None,
         source: Source::Broker(BrokerOffer {
             agent: api::runner_job::AgentRef { name: "blue-0-1".into(), runner_id: 7 },
             credentials: None,

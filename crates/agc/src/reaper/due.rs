@@ -74,7 +74,7 @@ pub fn surplus_jobs(
     for group in groups.values() {
         let mut settled: Vec<&RunnerJob> = jobs
             .iter()
-            .filter(|it| it.spec.runner_group.name == group.name && remembered(it).is_history())
+            .filter(|it| it.spec.runner_group.name == group.id.name && remembered(it).is_history())
             .filter(|it| it.metadata.deletion_timestamp.is_none() && !held.contains(it.name_any().as_str()))
             .collect();
         settled.sort_by_key(|it| std::cmp::Reverse(ended_at(it)));

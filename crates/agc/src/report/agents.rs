@@ -6,7 +6,7 @@ use job::listeners::{Agent, Fact, Trigger, Trouble};
 
 use super::Reporter;
 use super::outcomes::{AcquisitionError, bad_message};
-use crate::group::Group;
+use crate::group::GroupId;
 
 impl Reporter {
     /// So many sessions of the group listen, and so many stay open for the job that they were given.
@@ -29,7 +29,7 @@ impl Reporter {
     }
 
     /// Something happened to the agents of a group.
-    pub fn agents(&self, group: &Group, fact: &Fact) {
+    pub fn agents(&self, group: &GroupId, fact: &Fact) {
         let name = |agent: &Agent| group.agents().agent(agent.id.seat, agent.generation);
         match fact {
             Fact::Registered { agent, trigger } => {

@@ -50,11 +50,11 @@ where
     }
 }
 
-fn group() -> Group {
+fn group() -> GroupId {
     let group = serde_yaml::from_str(
         "{ apiVersion: v, kind: RunnerGroup, metadata: { name: blue, uid: u, namespace: team-a }, spec: { runnerLabels: [a] } }",
     );
-    crate::runner_group::validate::identity(&group.unwrap())
+    GroupId::of(&group.unwrap())
 }
 
 fn claim() -> Claim {
@@ -77,7 +77,7 @@ struct Rig {
     reporter: Reporter,
     metrics: prometheus::Registry,
     name: RunnerJobName,
-    group: Group,
+    group: GroupId,
     trace: JobTrace,
 }
 

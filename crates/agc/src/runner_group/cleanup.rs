@@ -7,7 +7,7 @@ use operator::describe;
 
 use crate::agents::Registrar;
 use crate::agents::registrar::{RegisterError, Stored};
-use crate::group::Group;
+use crate::group::GroupId;
 
 /// Places are numbered without gaps, but a person may have deleted a Secret.
 const GAP: u32 = 3;
@@ -30,7 +30,7 @@ impl fmt::Display for Leftover {
 ///
 /// # Errors
 /// A Secret was not read: what is in it is not known, so the group may not go yet. What was done bears repeating.
-pub async fn remove_agents(registrar: &Registrar, group: &Group) -> Result<Vec<Leftover>, RegisterError> {
+pub async fn remove_agents(registrar: &Registrar, group: &GroupId) -> Result<Vec<Leftover>, RegisterError> {
     let mut leftovers = Vec::new();
     let mut missing = 0;
     let mut index = 0;
@@ -63,7 +63,7 @@ pub async fn remove_agents(registrar: &Registrar, group: &Group) -> Result<Vec<L
     Ok(leftovers)
 }
 
-async fn forget(registrar: &Registrar, group: &Group, index: u32) {
+async fn forget(registrar: &Registrar, group: &GroupId, index: u32) {
     if let Err(error) = registrar.forget(group, index).await {
         // Its owner is going: the garbage collector takes it.
         tracing::debug!(index, error = %describe(&error), "an agent's Secret was not deleted");

@@ -54,7 +54,7 @@ impl Pools {
         let github = self.0.context.registrar.github();
         github.versions.configure(&group, github.clock.now());
         let Some(pool) = self.pool_of(&group) else { return };
-        self.0.groups.send_modify(|it| drop(it.insert(group.name.clone(), group.clone())));
+        self.0.groups.send_modify(|it| drop(it.insert(group.id.name.clone(), group.clone())));
         let message = dispatcher::Message::Group(group.clone(), pool.clone());
         // Both outlive the controller, or the process is ending.
         let _ = self.0.dispatcher.send(message).await;
@@ -66,14 +66,14 @@ impl Pools {
         if state.closed {
             return None;
         }
-        if let Some((uid, pool)) = state.pools.get(&group.name)
-            && *uid == group.uid
+        if let Some((uid, pool)) = state.pools.get(&group.id.name)
+            && *uid == group.id.uid
         {
             return Some(pool.clone());
         }
-        let inherited = state.inherited.remove(&group.name).unwrap_or_default();
+        let inherited = state.inherited.remove(&group.id.name).unwrap_or_default();
         let pool = Pool::start(group.clone(), inherited, self.0.context.clone());
-        state.pools.insert(group.name.clone(), (group.uid.clone(), pool.clone()));
+        state.pools.insert(group.id.name.clone(), (group.id.uid.clone(), pool.clone()));
         Some(pool)
     }
 

@@ -1,15 +1,15 @@
 //! From a RunnerGroup to a value that is proof. Pure.
 
+use std::sync::Arc;
+
 use api::actions_gateway::SecurityProfile;
 use api::field_error::{self, FieldError};
 use api::{GoDuration, RunnerGroup, problems};
 use jiff::SignedDuration;
 use job::capacity::{Ceiling, Tier};
-use k8s_openapi::api::core::v1::ObjectReference;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
-use kube::{Resource as _, ResourceExt as _};
+use kube::ResourceExt as _;
 
-use crate::group::Group;
+use crate::group::{Group, GroupId};
 use crate::pod::build::Template;
 use crate::quota::demand;
 
@@ -34,6 +34,7 @@ pub fn validate(group: &RunnerGroup, profile: SecurityProfile) -> Result<Group, 
         .iter()
         .map(|it| Tier { priority_class: it.priority_class_name.clone(), threshold: positive(it.threshold) });
     Ok(Group {
+        id: Arc::new(GroupId::of(group)),
         labels: spec.runner_labels.clone(),
         max_listeners: usize::try_from(spec.max_listeners).unwrap_or(1).max(1),
         ceiling: Ceiling { max_workers: spec.max_workers.map(positive), tiers: tiers.collect() },
@@ -52,38 +53,7 @@ pub fn validate(group: &RunnerGroup, profile: SecurityProfile) -> Result<Group, 
         runner_version: spec.runner_version.clone(),
         completed_pod_ttl: signed(&spec.completed_pod_ttl),
         history: spec.job_history.clone(),
-        ..identity(group)
     })
-}
-
-/// Who the group is, whatever its spec says: enough to find what was made for it.
-#[must_use]
-pub fn identity(group: &RunnerGroup) -> Group {
-    let reference: ObjectReference = group.object_ref(&());
-    let owner = group.controller_owner_ref(&()).unwrap_or_default();
-    let name = group.name_any();
-    Group {
-        uid: group.uid().unwrap_or_default(),
-        generation: group.metadata.generation,
-        deleting: group.metadata.deletion_timestamp.is_some(),
-        owner: OwnerReference { block_owner_deletion: None, ..owner },
-        reference,
-        labels: Vec::new(),
-        max_listeners: 1,
-        ceiling: Ceiling::default(),
-        policy: job::Policy::default(),
-        template: Template {
-            group: name.clone(),
-            pod: Default::default(),
-            worker_image: None,
-            lifetime_seconds: None,
-        },
-        runner_version: None,
-        demand: Default::default(),
-        completed_pod_ttl: SignedDuration::ZERO,
-        history: Default::default(),
-        name,
-    }
 }
 
 fn positive(number: i32) -> u32 {

@@ -24,7 +24,7 @@ impl Pool {
                 Effect::Offer(session) => self.offer(session).await,
                 Effect::Replaced(ticket) => self.answer(ticket),
                 Effect::Wake(timer, at) => self.wake(timer, at),
-                Effect::Report(fact) => self.context.reporter.agents(&self.group, &fact),
+                Effect::Report(fact) => self.context.reporter.agents(&self.group.id, &fact),
             }
         }
         events

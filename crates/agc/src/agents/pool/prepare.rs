@@ -25,7 +25,7 @@ impl Pool {
     pub(super) fn load(&self, seat: u32) {
         let (registrar, group) = (self.context.registrar.clone(), self.group.clone());
         self.prepare(seat, async move {
-            Ok(match registrar.load(&group, seat).await? {
+            Ok(match registrar.load(&group.id, seat).await? {
                 Stored::Agent(agent) => Brought::Loaded(agent),
                 Stored::Consumed { generation } => Brought::Nothing { generation },
                 Stored::Nothing => Brought::Nothing { generation: FIRST_GENERATION },
@@ -61,9 +61,9 @@ impl Pool {
         let (registrar, group, mailbox) =
             (self.context.registrar.clone(), self.group.clone(), self.sender.clone());
         tokio::spawn(async move {
-            if let Err(error) = registrar.clear(&group, seat, generation).await {
+            if let Err(error) = registrar.clear(&group.id, seat, generation).await {
                 let error = operator::describe(&error).to_string();
-                tracing::warn!(runner_group = group.name, seat, error, "a consumed agent is still stored");
+                tracing::warn!(runner_group = group.id.name, seat, error, "a consumed agent is still stored");
             }
             let _ = mailbox.send(Heard::Cleared(seat)).await;
         });
@@ -72,7 +72,7 @@ impl Pool {
     /// Deletes a record at GitHub that nobody will connect with again. GitHub forgets it in a day; sooner is tidier.
     pub(super) fn discard(&self, agent: listeners::Agent) {
         let registrar = self.context.registrar.clone();
-        let name = self.group.agents().agent(agent.id.seat, agent.generation);
+        let name = self.group.id.agents().agent(agent.id.seat, agent.generation);
         let runner = RunnerId(agent.id.runner.0);
         tokio::spawn(async move { registrar.leave_no_record(runner, &name).await });
     }

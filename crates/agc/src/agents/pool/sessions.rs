@@ -86,7 +86,7 @@ impl Pool {
                 (error == PollError::RateLimited).then_some(Event::RateLimited(key))
             }
             Said::BadMessage(error) => {
-                self.context.reporter.message_dropped(&self.group.name, &error);
+                self.context.reporter.message_dropped(&self.group.id.name, &error);
                 None
             }
             Said::Closed => None,

@@ -1,12 +1,11 @@
 use super::*;
-use crate::runner_group::validate::identity;
 
 #[test]
 fn what_is_stored_of_an_agent_is_read_back() {
     let group = serde_yaml::from_str(
         "{ apiVersion: v, kind: RunnerGroup, metadata: { name: blue, uid: u }, spec: { runnerLabels: [a] } }",
     );
-    let group = identity(&group.unwrap());
+    let group = GroupId::of(&group.unwrap());
     let agent = Agent {
         index: 3,
         generation: 14,

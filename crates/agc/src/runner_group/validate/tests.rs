@@ -23,8 +23,8 @@ fn what_is_not_said_has_its_default() {
     assert_eq!(group.template.lifetime_seconds, Some(12 * 3600));
     assert_eq!(group.policy.pending_deadline, SignedDuration::from_mins(10));
     assert_eq!(group.completed_pod_ttl, SignedDuration::from_mins(5));
-    assert_eq!(group.owner.kind, "RunnerGroup");
-    assert_eq!(group.owner.controller, Some(true));
+    assert_eq!(group.id.owner.kind, "RunnerGroup");
+    assert_eq!(group.id.owner.controller, Some(true));
 }
 
 #[test]

@@ -10,7 +10,7 @@ use testkit::api_server::ApiServer;
 
 use super::*;
 use crate::report::Metrics;
-use crate::runner_group::validate::identity;
+use crate::runner_group::validate::validate;
 
 const NOW: Timestamp = Timestamp::UNIX_EPOCH;
 const GAUGE: &str = "actions_gateway_runner_version_days_left{namespace=\"a\",runner_group=\"blue\"}";
@@ -62,7 +62,8 @@ impl World {
         let yaml =
             "{ apiVersion: actions-gateway.github.com/v1alpha1, kind: RunnerGroup, metadata: { name: blue },
                       spec: { runnerLabels: [linux] } }";
-        let mut group = identity(&serde_yaml::from_str(yaml).unwrap());
+        let group = serde_yaml::from_str(yaml).unwrap();
+        let mut group = validate(&group, api::actions_gateway::SecurityProfile::Restricted).unwrap();
         group.runner_version = Some(version.to_owned());
         self.versions.configure(&group, NOW);
     }
