@@ -7,7 +7,7 @@ use testkit::api_server::Effect;
 use super::{SECOND, killed, payload_is_stored, pod_is_named, worker_runs};
 use crate::jobs::finish;
 use crate::kubelet::Behaviour;
-use crate::rig::{PATIENCE, Rig, ending, name};
+use crate::rig::{GROUP, PATIENCE, Rig, ending, name};
 
 #[tokio::test]
 async fn c4_a_stored_payload_gets_its_pod() {
@@ -18,6 +18,18 @@ async fn c4_a_stored_payload_gets_its_pod() {
     let _second = rig.controller(SECOND);
     rig.assert_ran_once(&run, SECOND).await;
     assert_eq!(rig.asked_github("X1").len(), 1, "the payload is the claim");
+}
+
+#[tokio::test]
+async fn c4_a_job_of_a_group_that_can_no_longer_be_honoured_gets_no_pod() {
+    let rig = Rig::start(json!({}), Behaviour::Succeeds).await;
+    rig.api.fail(Method::POST, "/pods", 1, Effect::Withhold);
+    killed(&rig, "W3", |rig| rig.asked(Method::POST, "/pods") > 0).await;
+    rig.api.edit(GROUP, |it| it["spec"]["podTemplate"] = json!({ "spec": { "serviceAccountName": "admin" } }));
+    let _second = rig.controller(SECOND);
+    assert_eq!(ending(&rig.settled_job().await), "ContainerConfig");
+    assert!(rig.api.list("/pods/").is_empty());
+    assert_eq!(rig.asked_github("X3").len(), 1, "GitHub is told");
 }
 
 #[tokio::test]
