@@ -7,22 +7,13 @@
 //!                                                      └─▶ report ─▶ metrics, Events, log lines, spans
 //! ```
 
-pub mod adopt;
 pub mod agents;
 pub mod args;
-pub mod board;
-pub mod claim;
 pub mod config;
 pub mod credential;
-pub mod dispatcher;
-pub mod executor;
 pub mod github;
-pub mod group;
-pub mod memory;
-pub mod offer;
-pub mod payload;
+pub mod jobs;
 pub mod pod;
-pub mod quota;
 pub mod reaper;
 pub mod report;
 pub mod run;

@@ -6,11 +6,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use agc::args::Args;
-use agc::board::Board;
 use agc::config::Config;
 use agc::github::GitHub;
 use agc::report::{Metrics, Reporter};
 use agc::run::{Checks, Parts, run};
+use agc::runner_group::state::Board;
 use agc::versions::Versions;
 use anyhow::Context as _;
 use clap::Parser as _;

@@ -18,8 +18,8 @@ use serde_json::json;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use crate::group::Group;
 use crate::report::Reporter;
+use crate::runner_group::group::Group;
 use crate::watches::Stores;
 pub use due::{Reap, finished_pods, orphans, surplus_jobs};
 

@@ -24,9 +24,9 @@ use operator::events::Events;
 use runtime::telemetry::root_span;
 use tracing::{Span, info_span};
 
-use crate::claim::Claim;
-use crate::executor::PodFacts;
-use crate::group::GroupId;
+use crate::jobs::acquired::Claim;
+use crate::jobs::executor::PodFacts;
+use crate::runner_group::group::GroupId;
 pub use metrics::Metrics;
 pub use outcomes::{AcquisitionError, ForceCancel};
 

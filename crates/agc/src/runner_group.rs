@@ -1,7 +1,9 @@
 //! The controller of `RunnerGroup`s: validate, keep a pool of agents, say how it goes.
 
 pub mod cleanup;
+pub mod group;
 pub mod pools;
+pub mod state;
 pub mod status;
 pub mod validate;
 
@@ -26,9 +28,9 @@ use tracing::info_span;
 
 use crate::agents::Registrar;
 use crate::agents::registrar::RegisterError;
-use crate::board::{Board, Facts};
-use crate::group::GroupId;
 use crate::report::Reporter;
+use crate::runner_group::group::GroupId;
+use crate::runner_group::state::{Board, Facts};
 use crate::watches::Stores;
 use cleanup::Leftover;
 use pools::Pools;

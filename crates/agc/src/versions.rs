@@ -19,7 +19,7 @@ use jiff::Timestamp;
 use k8s_openapi::api::core::v1::ObjectReference;
 use tokio::sync::watch as channel;
 
-use crate::group::Group;
+use crate::runner_group::group::Group;
 use known::{Known, Setting};
 pub use known::{Worker, worker};
 

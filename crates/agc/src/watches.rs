@@ -14,8 +14,8 @@ use runtime::admin::Health;
 use runtime::clock::Clock;
 use tokio::sync::mpsc;
 
-use crate::dispatcher::Message;
-use crate::quota::QuotaFacts;
+use crate::jobs::dispatcher::Message;
+use crate::jobs::quota::QuotaFacts;
 use crate::versions::{self, Versions};
 
 /// What is known of pods and `RunnerJob`s, for those who look at all of them at once.

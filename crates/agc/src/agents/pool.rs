@@ -21,10 +21,10 @@ use tokio::time::Instant;
 
 use super::registrar::{RegisterError, Registrar, SharedGroup};
 use super::{Agent, Message, PoolHandle};
-use crate::board::Board;
-use crate::dispatcher;
-use crate::group::Group;
+use crate::jobs::dispatcher;
 use crate::report::Reporter;
+use crate::runner_group::group::Group;
+use crate::runner_group::state::Board;
 use prepare::Brought;
 use sessions::Session;
 

@@ -7,7 +7,7 @@ use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::Secret;
 use kube::core::ObjectMeta;
 
-use crate::group::GroupId;
+use crate::runner_group::group::GroupId;
 
 const NAME: &str = "name";
 const RUNNER_ID: &str = "runnerId";

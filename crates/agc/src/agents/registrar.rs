@@ -19,7 +19,7 @@ pub use super::record::Stored;
 use super::record::{self, Agent};
 use crate::MANAGER;
 use crate::github::GitHub;
-use crate::group::{Group, GroupId};
+use crate::runner_group::group::{Group, GroupId};
 pub use error::RegisterError;
 
 /// A name that is taken is left for the next one so often, before the group is told.

@@ -11,9 +11,9 @@ use job::PodStage;
 use k8s_openapi::api::core::v1::Pod;
 use kube::ResourceExt;
 
-use crate::group::Group;
-use crate::memory::{Memory, ended_at};
+use crate::jobs::memory::{Memory, ended_at};
 use crate::pod::observe::observe;
+use crate::runner_group::group::Group;
 
 /// A pod whose job is not known may belong to a `RunnerJob` that a watch has not brought yet.
 const ORPHAN_AGE: SignedDuration = SignedDuration::from_mins(2);

@@ -6,7 +6,7 @@ use job::listeners::{Agent, Fact, Trigger, Trouble};
 
 use super::Reporter;
 use super::outcomes::{AcquisitionError, bad_message};
-use crate::group::GroupId;
+use crate::runner_group::group::GroupId;
 
 impl Reporter {
     /// So many sessions of the group listen, and so many stay open for the job that they were given.

@@ -201,7 +201,10 @@ fn a_run_attempt_is_a_trace_and_a_job_its_root_span() {
     let claim = claim();
     assert_eq!(claim.run.trace_id, job::trace::trace_id_hex(7, 2));
     assert_eq!(claim.ids.span_id, job::trace::root_span_id("plan-1", "job-1"));
-    assert_eq!(claim.locked_until(Timestamp::UNIX_EPOCH), Timestamp::UNIX_EPOCH + crate::claim::LOCK);
+    assert_eq!(
+        claim.locked_until(Timestamp::UNIX_EPOCH),
+        Timestamp::UNIX_EPOCH + crate::jobs::acquired::LOCK
+    );
 }
 
 #[tokio::test]

@@ -7,7 +7,7 @@ use operator::describe;
 
 use crate::agents::Registrar;
 use crate::agents::registrar::{RegisterError, Stored};
-use crate::group::GroupId;
+use crate::runner_group::group::GroupId;
 
 /// Places are numbered without gaps, but a person may have deleted a Secret.
 const GAP: u32 = 3;

@@ -9,8 +9,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::agents::pool::{Context, Inherited};
 use crate::agents::{Message, Pool, PoolHandle};
-use crate::dispatcher;
-use crate::group::Group;
+use crate::jobs::dispatcher;
+use crate::runner_group::group::Group;
 use crate::versions::Versions;
 
 /// All pools. Cheap to clone; clones share the pools.

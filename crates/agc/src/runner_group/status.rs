@@ -14,7 +14,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::ResourceExt as _;
 
 use super::validate;
-use crate::board::{Facts, Trouble};
+use crate::runner_group::state::{Facts, Trouble};
 
 /// What the group's status should be.
 #[must_use]

@@ -9,9 +9,9 @@ use jiff::SignedDuration;
 use job::capacity::{Ceiling, Tier};
 use kube::ResourceExt as _;
 
-use crate::group::{Group, GroupId};
+use crate::jobs::quota::demand;
 use crate::pod::build::Template;
-use crate::quota::demand;
+use crate::runner_group::group::{Group, GroupId};
 
 /// The spec cannot be honoured. The schema and the webhook refuse most of this before; here it is refused for good.
 #[derive(Debug, thiserror::Error)]

@@ -14,8 +14,8 @@ use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use super::{VersionFacts, Versions};
-use crate::board::Board;
 use crate::report::Reporter;
+use crate::runner_group::state::Board;
 
 /// Once a day, and not all controllers at the same time.
 const DAILY: (Duration, Duration) = (Duration::from_secs(23 * 3600), Duration::from_secs(25 * 3600));

@@ -169,7 +169,7 @@ fn message(api: &ApiServer, pod: &Value) -> JobMessage {
     let volumes = pod["spec"]["volumes"].as_array().unwrap();
     let secret = volumes.iter().find_map(|it| it["secret"]["secretName"].as_str()).unwrap();
     let secret = api.get(&format!("/api/v1/namespaces/team-a/secrets/{secret}")).expect("the payload");
-    let payload = agc::payload::read(&serde_json::from_value(secret).unwrap()).expect("a payload");
+    let payload = agc::jobs::payload::read(&serde_json::from_value(secret).unwrap()).expect("a payload");
     JobMessage::decode(&Acquired { plan_id: None, message: payload.message }).unwrap()
 }
 

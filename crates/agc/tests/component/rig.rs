@@ -5,11 +5,11 @@ use std::path::PathBuf;
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
-use agc::board::Board;
 use agc::github::GitHub;
 use agc::pod::build::Platform;
 use agc::report::{Metrics, Reporter};
 use agc::run::{Checks, Parts, run};
+use agc::runner_group::state::Board;
 use agc::versions::Versions;
 use api::actions_gateway::{NeverStarted, SecurityProfile};
 use fakegithub::{AppCreated, AppRequest, Config, Handle, Keys, RunView, Server};

@@ -14,8 +14,8 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use super::{Heard, Pool};
-use crate::dispatcher;
-use crate::offer::{Credentials, Offer, OfferedTo};
+use crate::jobs::dispatcher;
+use crate::jobs::offer::{Credentials, Offer, OfferedTo};
 
 /// What closing all sessions may take: they close side by side, each within ten seconds.
 const DRAIN: Duration = Duration::from_secs(11);

@@ -5,7 +5,7 @@ use api::runner_group::RunnerVersion;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use super::Said;
-use crate::board::Facts;
+use crate::runner_group::state::Facts;
 use crate::versions::VersionFacts;
 
 /// GitHub's refusal stands before any date.

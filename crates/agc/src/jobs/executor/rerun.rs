@@ -8,7 +8,7 @@ use job::{Event, Step, StepOutcome};
 use operator::describe;
 
 use super::{Shared, View};
-use crate::claim::run_of;
+use crate::jobs::acquired::run_of;
 
 /// J1. GitHub takes it only once the whole run is over.
 pub(super) async fn rerun_failed_jobs(shared: Arc<Shared>, view: View) {

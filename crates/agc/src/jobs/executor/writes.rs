@@ -16,11 +16,11 @@ use operator::describe;
 use runtime::telemetry::is_sampled;
 use serde_json::{Map, Value, json};
 
-use super::record::Record;
+use super::runner_job::Record;
 use super::{PodFacts, Shared, View};
-use crate::dispatcher::Message;
-use crate::memory::Memory;
-use crate::payload;
+use crate::jobs::dispatcher::Message;
+use crate::jobs::memory::Memory;
+use crate::jobs::payload;
 use crate::pod::build::{self, Work, worker_labels};
 
 /// How the POST of a pod ended.

@@ -7,8 +7,8 @@ use job::Event;
 use operator::describe;
 
 use super::{Shared, View, broker};
-use crate::claim::LOCK;
-use crate::offer::Source;
+use crate::jobs::acquired::LOCK;
+use crate::jobs::offer::Source;
 
 /// X1, by whoever offers the job.
 pub(super) async fn acquire(shared: Arc<Shared>, view: View) {

@@ -8,7 +8,7 @@ use github_proto::message::RunnerJobRequest;
 use github_proto::{JitBlob, SessionId};
 use job::naming::RunnerJobName;
 
-use crate::group::{Group, GroupId};
+use crate::runner_group::group::{Group, GroupId};
 
 /// A job that GitHub offers to a group.
 #[derive(Debug, Clone)]

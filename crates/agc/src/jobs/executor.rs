@@ -5,10 +5,10 @@
 
 mod broker;
 mod calls;
-mod record;
-mod report;
+mod complete;
 mod rerun;
-mod worker;
+mod runner_job;
+mod writer;
 mod writes;
 
 use std::sync::Arc;
@@ -29,10 +29,10 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::claim::Claim;
-use crate::dispatcher::Message;
 use crate::github::GitHub;
-use crate::offer::Offer;
+use crate::jobs::acquired::Claim;
+use crate::jobs::dispatcher::Message;
+use crate::jobs::offer::Offer;
 use crate::pod::build::Platform;
 use crate::report::Reporter;
 
@@ -184,7 +184,7 @@ impl Executor {
     #[must_use]
     pub fn writer(&self, found: Option<RunnerJob>) -> JobWriter {
         let (sender, queue) = mpsc::channel(QUEUE);
-        self.tasks.spawn(worker::run(self.shared.clone(), queue, found));
+        self.tasks.spawn(writer::run(self.shared.clone(), queue, found));
         JobWriter(sender)
     }
 
@@ -195,7 +195,7 @@ impl Executor {
             Call::AcquireJob => drop(self.tasks.spawn(calls::acquire(shared, view))),
             Call::RenewJob => drop(self.tasks.spawn(calls::renew(shared, view))),
             Call::GetRunner => drop(self.tasks.spawn(calls::look_whether_acquired(shared, view))),
-            Call::CompleteJob(what) => drop(self.tasks.spawn(report::tell(shared, view, what))),
+            Call::CompleteJob(what) => drop(self.tasks.spawn(complete::tell(shared, view, what))),
             Call::RerunFailedJobs => drop(self.tasks.spawn(rerun::rerun_failed_jobs(shared, view))),
         }
     }
@@ -213,7 +213,7 @@ impl Executor {
     /// Lets go of a `RunnerJob` that somebody deleted and that has no machine.
     pub fn release(&self, record: Arc<RunnerJob>) {
         let shared = self.shared.clone();
-        self.tasks.spawn(async move { record::release(&shared, &record).await });
+        self.tasks.spawn(async move { runner_job::release(&shared, &record).await });
     }
 
     /// Waits until everything that was asked for is done. A write that fails from here on is not tried again.

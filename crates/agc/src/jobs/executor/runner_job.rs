@@ -8,7 +8,7 @@ use operator::describe;
 use operator::finalizer;
 
 use super::{Shared, View};
-use crate::offer::Source;
+use crate::jobs::offer::Source;
 use crate::pod::build::worker_labels;
 
 /// What a job's writer knows of its `RunnerJob`.

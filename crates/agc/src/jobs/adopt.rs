@@ -23,13 +23,13 @@ use url::Url;
 use crate::agents::pool::Inherited;
 use crate::agents::registrar::{RegisterError, Stored};
 use crate::agents::{Agent, Registrar};
-use crate::claim::Claim;
-use crate::dispatcher::{Adopted, Message};
-use crate::group::{GroupId, Known};
-use crate::memory::{Memory, recovered};
-use crate::offer::{BrokerOffer, Credentials, Offer, Source};
-use crate::payload::{self, Payload};
+use crate::jobs::acquired::Claim;
+use crate::jobs::dispatcher::{Adopted, Message};
+use crate::jobs::memory::{Memory, recovered};
+use crate::jobs::offer::{BrokerOffer, Credentials, Offer, Source};
+use crate::jobs::payload::{self, Payload};
 use crate::pod::observe::observe;
+use crate::runner_group::group::{GroupId, Known};
 use crate::watches::Stores;
 
 /// Between two tries to read a Secret.

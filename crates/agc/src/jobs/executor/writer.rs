@@ -10,10 +10,10 @@ use runtime::backoff::Backoff;
 use tokio::sync::mpsc;
 use tracing::Instrument as _;
 
-use super::record::{self, Record};
+use super::runner_job::{self, Record};
 use super::writes::{self, Created};
 use super::{Shared, View};
-use crate::dispatcher::Message;
+use crate::jobs::dispatcher::Message;
 
 /// Pauses between tries of what must be written in the end.
 const AGAIN: Backoff =
@@ -36,7 +36,7 @@ async fn perform(shared: &Shared, record: &mut Record, write: Write, view: &View
     let name = &view.offer.name;
     match write {
         Write::CreateRunnerJob => {
-            *record = record::create(shared, view).await;
+            *record = runner_job::create(shared, view).await;
             match record {
                 Record::Present(it) => {
                     let uid = it.metadata.uid.clone().unwrap_or_default();
@@ -57,10 +57,10 @@ async fn perform(shared: &Shared, record: &mut Record, write: Write, view: &View
                 Created::Not(event) => shared.event(name, event).await,
             }
         }
-        Write::DeleteRunnerJob => record::delete(shared, record, view).await,
+        Write::DeleteRunnerJob => runner_job::delete(shared, record, view).await,
         Write::ReleaseRunnerJob => {
             if let Record::Present(it) = record {
-                record::release(shared, it).await;
+                runner_job::release(shared, it).await;
             }
         }
         Write::PatchAcquired | Write::PatchRunning => {

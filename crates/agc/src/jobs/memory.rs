@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use job::{Ended, Kept, Outcome, Recovered, Times, Verdict};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
-use crate::executor::View;
+use crate::jobs::executor::View;
 
 /// What outlives the controller of a job, beside its payload and its pod.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

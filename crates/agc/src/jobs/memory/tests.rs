@@ -8,9 +8,9 @@ use proptest::prelude::*;
 use strum::IntoEnumIterator as _;
 
 use super::*;
-use crate::executor::PodFacts;
-use crate::group::GroupId;
-use crate::offer::{BrokerOffer, Offer, Source};
+use crate::jobs::executor::PodFacts;
+use crate::jobs::offer::{BrokerOffer, Offer, Source};
+use crate::runner_group::group::GroupId;
 
 const NOW: Timestamp = Timestamp::UNIX_EPOCH;
 

@@ -10,8 +10,8 @@ use k8s_openapi::api::core::v1::Pod;
 use kube::ResourceExt as _;
 
 use super::Dispatcher;
-use super::record::Record;
-use crate::executor::PodFacts;
+use super::in_hand::Record;
+use crate::jobs::executor::PodFacts;
 use crate::pod::observe::{observe, words};
 
 impl Dispatcher {

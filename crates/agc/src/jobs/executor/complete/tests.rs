@@ -5,7 +5,7 @@ use job::Outcome;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::memory::tests::view;
+use crate::jobs::memory::tests::view;
 
 fn jobs(list: Value) -> Vec<RunJob> {
     let body = json!({ "total_count": 1, "jobs": list }).to_string();

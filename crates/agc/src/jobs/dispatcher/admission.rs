@@ -8,9 +8,9 @@ use job::effect::Slot;
 use runtime::backoff::{Backoff, Failures};
 use tokio::time::Instant;
 
-use super::record::Record;
-use crate::group::Group;
-use crate::quota::QuotaFacts;
+use super::in_hand::Record;
+use crate::jobs::quota::QuotaFacts;
+use crate::runner_group::group::Group;
 
 /// How long a group holds back after claims that GitHub refused with 404, 409 or 422 (protocol §5.2).
 const REFUSED_CLAIMS: Backoff =

@@ -12,7 +12,7 @@ use operator::describe;
 use runtime::backoff::Backoff;
 
 use super::{Shared, View};
-use crate::claim::run_of;
+use crate::jobs::acquired::run_of;
 use crate::report::ForceCancel;
 
 /// So much of what the cluster says is shown, in bytes: an annotation is read at a glance.

@@ -4,8 +4,8 @@
 //! found. Each becomes an event of a machine; the machine's effects go to the executor, to the timers and to the
 //! reporter.
 
-mod ledger;
-mod record;
+mod admission;
+mod in_hand;
 mod seen;
 mod timers;
 
@@ -26,15 +26,15 @@ use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use crate::agents::{self, PoolHandle};
-use crate::board::Board;
-use crate::claim::Claim;
-use crate::executor::{Executor, PodFacts};
-use crate::group::Group;
-use crate::offer::{Offer, Source};
-use crate::quota::QuotaFacts;
+use crate::jobs::acquired::Claim;
+use crate::jobs::executor::{Executor, PodFacts};
+use crate::jobs::offer::{Offer, Source};
+use crate::jobs::quota::QuotaFacts;
 use crate::report::Reporter;
-use ledger::Ledger;
-use record::Record;
+use crate::runner_group::group::Group;
+use crate::runner_group::state::Board;
+use admission::Ledger;
+use in_hand::Record;
 use timers::Timers;
 
 /// Messages wait here while one is handled, for microseconds. A storm of a thousand jobs sends a few each at once.
@@ -298,7 +298,7 @@ impl Dispatcher {
         let active = self.ledger.active(&offer.group.name);
         let mut record = Record::new(job, offer, class, active, writer);
         record.uid = object.metadata.uid.clone();
-        record.pod = pod.as_deref().map(PodFacts::of).or_else(|| record::named_pod(&object));
+        record.pod = pod.as_deref().map(PodFacts::of).or_else(|| in_hand::named_pod(&object));
         record.identity = object.status.and_then(|it| it.job);
         if let Some(claim) = claim {
             record.claimed(&claim, &self.reporter);

@@ -6,9 +6,9 @@ use job::{AgentState, Event};
 use operator::describe;
 
 use super::{Shared, View};
-use crate::claim::Claim;
-use crate::dispatcher::Message;
-use crate::offer::BrokerOffer;
+use crate::jobs::acquired::Claim;
+use crate::jobs::dispatcher::Message;
+use crate::jobs::offer::BrokerOffer;
 use crate::report::AcquisitionError;
 use std::sync::Arc;
 

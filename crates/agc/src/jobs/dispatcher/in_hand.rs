@@ -6,9 +6,9 @@ use api::RunnerJob;
 use api::runner_job::JobIdentity;
 use job::{Fact, Job};
 
-use crate::claim::Claim;
-use crate::executor::{JobWriter, PodFacts, View};
-use crate::offer::Offer;
+use crate::jobs::acquired::Claim;
+use crate::jobs::executor::{JobWriter, PodFacts, View};
+use crate::jobs::offer::Offer;
 use crate::report::{JobTrace, Reporter, Subject};
 
 /// One job in hand.
