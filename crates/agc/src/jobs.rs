@@ -5,6 +5,8 @@ pub mod adopt;
 pub mod dispatcher;
 pub mod executor;
 pub mod memory;
+pub mod message;
 pub mod offer;
 pub mod payload;
 pub mod quota;
+pub mod snapshot;

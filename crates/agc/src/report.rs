@@ -25,7 +25,7 @@ use runtime::telemetry::root_span;
 use tracing::{Span, info_span};
 
 use crate::jobs::acquired::Claim;
-use crate::jobs::executor::PodFacts;
+use crate::jobs::snapshot::PodFacts;
 use crate::runner_group::group::GroupId;
 pub use metrics::Metrics;
 pub use outcomes::{AcquisitionError, ForceCancel};

@@ -14,7 +14,7 @@ use runtime::admin::Health;
 use runtime::clock::Clock;
 use tokio::sync::mpsc;
 
-use crate::jobs::dispatcher::Message;
+use crate::jobs::message::Message;
 use crate::jobs::quota::QuotaFacts;
 use crate::versions::{self, Versions};
 

@@ -21,7 +21,7 @@ use tokio::time::Instant;
 
 use super::registrar::{RegisterError, Registrar, SharedGroup};
 use super::{Agent, Message, PoolHandle};
-use crate::jobs::dispatcher;
+use crate::jobs::message;
 use crate::report::Reporter;
 use crate::runner_group::group::Group;
 use crate::runner_group::state::Board;
@@ -37,7 +37,7 @@ pub struct Context {
     /// Registers agents.
     pub registrar: Registrar,
     /// Takes the offers.
-    pub dispatcher: mpsc::Sender<dispatcher::Message>,
+    pub dispatcher: mpsc::Sender<message::Message>,
     /// Hears what is known.
     pub board: Board,
     /// Counts.

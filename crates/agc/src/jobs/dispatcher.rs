@@ -13,12 +13,10 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use api::RunnerJob;
 use github_proto::JobId;
 use jiff::{SignedDuration, Timestamp};
 use job::naming::RunnerJobName;
-use job::{Effect, Event, Job, Phase, Recovered, effect};
-use k8s_openapi::api::core::v1::Pod;
+use job::{Effect, Event, Job, Phase, effect};
 use runtime::admin::Heartbeat;
 use runtime::clock::Clock;
 use tokio::sync::{mpsc, oneshot};
@@ -27,9 +25,10 @@ use tokio_util::sync::CancellationToken;
 
 use crate::agents::{self, PoolHandle};
 use crate::jobs::acquired::Claim;
-use crate::jobs::executor::{Executor, PodFacts};
+use crate::jobs::executor::Executor;
+use crate::jobs::message::{Adopted, Message};
 use crate::jobs::offer::{Offer, Source};
-use crate::jobs::quota::QuotaFacts;
+use crate::jobs::snapshot::PodFacts;
 use crate::report::Reporter;
 use crate::runner_group::group::Group;
 use crate::runner_group::state::Board;
@@ -46,58 +45,6 @@ pub const HEARTBEAT: Duration = Duration::from_secs(10);
 /// How long writes in hand may take when the process is told to end. The pod has 30 s in all: sessions take up to 11
 /// before this, spans 5 after it.
 const DRAIN: Duration = Duration::from_secs(7);
-
-/// What the dispatcher is told.
-#[derive(Debug)]
-pub enum Message {
-    /// GitHub offers a job.
-    Offer(Box<Offer>),
-    /// Something happened to a job.
-    Event(RunnerJobName, Event),
-    /// W1 is done: the object's uid.
-    Recorded(RunnerJobName, String),
-    /// X1 was granted.
-    Claimed(RunnerJobName, Arc<Claim>),
-    /// W3 is done.
-    PodCreated(RunnerJobName, PodFacts),
-    /// GitHub cancels the job with this id, and gives it so long to end.
-    Cancelled(JobId, SignedDuration),
-    /// What the API server said when it refused the job's pod.
-    ClusterWords(RunnerJobName, String),
-    /// The watch shows a worker pod.
-    PodSeen(Arc<Pod>),
-    /// The watch shows that a worker pod is gone.
-    PodGone(Arc<Pod>),
-    /// The watch was interrupted: these are the uids of all worker pods there are.
-    PodsListed(HashSet<String>),
-    /// The watch shows a `RunnerJob`.
-    JobSeen(Arc<RunnerJob>),
-    /// The watch shows that a `RunnerJob` is gone.
-    JobGone(String),
-    /// A group is as this, and these are its agents.
-    Group(Arc<Group>, PoolHandle),
-    /// A group is gone.
-    GroupGone(String),
-    /// What the namespace's quotas say.
-    Quotas(Vec<QuotaFacts>),
-    /// A job that a predecessor left.
-    Adopt(Box<Adopted>),
-}
-
-/// A job that a predecessor left, and all that could be found out about it.
-#[derive(Debug)]
-pub struct Adopted {
-    /// What it was offered as.
-    pub offer: Offer,
-    /// Its `RunnerJob`.
-    pub object: RunnerJob,
-    /// What its payload Secret holds.
-    pub claim: Option<Arc<Claim>>,
-    /// Its pod.
-    pub pod: Option<Arc<Pod>>,
-    /// What the machine needs to know.
-    pub found: Recovered,
-}
 
 /// The one owner of all jobs.
 pub struct Dispatcher {
@@ -341,8 +288,8 @@ impl Dispatcher {
         for effect in effects {
             match effect {
                 Effect::Slot(change) => changes.push(change),
-                Effect::Call(call) => self.executor.call(call, record.view()),
-                Effect::Write(write) => record.writer.write(write, record.view()),
+                Effect::Call(call) => self.executor.call(call, record.snapshot()),
+                Effect::Write(write) => record.writer.write(write, record.snapshot()),
                 Effect::Wake(timer, at) => self.timers.set(name.clone(), timer, at, now),
                 Effect::Agent(task) => tasks.push(task),
                 Effect::Report(fact) => record.report(&fact, &self.reporter),

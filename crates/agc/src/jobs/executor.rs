@@ -16,12 +16,10 @@ use std::time::Duration;
 
 use api::RunnerJob;
 use api::actions_gateway::NeverStarted;
-use api::runner_job::JobIdentity;
-use api::runner_job::Phase;
 use jiff::Timestamp;
 use job::effect::{Call, Write};
 use job::naming::RunnerJobName;
-use job::{DeadLetter, Event, Outcome, Step, StepOutcome, Times};
+use job::{Event, Step, StepOutcome};
 use k8s_openapi::api::core::v1::{Pod, Secret};
 use kube::{Api, Client};
 use tokio::sync::{Semaphore, mpsc, oneshot};
@@ -30,9 +28,8 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::github::GitHub;
-use crate::jobs::acquired::Claim;
-use crate::jobs::dispatcher::Message;
-use crate::jobs::offer::Offer;
+use crate::jobs::message::Message;
+use crate::jobs::snapshot::JobSnapshot;
 use crate::pod::build::Platform;
 use crate::report::Reporter;
 
@@ -51,48 +48,6 @@ const QUEUE: usize = 64;
 
 /// How long a settled job waits for its agent's successor, before it leaves that to the pool.
 const REPLACEMENT: Duration = Duration::from_secs(120);
-
-/// A worker pod, as far as writes about it need to know.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PodFacts {
-    /// Its name.
-    pub name: String,
-    /// Its uid.
-    pub uid: String,
-    /// Its node.
-    pub node: Option<String>,
-    /// Whether somebody asked for its deletion.
-    pub deleting: bool,
-}
-
-/// A job as it was when an effect was asked for: all that doing it needs.
-#[derive(Debug, Clone)]
-pub struct View {
-    /// What was offered.
-    pub offer: Arc<Offer>,
-    /// What was claimed.
-    pub claim: Option<Arc<Claim>>,
-    /// Which job it is; known longer than the claim.
-    pub identity: Option<JobIdentity>,
-    /// The pod's priority class.
-    pub priority_class: Option<String>,
-    /// When it came to where.
-    pub times: Times,
-    /// Where it stands.
-    pub phase: Phase,
-    /// How it ended.
-    pub outcome: Option<Outcome>,
-    /// A call about it that GitHub refused.
-    pub dead_letter: Option<DeadLetter>,
-    /// End of the lock.
-    pub locked_until: Option<Timestamp>,
-    /// Its pod.
-    pub pod: Option<PodFacts>,
-    /// What the cluster says of its pod, for people.
-    pub cluster_words: Option<String>,
-    /// The span of the job.
-    pub span: tracing::Span,
-}
 
 /// Where answers go, and what calls are made with. Shared by all tasks.
 pub(crate) struct Shared {
@@ -137,13 +92,13 @@ pub struct Executor {
 
 /// The task that writes for one job.
 #[derive(Debug, Clone)]
-pub struct JobWriter(mpsc::Sender<(Write, View)>);
+pub struct JobWriter(mpsc::Sender<(Write, JobSnapshot)>);
 
 impl JobWriter {
     /// Does this after everything that was asked for before; the answer comes as a message.
-    pub fn write(&self, write: Write, view: View) {
-        let name = view.offer.name.clone();
-        if self.0.try_send((write, view)).is_err() {
+    pub fn write(&self, write: Write, snapshot: JobSnapshot) {
+        let name = snapshot.offer.name.clone();
+        if self.0.try_send((write, snapshot)).is_err() {
             // Cannot happen while the machine keeps to its bound; the next start would mend it.
             tracing::error!(job = %name, "a write was dropped: the job's writer does not keep up");
         }
@@ -189,14 +144,14 @@ impl Executor {
     }
 
     /// Calls GitHub, beside everything else; the answer comes as a message.
-    pub fn call(&self, call: Call, view: View) {
+    pub fn call(&self, call: Call, snapshot: JobSnapshot) {
         let shared = self.shared.clone();
         match call {
-            Call::AcquireJob => drop(self.tasks.spawn(calls::acquire(shared, view))),
-            Call::RenewJob => drop(self.tasks.spawn(calls::renew(shared, view))),
-            Call::GetRunner => drop(self.tasks.spawn(calls::look_whether_acquired(shared, view))),
-            Call::CompleteJob(what) => drop(self.tasks.spawn(complete::tell(shared, view, what))),
-            Call::RerunFailedJobs => drop(self.tasks.spawn(rerun::rerun_failed_jobs(shared, view))),
+            Call::AcquireJob => drop(self.tasks.spawn(calls::acquire(shared, snapshot))),
+            Call::RenewJob => drop(self.tasks.spawn(calls::renew(shared, snapshot))),
+            Call::GetRunner => drop(self.tasks.spawn(calls::look_whether_acquired(shared, snapshot))),
+            Call::CompleteJob(what) => drop(self.tasks.spawn(complete::tell(shared, snapshot, what))),
+            Call::RerunFailedJobs => drop(self.tasks.spawn(rerun::rerun_failed_jobs(shared, snapshot))),
         }
     }
 

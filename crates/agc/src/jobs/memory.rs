@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use job::{Ended, Kept, Outcome, Recovered, Times, Verdict};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
-use crate::jobs::executor::View;
+use crate::jobs::snapshot::JobSnapshot;
 
 /// What outlives the controller of a job, beside its payload and its pod.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -35,22 +35,22 @@ pub struct Memory {
 impl Memory {
     /// What is to be remembered of a job as it is now.
     #[must_use]
-    pub fn of(view: &View) -> Self {
-        let pod = view.pod.as_ref();
-        let letter = view.dead_letter;
-        let ended = view.outcome.clone().map(|outcome| match letter.filter(|it| it.verdict.is_none()) {
-            _ if view.phase == Phase::AwaitingRerun => Ended::AwaitingRerun(outcome),
+    pub fn of(snapshot: &JobSnapshot) -> Self {
+        let pod = snapshot.pod.as_ref();
+        let letter = snapshot.dead_letter;
+        let ended = snapshot.outcome.clone().map(|outcome| match letter.filter(|it| it.verdict.is_none()) {
+            _ if snapshot.phase == Phase::AwaitingRerun => Ended::AwaitingRerun(outcome),
             Some(letter) => Ended::DeadLetter(outcome, letter.call),
             None => Ended::Complete(outcome),
         });
         Self {
-            identity: view.identity.clone(),
+            identity: snapshot.identity.clone(),
             pod: pod.map(|it| PodRef { name: it.name.clone(), uid: it.uid.clone(), node: it.node.clone() }),
-            times: Times { scheduled: None, ..view.times },
-            locked_until: view.locked_until,
+            times: Times { scheduled: None, ..snapshot.times },
+            locked_until: snapshot.locked_until,
             ended,
             decided: letter.and_then(|it| it.verdict),
-            trace_id: view.claim.as_ref().map(|it| it.run.trace_id.clone()),
+            trace_id: snapshot.claim.as_ref().map(|it| it.run.trace_id.clone()),
         }
     }
 

@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::agents::pool::{Context, Inherited};
 use crate::agents::{Message, Pool, PoolHandle};
-use crate::jobs::dispatcher;
+use crate::jobs::message;
 use crate::runner_group::group::Group;
 use crate::versions::Versions;
 
@@ -19,7 +19,7 @@ pub struct Pools(Arc<Inner>);
 
 struct Inner {
     context: Context,
-    dispatcher: mpsc::Sender<dispatcher::Message>,
+    dispatcher: mpsc::Sender<message::Message>,
     groups: watch::Sender<BTreeMap<String, Arc<Group>>>,
     state: Mutex<State>,
 }
@@ -36,7 +36,7 @@ impl Pools {
     #[must_use]
     pub fn new(
         context: Context,
-        dispatcher: mpsc::Sender<dispatcher::Message>,
+        dispatcher: mpsc::Sender<message::Message>,
         inherited: BTreeMap<String, Inherited>,
     ) -> Self {
         let state = Mutex::new(State { inherited, ..State::default() });
@@ -55,7 +55,7 @@ impl Pools {
         github.versions.configure(&group, github.clock.now());
         let Some(pool) = self.pool_of(&group) else { return };
         self.0.groups.send_modify(|it| drop(it.insert(group.id.name.clone(), group.clone())));
-        let message = dispatcher::Message::Group(group.clone(), pool.clone());
+        let message = message::Message::Group(group.clone(), pool.clone());
         // Both outlive the controller, or the process is ending.
         let _ = self.0.dispatcher.send(message).await;
         pool.tell(Message::Configure(group));
@@ -146,7 +146,7 @@ impl Pools {
         self.0.context.registrar.github().versions.forget(group);
         self.0.context.board.forget(group);
         self.0.context.reporter.group_gone(group);
-        let _ = self.0.dispatcher.send(dispatcher::Message::GroupGone(group.to_owned())).await;
+        let _ = self.0.dispatcher.send(message::Message::GroupGone(group.to_owned())).await;
     }
 
     /// Nothing panics while it holds the lock, so what it holds is whole.

@@ -14,7 +14,7 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use super::{Heard, Pool};
-use crate::jobs::dispatcher;
+use crate::jobs::message;
 use crate::jobs::offer::{Credentials, Offer, OfferedTo};
 
 /// What closing all sessions may take: they close side by side, each within ten seconds.
@@ -99,7 +99,7 @@ impl Pool {
 
     async fn cancelled(&self, cancellation: JobCancellation) {
         let timeout = SignedDuration::try_from(cancellation.timeout).unwrap_or(SignedDuration::MAX);
-        let message = dispatcher::Message::Cancelled(cancellation.job_id, timeout);
+        let message = message::Message::Cancelled(cancellation.job_id, timeout);
         let _ = self.context.dispatcher.send(message).await;
     }
 
@@ -113,7 +113,7 @@ impl Pool {
         let at = OfferedTo { id, version: session.version.clone() };
         let offer = Offer::of_broker(self.group.clone(), agent.reference(), credentials, request, at);
         // The dispatcher ends last; if it has ended, so will we.
-        let _ = self.context.dispatcher.send(dispatcher::Message::Offer(Box::new(offer))).await;
+        let _ = self.context.dispatcher.send(message::Message::Offer(Box::new(offer))).await;
     }
 
     /// Tells a session. One that has ended takes no command, which is no error.

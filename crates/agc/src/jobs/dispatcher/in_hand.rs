@@ -7,8 +7,9 @@ use api::runner_job::JobIdentity;
 use job::{Fact, Job};
 
 use crate::jobs::acquired::Claim;
-use crate::jobs::executor::{JobWriter, PodFacts, View};
+use crate::jobs::executor::JobWriter;
 use crate::jobs::offer::Offer;
+use crate::jobs::snapshot::{JobSnapshot, PodFacts};
 use crate::report::{JobTrace, Reporter, Subject};
 
 /// One job in hand.
@@ -65,8 +66,8 @@ impl Record {
     }
 
     /// What the executor needs to know at this moment.
-    pub(super) fn view(&self) -> View {
-        View {
+    pub(super) fn snapshot(&self) -> JobSnapshot {
+        JobSnapshot {
             offer: self.offer.clone(),
             claim: self.claim.clone(),
             identity: self.identity.clone(),

@@ -11,7 +11,7 @@ use kube::ResourceExt as _;
 
 use super::Dispatcher;
 use super::in_hand::Record;
-use crate::jobs::executor::PodFacts;
+use crate::jobs::snapshot::PodFacts;
 use crate::pod::observe::{observe, words};
 
 impl Dispatcher {

@@ -5,16 +5,17 @@ use github::session::{self, Acknowledgement};
 use job::{AgentState, Event};
 use operator::describe;
 
-use super::{Shared, View};
+use super::Shared;
 use crate::jobs::acquired::Claim;
-use crate::jobs::dispatcher::Message;
+use crate::jobs::message::Message;
 use crate::jobs::offer::BrokerOffer;
+use crate::jobs::snapshot::JobSnapshot;
 use crate::report::AcquisitionError;
 use std::sync::Arc;
 
 /// X1.
-pub(super) async fn acquire(shared: &Shared, view: &View, offer: &BrokerOffer) {
-    let name = &view.offer.name;
+pub(super) async fn acquire(shared: &Shared, snapshot: &JobSnapshot, offer: &BrokerOffer) {
+    let name = &snapshot.offer.name;
     let Some(credentials) = &offer.credentials else {
         // Nothing to claim with: the agent itself tells whether the claim was granted.
         return shared.event(name, Event::AcquireRefused { doubtful: true }).await;
@@ -43,7 +44,7 @@ pub(super) async fn acquire(shared: &Shared, view: &View, offer: &BrokerOffer) {
         }
     };
     let namespace = &shared.platform.namespace;
-    let group = &view.offer.group.name;
+    let group = &snapshot.offer.group.name;
     match Claim::read(acquired, &request.run_service_url, credentials.jit.clone(), namespace, group) {
         Ok(claim) => shared.tell(Message::Claimed(name.clone(), Arc::new(claim))).await,
         Err(error) => {
@@ -76,16 +77,16 @@ async fn acknowledge(shared: &Shared, offer: &BrokerOffer) -> Acknowledgement {
 }
 
 /// R5.
-pub(super) async fn get_runner(shared: &Shared, view: &View, offer: &BrokerOffer) {
+pub(super) async fn get_runner(shared: &Shared, snapshot: &JobSnapshot, offer: &BrokerOffer) {
     let Ok(_permit) = shared.github_calls.acquire().await else { return };
     let runner = github_proto::RunnerId(u64::try_from(offer.agent.runner_id).unwrap_or_default());
     let event = match shared.github.app.runner(runner).await {
         Ok(Some(runner)) if runner.busy => Event::AgentSeen(AgentState::Busy),
         Ok(_) => Event::AgentSeen(AgentState::Free),
         Err(error) => {
-            tracing::warn!(job = %view.offer.name, error = %describe(&error), "an agent could not be looked at");
+            tracing::warn!(job = %snapshot.offer.name, error = %describe(&error), "an agent could not be looked at");
             Event::AgentUnseen
         }
     };
-    shared.event(&view.offer.name, event).await;
+    shared.event(&snapshot.offer.name, event).await;
 }

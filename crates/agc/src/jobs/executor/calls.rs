@@ -6,28 +6,29 @@ use github::run_service::{self, RenewError};
 use job::Event;
 use operator::describe;
 
-use super::{Shared, View, broker};
+use super::{Shared, broker};
 use crate::jobs::acquired::LOCK;
 use crate::jobs::offer::Source;
+use crate::jobs::snapshot::JobSnapshot;
 
 /// X1, by whoever offers the job.
-pub(super) async fn acquire(shared: Arc<Shared>, view: View) {
-    match &view.offer.source {
-        Source::Broker(offer) => broker::acquire(&shared, &view, offer).await,
+pub(super) async fn acquire(shared: Arc<Shared>, snapshot: JobSnapshot) {
+    match &snapshot.offer.source {
+        Source::Broker(offer) => broker::acquire(&shared, &snapshot, offer).await,
     }
 }
 
 /// R5: whether an X1 that nobody answered was granted, by whoever offered the job.
-pub(super) async fn look_whether_acquired(shared: Arc<Shared>, view: View) {
-    match &view.offer.source {
-        Source::Broker(offer) => broker::get_runner(&shared, &view, offer).await,
+pub(super) async fn look_whether_acquired(shared: Arc<Shared>, snapshot: JobSnapshot) {
+    match &snapshot.offer.source {
+        Source::Broker(offer) => broker::get_runner(&shared, &snapshot, offer).await,
     }
 }
 
 /// X2.
-pub(super) async fn renew(shared: Arc<Shared>, view: View) {
-    let name = &view.offer.name;
-    let Some(claim) = &view.claim else {
+pub(super) async fn renew(shared: Arc<Shared>, snapshot: JobSnapshot) {
+    let name = &snapshot.offer.name;
+    let Some(claim) = &snapshot.claim else {
         // The payload is gone, and with it the token: the lock runs out.
         return shared.event(name, Event::RenewFailed).await;
     };

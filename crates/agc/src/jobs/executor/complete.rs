@@ -11,8 +11,9 @@ use job::{Event, Step, StepOutcome, Unreported};
 use operator::describe;
 use runtime::backoff::Backoff;
 
-use super::{Shared, View};
+use super::Shared;
 use crate::jobs::acquired::run_of;
+use crate::jobs::snapshot::JobSnapshot;
 use crate::report::ForceCancel;
 
 /// So much of what the cluster says is shown, in bytes: an annotation is read at a glance.
@@ -24,32 +25,32 @@ const FORCE_CANCEL_PAUSE: Backoff =
     Backoff::Doubling { first: Duration::from_secs(2), longest: Duration::from_secs(60) };
 
 /// Tells GitHub of the job's end. The settlement goes on whatever the answer.
-pub(super) async fn tell(shared: Arc<Shared>, view: View, what: Unreported) {
+pub(super) async fn tell(shared: Arc<Shared>, snapshot: JobSnapshot, what: Unreported) {
     let told = match (what, shared.never_started) {
         (Unreported::NeverStarted, NeverStarted::ForceCancel) => {
-            force_cancel(&shared, &view).await;
+            force_cancel(&shared, &snapshot).await;
             None
         }
-        _ => complete(&shared, &view).await,
+        _ => complete(&shared, &snapshot).await,
     };
-    shared.event(&view.offer.name, Event::StepTaken(Step::CompleteJob(what), StepOutcome::Done)).await;
+    shared.event(&snapshot.offer.name, Event::StepTaken(Step::CompleteJob(what), StepOutcome::Done)).await;
     let doubtful = matches!(told, Some(Completed::Accepted | Completed::Refused | Completed::GaveUp(_)));
     if what == Unreported::NeverStarted && doubtful {
         // Not waited for when the process ends: GitHub then ends the job when its lock lapses.
-        tokio::spawn(check(shared, view));
+        tokio::spawn(check(shared, snapshot));
     }
 }
 
 /// X3; `None` when nothing is left to say it with.
-async fn complete(shared: &Shared, view: &View) -> Option<Completed> {
-    let name = &view.offer.name;
-    let Some(claim) = &view.claim else {
+async fn complete(shared: &Shared, snapshot: &JobSnapshot) -> Option<Completed> {
+    let name = &snapshot.offer.name;
+    let Some(claim) = &snapshot.claim else {
         tracing::warn!(job = %name, "GitHub cannot be told how a job ended: its payload is gone");
         return None;
     };
     let Ok(_permit) = shared.reports.acquire().await else { return None };
     let (github, job) = (&shared.github, &claim.job);
-    let message = job.masks().apply(&annotation(&shared.platform.namespace, view));
+    let message = job.masks().apply(&annotation(&shared.platform.namespace, snapshot));
     let report = Completion {
         plan_id: &job.plan_id,
         job_id: &job.job_id,
@@ -61,7 +62,7 @@ async fn complete(shared: &Shared, view: &View) -> Option<Completed> {
         &claim.renew_at,
         &report,
         &job.connection.token,
-        view.locked_until,
+        snapshot.locked_until,
         &github.clock,
         &github.timeouts,
     )
@@ -73,33 +74,33 @@ async fn complete(shared: &Shared, view: &View) -> Option<Completed> {
         }
         _ => tracing::info!(job = %name, outcome, "told GitHub how a job ended"),
     }
-    shared.reporter.completion_told(&view.offer.group.name, &told);
+    shared.reporter.completion_told(&snapshot.offer.group.name, &told);
     Some(told)
 }
 
 /// What the page of the run shows: our reason, its remedy, the cluster's words, and where to look.
-fn annotation(namespace: &str, view: &View) -> String {
-    let mut text = match view.outcome.as_ref().and_then(|it| it.reason) {
+fn annotation(namespace: &str, snapshot: &JobSnapshot) -> String {
+    let mut text = match snapshot.outcome.as_ref().and_then(|it| it.reason) {
         Some(reason) => format!("{}: {} {}", reason.as_str(), reason.meaning(), reason.remedy()),
         None => "The worker ended without a result.".to_owned(),
     };
-    if let Some(words) = &view.cluster_words {
+    if let Some(words) = &snapshot.cluster_words {
         text.push_str("\nKubernetes says: ");
         text.push_str(&words[..words.floor_char_boundary(MOST_WORDS)]);
     }
-    text.push_str(&format!("\nRunnerJob {namespace}/{}", view.offer.name));
-    if let Some(pod) = &view.pod {
+    text.push_str(&format!("\nRunnerJob {namespace}/{}", snapshot.offer.name));
+    if let Some(pod) = &snapshot.pod {
         text.push_str(&format!(", pod {}", pod.name));
     }
     text
 }
 
 /// J5, and J8 where GitHub made nothing of the report and nothing of the run would be lost.
-async fn check(shared: Arc<Shared>, view: View) {
+async fn check(shared: Arc<Shared>, snapshot: JobSnapshot) {
     tokio::time::sleep(shared.github.timeouts.completion_check).await;
-    let name = &view.offer.name;
-    let Some((repository, run)) = view.identity.as_ref().and_then(run_of) else { return };
-    let attempt = view.identity.as_ref().map_or(1, |it| it.run_attempt);
+    let name = &snapshot.offer.name;
+    let Some((repository, run)) = snapshot.identity.as_ref().and_then(run_of) else { return };
+    let attempt = snapshot.identity.as_ref().map_or(1, |it| it.run_attempt);
     let attempt = github_proto::rest::Attempt(u32::try_from(attempt).unwrap_or(1));
     let jobs = match shared.github.app.run_jobs(&repository, run, attempt).await {
         Ok(jobs) => jobs,
@@ -108,9 +109,9 @@ async fn check(shared: Arc<Shared>, view: View) {
             return;
         }
     };
-    match judge(&jobs, view.offer.source.runner_name()) {
+    match judge(&jobs, snapshot.offer.source.runner_name()) {
         Seen::Over => {}
-        Seen::NothingRan => force_cancel(&shared, &view).await,
+        Seen::NothingRan => force_cancel(&shared, &snapshot).await,
         Seen::SomethingRan => {
             tracing::warn!(job = %name, "GitHub made nothing of the report of a job that never started, and other jobs of its run have run: GitHub ends it when its lock lapses");
         }
@@ -139,9 +140,9 @@ fn judge(jobs: &[RunJob], agent: &str) -> Seen {
 }
 
 /// J8: ends the run, where nothing of it has run.
-async fn force_cancel(shared: &Shared, view: &View) {
+async fn force_cancel(shared: &Shared, snapshot: &JobSnapshot) {
     let Ok(_permit) = shared.reports.acquire().await else { return };
-    let outcome = match view.identity.as_ref().and_then(run_of) {
+    let outcome = match snapshot.identity.as_ref().and_then(run_of) {
         None => ForceCancel::IdentityUnknown,
         Some((repository, run)) => {
             let mut failures = shared.github.clock.failures(FORCE_CANCEL_PAUSE);
@@ -152,14 +153,14 @@ async fn force_cancel(shared: &Shared, view: &View) {
                         tokio::time::sleep(failures.fail()).await;
                     }
                     Err(error) => {
-                        tracing::warn!(job = %view.offer.name, error = %describe(&error), "a run was not ended");
+                        tracing::warn!(job = %snapshot.offer.name, error = %describe(&error), "a run was not ended");
                         break ForceCancel::Error;
                     }
                 }
             }
         }
     };
-    shared.reporter.run_force_cancelled(&view.offer.group.name, outcome);
+    shared.reporter.run_force_cancelled(&snapshot.offer.group.name, outcome);
 }
 
 #[cfg(test)]

@@ -7,24 +7,25 @@ use github_proto::rest::Rerun;
 use job::{Event, Step, StepOutcome};
 use operator::describe;
 
-use super::{Shared, View};
+use super::Shared;
 use crate::jobs::acquired::run_of;
+use crate::jobs::snapshot::JobSnapshot;
 
 /// J1. GitHub takes it only once the whole run is over.
-pub(super) async fn rerun_failed_jobs(shared: Arc<Shared>, view: View) {
+pub(super) async fn rerun_failed_jobs(shared: Arc<Shared>, snapshot: JobSnapshot) {
     let Ok(_permit) = shared.github_calls.acquire().await else { return };
-    let came = match view.identity.as_ref().and_then(run_of) {
+    let came = match snapshot.identity.as_ref().and_then(run_of) {
         // Its message named no run: there is nothing to ask for.
         None => StepOutcome::Refused,
         Some((repository, run)) => {
             let answer = shared.github.app.rerun_failed_jobs(&repository, run).await;
             if let Err(error) = &answer {
-                tracing::warn!(job = %view.offer.name, error = %describe(error), "GitHub did not re-run failed jobs");
+                tracing::warn!(job = %snapshot.offer.name, error = %describe(error), "GitHub did not re-run failed jobs");
             }
             came_of(&answer)
         }
     };
-    shared.event(&view.offer.name, Event::StepTaken(Step::RerunFailedJobs, came)).await;
+    shared.event(&snapshot.offer.name, Event::StepTaken(Step::RerunFailedJobs, came)).await;
 }
 
 fn came_of(answer: &Result<Rerun, AppError>) -> StepOutcome {

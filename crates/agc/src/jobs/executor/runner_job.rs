@@ -7,8 +7,9 @@ use kube::core::ObjectMeta;
 use operator::describe;
 use operator::finalizer;
 
-use super::{Shared, View};
+use super::Shared;
 use crate::jobs::offer::Source;
+use crate::jobs::snapshot::JobSnapshot;
 use crate::pod::build::worker_labels;
 
 /// What a job's writer knows of its `RunnerJob`.
@@ -23,12 +24,12 @@ pub(super) enum Record {
 }
 
 /// W1.
-pub(super) async fn create(shared: &Shared, view: &View) -> Record {
+pub(super) async fn create(shared: &Shared, snapshot: &JobSnapshot) -> Record {
     let Ok(_permit) = shared.api_calls.acquire().await else { return Record::Absent };
-    match shared.jobs.create(&PostParams::default(), &object(shared, view)).await {
+    match shared.jobs.create(&PostParams::default(), &object(shared, snapshot)).await {
         Ok(created) => Record::Present(Box::new(created)),
         Err(error) => {
-            tracing::warn!(job = %view.offer.name, error = %describe(&error), "the intent to claim was not written");
+            tracing::warn!(job = %snapshot.offer.name, error = %describe(&error), "the intent to claim was not written");
             match error {
                 kube::Error::Api(status) if status.code < 500 => Record::Absent,
                 _ => Record::Unknown,
@@ -37,11 +38,11 @@ pub(super) async fn create(shared: &Shared, view: &View) -> Record {
     }
 }
 
-fn object(shared: &Shared, view: &View) -> RunnerJob {
-    let offer = &view.offer;
+fn object(shared: &Shared, snapshot: &JobSnapshot) -> RunnerJob {
+    let offer = &snapshot.offer;
     let spec = RunnerJobSpec {
         runner_group: RunnerGroupRef { name: offer.group.name.clone() },
-        priority_class_name: view.priority_class.clone(),
+        priority_class_name: snapshot.priority_class.clone(),
         broker: match &offer.source {
             Source::Broker(it) => Some(BrokerOffer {
                 request_id: it.request.request_id.as_str().to_owned(),
@@ -68,26 +69,26 @@ fn object(shared: &Shared, view: &View) -> RunnerJob {
 }
 
 /// Deletes a record that we made. Best effort: what is left is found at the next start and asked about.
-pub(super) async fn delete(shared: &Shared, record: &mut Record, view: &View) {
+pub(super) async fn delete(shared: &Shared, record: &mut Record, snapshot: &JobSnapshot) {
     let Ok(_permit) = shared.api_calls.acquire().await else { return };
     let found = match std::mem::replace(record, Record::Absent) {
         Record::Absent => return,
         Record::Present(it) => *it,
-        Record::Unknown => match shared.jobs.get_opt(view.offer.name.as_str()).await {
+        Record::Unknown => match shared.jobs.get_opt(snapshot.offer.name.as_str()).await {
             Ok(Some(it)) => it,
             Ok(None) | Err(_) => return,
         },
     };
     let released = finalizer::remove(&shared.jobs, &found, labels::FINALIZER_JOB).await;
-    let deleted = shared.jobs.delete(view.offer.name.as_str(), &DeleteParams::default()).await;
+    let deleted = shared.jobs.delete(snapshot.offer.name.as_str(), &DeleteParams::default()).await;
     if let Err(error) = released {
-        tracing::warn!(job = %view.offer.name, error = %describe(&error), "a record that is not ours was not let go");
+        tracing::warn!(job = %snapshot.offer.name, error = %describe(&error), "a record that is not ours was not let go");
     }
     match deleted {
         Ok(_) => {}
         Err(kube::Error::Api(status)) if status.code == 404 => {}
         Err(error) => {
-            tracing::warn!(job = %view.offer.name, error = %describe(&error), "a record that is not ours was not deleted");
+            tracing::warn!(job = %snapshot.offer.name, error = %describe(&error), "a record that is not ours was not deleted");
         }
     }
 }

@@ -10,10 +10,11 @@ use runtime::backoff::Backoff;
 use tokio::sync::mpsc;
 use tracing::Instrument as _;
 
+use super::Shared;
 use super::runner_job::{self, Record};
 use super::writes::{self, Created};
-use super::{Shared, View};
-use crate::jobs::dispatcher::Message;
+use crate::jobs::message::Message;
+use crate::jobs::snapshot::JobSnapshot;
 
 /// Pauses between tries of what must be written in the end.
 const AGAIN: Backoff =
@@ -22,21 +23,21 @@ const AGAIN: Backoff =
 /// Writes until nobody asks for more.
 pub(super) async fn run(
     shared: Arc<Shared>,
-    mut queue: mpsc::Receiver<(Write, View)>,
+    mut queue: mpsc::Receiver<(Write, JobSnapshot)>,
     found: Option<RunnerJob>,
 ) {
     let mut record = found.map_or(Record::Absent, |it| Record::Present(Box::new(it)));
-    while let Some((write, view)) = queue.recv().await {
-        perform(&shared, &mut record, write, &view).await;
+    while let Some((write, snapshot)) = queue.recv().await {
+        perform(&shared, &mut record, write, &snapshot).await;
     }
 }
 
 /// Does what is asked, and tells the dispatcher of answers that a machine waits for.
-async fn perform(shared: &Shared, record: &mut Record, write: Write, view: &View) {
-    let name = &view.offer.name;
+async fn perform(shared: &Shared, record: &mut Record, write: Write, snapshot: &JobSnapshot) {
+    let name = &snapshot.offer.name;
     match write {
         Write::CreateRunnerJob => {
-            *record = runner_job::create(shared, view).await;
+            *record = runner_job::create(shared, snapshot).await;
             match record {
                 Record::Present(it) => {
                     let uid = it.metadata.uid.clone().unwrap_or_default();
@@ -46,51 +47,51 @@ async fn perform(shared: &Shared, record: &mut Record, write: Write, view: &View
             }
         }
         Write::CreatePayload => {
-            let span = tracing::info_span!(parent: &view.span, "stageJobSecret");
-            let event = writes::store_payload(shared, record, view).instrument(span).await;
+            let span = tracing::info_span!(parent: &snapshot.span, "stageJobSecret");
+            let event = writes::store_payload(shared, record, snapshot).instrument(span).await;
             shared.event(name, event).await;
         }
         Write::CreatePod => {
-            let span = tracing::info_span!(parent: &view.span, "createPod");
-            match writes::create_pod(shared, record, view).instrument(span).await {
+            let span = tracing::info_span!(parent: &snapshot.span, "createPod");
+            match writes::create_pod(shared, record, snapshot).instrument(span).await {
                 Created::Pod(pod) => shared.tell(Message::PodCreated(name.clone(), pod)).await,
                 Created::Not(event) => shared.event(name, event).await,
             }
         }
-        Write::DeleteRunnerJob => runner_job::delete(shared, record, view).await,
+        Write::DeleteRunnerJob => runner_job::delete(shared, record, snapshot).await,
         Write::ReleaseRunnerJob => {
             if let Record::Present(it) = record {
                 runner_job::release(shared, it).await;
             }
         }
         Write::PatchAcquired | Write::PatchRunning => {
-            until_done(shared, record, view, Lasting::Status).await;
+            until_done(shared, record, snapshot, Lasting::Status).await;
         }
         Write::AskToCancel(reason, seconds) => {
-            until_done(shared, record, view, Lasting::AskToCancel(reason, seconds)).await;
+            until_done(shared, record, snapshot, Lasting::AskToCancel(reason, seconds)).await;
         }
         Write::DeletePod(reason, grace) => {
-            until_done(shared, record, view, Lasting::DeletePod(reason, grace)).await;
+            until_done(shared, record, snapshot, Lasting::DeletePod(reason, grace)).await;
         }
         Write::PatchAwaitingRerun => {
-            step(shared, record, view, Lasting::Status, Step::PatchAwaitingRerun).await;
+            step(shared, record, snapshot, Lasting::Status, Step::PatchAwaitingRerun).await;
         }
         Write::PatchComplete => {
-            step(shared, record, view, Lasting::Status, Step::PatchComplete).await;
+            step(shared, record, snapshot, Lasting::Status, Step::PatchComplete).await;
         }
         Write::DeletePayload => {
-            step(shared, record, view, Lasting::DeletePayload, Step::DeletePayload).await;
+            step(shared, record, snapshot, Lasting::DeletePayload, Step::DeletePayload).await;
         }
         Write::ReleasePod => {
-            step(shared, record, view, Lasting::ReleasePod, Step::ReleasePod).await;
+            step(shared, record, snapshot, Lasting::ReleasePod, Step::ReleasePod).await;
         }
     }
 }
 
 /// Writes what a step of the settlement asks for, and says that it is taken.
-async fn step(shared: &Shared, record: &mut Record, view: &View, write: Lasting, step: Step) {
-    if until_done(shared, record, view, write).await {
-        shared.event(&view.offer.name, Event::StepTaken(step, StepOutcome::Done)).await;
+async fn step(shared: &Shared, record: &mut Record, snapshot: &JobSnapshot, write: Lasting, step: Step) {
+    if until_done(shared, record, snapshot, write).await {
+        shared.event(&snapshot.offer.name, Event::StepTaken(step, StepOutcome::Done)).await;
     }
 }
 
@@ -106,10 +107,10 @@ enum Lasting {
 }
 
 /// Whether it was done. It is not when the process ends while the API server refuses it: the next start takes it up.
-async fn until_done(shared: &Shared, record: &mut Record, view: &View, write: Lasting) -> bool {
+async fn until_done(shared: &Shared, record: &mut Record, snapshot: &JobSnapshot, write: Lasting) -> bool {
     let mut failures = shared.github.clock.failures(AGAIN);
-    while let Err(error) = attempt(shared, record, view, write).await {
-        let (job, write) = (&view.offer.name, <&str>::from(write));
+    while let Err(error) = attempt(shared, record, snapshot, write).await {
+        let (job, write) = (&snapshot.offer.name, <&str>::from(write));
         tracing::warn!(%job, write, error = %operator::describe(&error), "a write failed and is tried again");
         tokio::select! {
             () = tokio::time::sleep(failures.fail()) => {}
@@ -122,14 +123,16 @@ async fn until_done(shared: &Shared, record: &mut Record, view: &View, write: La
 async fn attempt(
     shared: &Shared,
     record: &mut Record,
-    view: &View,
+    snapshot: &JobSnapshot,
     write: Lasting,
 ) -> Result<(), kube::Error> {
     match write {
-        Lasting::Status => writes::status(shared, record, view).await,
-        Lasting::AskToCancel(reason, seconds) => writes::ask_to_cancel(shared, view, reason, seconds).await,
-        Lasting::DeletePod(reason, grace) => writes::delete_pod(shared, view, reason, grace).await,
-        Lasting::DeletePayload => writes::delete_payload(shared, view).await,
-        Lasting::ReleasePod => writes::release_pod(shared, view).await,
+        Lasting::Status => writes::status(shared, record, snapshot).await,
+        Lasting::AskToCancel(reason, seconds) => {
+            writes::ask_to_cancel(shared, snapshot, reason, seconds).await
+        }
+        Lasting::DeletePod(reason, grace) => writes::delete_pod(shared, snapshot, reason, grace).await,
+        Lasting::DeletePayload => writes::delete_payload(shared, snapshot).await,
+        Lasting::ReleasePod => writes::release_pod(shared, snapshot).await,
     }
 }

@@ -7,7 +7,6 @@ use job::{Event, PodRefusal, naming};
 use json_patch::{
     AddOperation, Patch as JsonPatch, PatchOperation, RemoveOperation, TestOperation, jsonptr::PointerBuf,
 };
-use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use kube::api::{DeleteParams, Patch, PatchParams, PostParams, Preconditions};
 use kube::core::{ObjectMeta, Status};
@@ -16,11 +15,12 @@ use operator::describe;
 use runtime::telemetry::is_sampled;
 use serde_json::{Map, Value, json};
 
+use super::Shared;
 use super::runner_job::Record;
-use super::{PodFacts, Shared, View};
-use crate::jobs::dispatcher::Message;
 use crate::jobs::memory::Memory;
+use crate::jobs::message::Message;
 use crate::jobs::payload;
+use crate::jobs::snapshot::{JobSnapshot, PodFacts};
 use crate::pod::build::{self, Work, worker_labels};
 
 /// How the POST of a pod ended.
@@ -29,43 +29,30 @@ pub(super) enum Created {
     Not(Event),
 }
 
-impl PodFacts {
-    /// What writes about this pod need to know.
-    #[must_use]
-    pub fn of(pod: &Pod) -> Self {
-        Self {
-            name: pod.name_any(),
-            uid: pod.metadata.uid.clone().unwrap_or_default(),
-            node: pod.spec.as_ref().and_then(|it| it.node_name.clone()),
-            deleting: pod.metadata.deletion_timestamp.is_some(),
-        }
-    }
-}
-
 /// W2.
-pub(super) async fn store_payload(shared: &Shared, record: &Record, view: &View) -> Event {
-    let (Some(claim), Record::Present(owner)) = (&view.claim, record) else {
+pub(super) async fn store_payload(shared: &Shared, record: &Record, snapshot: &JobSnapshot) -> Event {
+    let (Some(claim), Record::Present(owner)) = (&snapshot.claim, record) else {
         return Event::PayloadStoreFailed;
     };
-    let name = view.offer.name.payload_secret();
+    let name = snapshot.offer.name.payload_secret();
     let metadata = ObjectMeta {
         name: Some(name.clone()),
         namespace: Some(shared.platform.namespace.clone()),
         labels: Some(worker_labels(
             &shared.platform.gateway,
-            &view.offer.group.name,
-            view.offer.name.as_str(),
+            &snapshot.offer.group.name,
+            snapshot.offer.name.as_str(),
         )),
         owner_references: Some(owner_reference(owner).into_iter().collect()),
         ..ObjectMeta::default()
     };
     let Some(message) = &claim.message else { return Event::PayloadStored };
     // Steps that join the trace need not send spans that nobody keeps.
-    let run = RunInfo { sampled: is_sampled(&view.span), ..claim.run.clone() };
+    let run = RunInfo { sampled: is_sampled(&snapshot.span), ..claim.run.clone() };
     let secret = match payload::secret(metadata, message, &claim.jit, &run) {
         Ok(secret) => secret,
         Err(error) => {
-            tracing::warn!(job = %view.offer.name, error = %describe(&error), "the payload makes no Secret");
+            tracing::warn!(job = %snapshot.offer.name, error = %describe(&error), "the payload makes no Secret");
             return match error {
                 payload::Error::TooLarge { .. } => Event::PayloadTooLarge,
                 _ => Event::PayloadStoreFailed,
@@ -83,30 +70,30 @@ pub(super) async fn store_payload(shared: &Shared, record: &Record, view: &View)
             }
         }
         Err(error) => {
-            tracing::warn!(job = %view.offer.name, error = %describe(&error), "the payload was not stored");
+            tracing::warn!(job = %snapshot.offer.name, error = %describe(&error), "the payload was not stored");
             Event::PayloadStoreFailed
         }
     }
 }
 
 /// W3.
-pub(super) async fn create_pod(shared: &Shared, record: &Record, view: &View) -> Created {
-    let (Some(claim), Record::Present(owner)) = (&view.claim, record) else {
+pub(super) async fn create_pod(shared: &Shared, record: &Record, snapshot: &JobSnapshot) -> Created {
+    let (Some(claim), Record::Present(owner)) = (&snapshot.claim, record) else {
         return Created::Not(Event::PodCreateFailed);
     };
     let Some(owner_reference) = owner_reference(owner) else { return Created::Not(Event::PodCreateFailed) };
-    let Some(group) = &view.offer.spec else {
-        let words = format!("the spec of RunnerGroup {} cannot be honoured", view.offer.group.name);
-        shared.tell(Message::ClusterWords(view.offer.name.clone(), words)).await;
+    let Some(group) = &snapshot.offer.spec else {
+        let words = format!("the spec of RunnerGroup {} cannot be honoured", snapshot.offer.group.name);
+        shared.tell(Message::ClusterWords(snapshot.offer.name.clone(), words)).await;
         return Created::Not(Event::PodRefused(PodRefusal::Invalid));
     };
-    let name = naming::pod(&view.offer.group.name, &claim.run.plan_id, &claim.run.job_id);
+    let name = naming::pod(&snapshot.offer.group.name, &claim.run.plan_id, &claim.run.job_id);
     let work = Work {
         name: &name,
         owner: owner_reference,
-        payload_secret: &view.offer.name.payload_secret(),
+        payload_secret: &snapshot.offer.name.payload_secret(),
         run: &claim.run,
-        priority_class: view.priority_class.as_deref(),
+        priority_class: snapshot.priority_class.as_deref(),
     };
     let pod = build::build(&shared.platform, &group.template, &work);
     let Ok(_permit) = shared.api_calls.acquire().await else { return Created::Not(Event::PodCreateFailed) };
@@ -121,8 +108,8 @@ pub(super) async fn create_pod(shared: &Shared, record: &Record, view: &View) ->
         }
         Err(error) => {
             let words = describe(&error).to_string();
-            tracing::warn!(job = %view.offer.name, pod = name, error = words, "the pod was not created");
-            shared.tell(Message::ClusterWords(view.offer.name.clone(), words)).await;
+            tracing::warn!(job = %snapshot.offer.name, pod = name, error = words, "the pod was not created");
+            shared.tell(Message::ClusterWords(snapshot.offer.name.clone(), words)).await;
             Created::Not(refusal(&error))
         }
     }
@@ -143,14 +130,18 @@ fn is_quota(status: &Status) -> bool {
 }
 
 /// W4, W5, W6. The status goes over nothing that somebody else wrote meanwhile: then it is computed anew, once.
-pub(super) async fn status(shared: &Shared, record: &mut Record, view: &View) -> Result<(), kube::Error> {
+pub(super) async fn status(
+    shared: &Shared,
+    record: &mut Record,
+    snapshot: &JobSnapshot,
+) -> Result<(), kube::Error> {
     let Record::Present(current) = record else { return Ok(()) };
     let Ok(_permit) = shared.api_calls.acquire().await else { return Ok(()) };
-    let written = match write_status(shared, current, view).await {
+    let written = match write_status(shared, current, snapshot).await {
         Err(kube::Error::Api(conflict)) if conflict.is_conflict() => {
             let Some(read) = shared.jobs.get_opt(&current.name_any()).await? else { return Ok(()) };
             **current = read;
-            write_status(shared, current, view).await
+            write_status(shared, current, snapshot).await
         }
         written => written,
     };
@@ -163,9 +154,13 @@ pub(super) async fn status(shared: &Shared, record: &mut Record, view: &View) ->
     Ok(())
 }
 
-async fn write_status(shared: &Shared, current: &RunnerJob, view: &View) -> Result<RunnerJob, kube::Error> {
+async fn write_status(
+    shared: &Shared,
+    current: &RunnerJob,
+    snapshot: &JobSnapshot,
+) -> Result<RunnerJob, kube::Error> {
     let old = current.status.clone().unwrap_or_default();
-    let wanted = Memory::of(view).write(view.phase, &old, current.metadata.generation, shared.now());
+    let wanted = Memory::of(snapshot).write(snapshot.phase, &old, current.metadata.generation, shared.now());
     let patch = json!({
         "metadata": { "resourceVersion": current.metadata.resource_version, "uid": current.metadata.uid },
         "status": wanted,
@@ -176,11 +171,11 @@ async fn write_status(shared: &Shared, current: &RunnerJob, view: &View) -> Resu
 /// Stamps the pod, and asks its wrapper to cancel the job. The stamp outlives us: it says why the worker ended.
 pub(super) async fn ask_to_cancel(
     shared: &Shared,
-    view: &View,
+    snapshot: &JobSnapshot,
     reason: StopReason,
     seconds: u32,
 ) -> Result<(), kube::Error> {
-    let Some(pod) = &view.pod else { return Ok(()) };
+    let Some(pod) = &snapshot.pod else { return Ok(()) };
     let Ok(_permit) = shared.api_calls.acquire().await else { return Ok(()) };
     let request = StopRequest { frame: StopFrame::Cancel, seconds: seconds.into() };
     annotate(
@@ -195,11 +190,11 @@ pub(super) async fn ask_to_cancel(
 /// Stamps the pod, then deletes it, with this grace in seconds or its own. A pod that is gone needs neither.
 pub(super) async fn delete_pod(
     shared: &Shared,
-    view: &View,
+    snapshot: &JobSnapshot,
     reason: StopReason,
     grace: Option<u32>,
 ) -> Result<(), kube::Error> {
-    let Some(pod) = &view.pod else { return Ok(()) };
+    let Some(pod) = &snapshot.pod else { return Ok(()) };
     let Ok(_permit) = shared.api_calls.acquire().await else { return Ok(()) };
     if annotate(shared, pod, &[(labels::DELETION_REASON, reason.as_str())]).await? {
         return Ok(());
@@ -223,18 +218,19 @@ async fn annotate(shared: &Shared, pod: &PodFacts, pairs: &[(&str, &str)]) -> Re
 }
 
 /// W7.
-pub(super) async fn delete_payload(shared: &Shared, view: &View) -> Result<(), kube::Error> {
+pub(super) async fn delete_payload(shared: &Shared, snapshot: &JobSnapshot) -> Result<(), kube::Error> {
     let Ok(_permit) = shared.api_calls.acquire().await else { return Ok(()) };
-    let deleted = shared.secrets.delete(&view.offer.name.payload_secret(), &DeleteParams::default()).await;
+    let deleted =
+        shared.secrets.delete(&snapshot.offer.name.payload_secret(), &DeleteParams::default()).await;
     gone(deleted.map(drop)).map(drop)
 }
 
 /// W9: our finalizer off, and on it what people want to see: why the job failed, and what will delete the pod.
-pub(super) async fn release_pod(shared: &Shared, view: &View) -> Result<(), kube::Error> {
-    let Some(pod) = &view.pod else { return Ok(()) };
+pub(super) async fn release_pod(shared: &Shared, snapshot: &JobSnapshot) -> Result<(), kube::Error> {
+    let Some(pod) = &snapshot.pod else { return Ok(()) };
     let Ok(_permit) = shared.api_calls.acquire().await else { return Ok(()) };
     // Nobody else puts a finalizer in front of ours on a pod that we make; if somebody does, look where ours is.
-    let first = release_patch(0, view);
+    let first = release_patch(0, snapshot);
     match shared.pods.patch(&pod.name, &PatchParams::default(), &Patch::Json::<()>(first)).await {
         Err(kube::Error::Api(stale)) if stale.code == 422 || stale.code == 409 => {}
         written => return gone(written.map(drop)).map(drop),
@@ -242,12 +238,12 @@ pub(super) async fn release_pod(shared: &Shared, view: &View) -> Result<(), kube
     let Some(found) = shared.pods.get_opt(&pod.name).await? else { return Ok(()) };
     let index = found.finalizers().iter().position(|it| it == labels::FINALIZER_JOB);
     let (Some(index), true) = (index, found.uid().as_deref() == Some(&pod.uid)) else { return Ok(()) };
-    let second = release_patch(index, view);
+    let second = release_patch(index, snapshot);
     let written = shared.pods.patch(&pod.name, &PatchParams::default(), &Patch::Json::<()>(second)).await;
     gone(written.map(drop)).map(drop)
 }
 
-fn release_patch(index: usize, view: &View) -> JsonPatch {
+fn release_patch(index: usize, snapshot: &JobSnapshot) -> JsonPatch {
     let index = index.to_string();
     let finalizer = PointerBuf::from_tokens(["metadata", "finalizers", &index]);
     let annotation = |key: &str, value: &str| {
@@ -256,8 +252,8 @@ fn release_patch(index: usize, view: &View) -> JsonPatch {
             value: Value::String(value.to_owned()),
         })
     };
-    let reason = view.outcome.as_ref().and_then(|it| it.reason);
-    let deleting = view.pod.as_ref().is_some_and(|it| it.deleting);
+    let reason = snapshot.outcome.as_ref().and_then(|it| it.reason);
+    let deleting = snapshot.pod.as_ref().is_some_and(|it| it.deleting);
     let mut operations = vec![
         PatchOperation::Test(TestOperation { path: finalizer.clone(), value: json!(labels::FINALIZER_JOB) }),
         PatchOperation::Remove(RemoveOperation { path: finalizer }),

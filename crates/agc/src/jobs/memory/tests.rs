@@ -8,8 +8,8 @@ use proptest::prelude::*;
 use strum::IntoEnumIterator as _;
 
 use super::*;
-use crate::jobs::executor::PodFacts;
 use crate::jobs::offer::{BrokerOffer, Offer, Source};
+use crate::jobs::snapshot::PodFacts;
 use crate::runner_group::group::GroupId;
 
 const NOW: Timestamp = Timestamp::UNIX_EPOCH;
@@ -36,8 +36,8 @@ fn offer() -> Offer {
     }
 }
 
-pub(crate) fn view(phase: Phase, outcome: Option<Outcome>) -> View {
-    View {
+pub(crate) fn snapshot(phase: Phase, outcome: Option<Outcome>) -> JobSnapshot {
+    JobSnapshot {
         offer: Arc::new(offer()),
         claim: None,
         identity: Some(api::runner_job::JobIdentity {
@@ -62,8 +62,13 @@ pub(crate) fn view(phase: Phase, outcome: Option<Outcome>) -> View {
 }
 
 /// What a controller writes of a job.
-fn status(view: &View, old: &RunnerJobStatus, generation: Option<i64>, now: Timestamp) -> RunnerJobStatus {
-    Memory::of(view).write(view.phase, old, generation, now)
+fn status(
+    snapshot: &JobSnapshot,
+    old: &RunnerJobStatus,
+    generation: Option<i64>,
+    now: Timestamp,
+) -> RunnerJobStatus {
+    Memory::of(snapshot).write(snapshot.phase, old, generation, now)
 }
 
 #[test]
@@ -74,19 +79,19 @@ fn no_template_may_mount_the_payload_of_a_job() {
 
 #[test]
 fn a_claimed_job_and_its_end_are_said_whole() {
-    let starting = status(&view(Phase::Starting, None), &RunnerJobStatus::default(), Some(1), NOW);
+    let starting = status(&snapshot(Phase::Starting, None), &RunnerJobStatus::default(), Some(1), NOW);
     insta::assert_yaml_snapshot!("starting", starting);
     let outcome = Outcome { exit_code: Some(137), ..Outcome::failed(FailureReason::OomKilled) };
-    let failed = status(&view(Phase::Failed, Some(outcome)), &starting, Some(1), NOW);
+    let failed = status(&snapshot(Phase::Failed, Some(outcome)), &starting, Some(1), NOW);
     insta::assert_yaml_snapshot!("failed", failed);
 }
 
 #[test]
 fn a_claim_that_was_lost_is_not_acquired() {
-    let lost = View {
+    let lost = JobSnapshot {
         identity: None,
         pod: None,
-        ..view(Phase::Failed, Some(Outcome::failed(FailureReason::ClaimLost)))
+        ..snapshot(Phase::Failed, Some(Outcome::failed(FailureReason::ClaimLost)))
     };
     let lost = status(&lost, &RunnerJobStatus::default(), Some(1), NOW);
     let said = |type_| {
@@ -99,11 +104,11 @@ fn a_claim_that_was_lost_is_not_acquired() {
 
 #[test]
 fn what_a_restart_does_not_know_again_stays() {
-    let first = status(&view(Phase::Running, None), &RunnerJobStatus::default(), Some(1), NOW);
-    let forgetful = View {
+    let first = status(&snapshot(Phase::Running, None), &RunnerJobStatus::default(), Some(1), NOW);
+    let forgetful = JobSnapshot {
         identity: None,
         pod: None,
-        ..view(Phase::Failed, Some(Outcome::failed(FailureReason::PodDeleted)))
+        ..snapshot(Phase::Failed, Some(Outcome::failed(FailureReason::PodDeleted)))
     };
     let second = status(&forgetful, &first, Some(1), NOW);
     assert_eq!((&second.job, &second.pod), (&first.job, &first.pod));
@@ -111,8 +116,12 @@ fn what_a_restart_does_not_know_again_stays() {
 
 #[test]
 fn a_duplicate_has_no_result_of_its_own() {
-    let duplicate =
-        status(&view(Phase::Cancelled, Some(Outcome::duplicate())), &RunnerJobStatus::default(), None, NOW);
+    let duplicate = status(
+        &snapshot(Phase::Cancelled, Some(Outcome::duplicate())),
+        &RunnerJobStatus::default(),
+        None,
+        NOW,
+    );
     assert_eq!(duplicate.result, None);
     assert_eq!(Outcome::duplicate().result, JobResult::Duplicate);
     assert_eq!(api::conditions::find(&duplicate.conditions, Type::Complete).unwrap().reason, "Duplicate");
@@ -146,7 +155,7 @@ fn any_memory() -> impl Strategy<Value = Memory> {
     let times = (any_time(), any_time(), any_time(), any_time(), any_time(), any_time());
     let named = (any::<bool>(), any::<bool>(), any::<bool>());
     (any_ended(), prop::option::of(verdict), times, named).prop_map(|(ended, decided, times, named)| {
-        let whole = view(Phase::Running, None);
+        let whole = snapshot(Phase::Running, None);
         let example =
             Memory { trace_id: Some("0af7651916cd43dd8448eb211c80319c".into()), ..Memory::of(&whole) };
         let (offered, acquired, pod_created, started, finished, locked_until) = times;
@@ -190,12 +199,12 @@ fn told(events: &[Event]) -> Job {
     job
 }
 
-fn remembered(job: &Job) -> View {
-    View {
+fn remembered(job: &Job) -> JobSnapshot {
+    JobSnapshot {
         times: *job.times(),
         locked_until: job.locked_until(),
         dead_letter: job.dead_letter(),
-        ..view(job.summary(), job.outcome().cloned())
+        ..snapshot(job.summary(), job.outcome().cloned())
     }
 }
 

@@ -24,13 +24,13 @@ async fn c4_a_stored_payload_gets_its_pod() {
 async fn c4_a_job_of_a_group_that_can_no_longer_be_honoured_gets_no_pod() {
     let rig = Rig::start(json!({}), Behaviour::Succeeds).await;
     rig.api.fail(Method::POST, "/pods", 1, Effect::Withhold);
-    killed(&rig, "W3", |rig| rig.asked(Method::POST, "/pods") > 0).await;
+    let run = killed(&rig, "W3", |rig| rig.asked(Method::POST, "/pods") > 0).await;
     rig.api
         .edit(GROUP, |it| it["spec"]["podTemplate"] = json!({ "spec": { "serviceAccountName": "admin" } }));
     let _second = rig.controller(SECOND);
     assert_eq!(ending(&rig.settled_job().await), "ContainerConfig");
     assert!(rig.api.list("/pods/").is_empty());
-    assert_eq!(rig.asked_github("X3").len(), 1, "GitHub is told");
+    assert_eq!(rig.concluded(&run).await, "failure");
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@ use job::Outcome;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::jobs::memory::tests::view;
+use crate::jobs::memory::tests::snapshot;
 
 fn jobs(list: Value) -> Vec<RunJob> {
     let body = json!({ "total_count": 1, "jobs": list }).to_string();
@@ -50,8 +50,10 @@ fn a_run_with_a_step_that_began_is_left_alone() {
 #[test]
 fn the_annotation_says_the_reason_its_remedy_and_the_clusters_words() {
     let outcome = Some(Outcome::failed(FailureReason::ImagePull));
-    let seen =
-        View { cluster_words: Some("ErrImagePull: manifest unknown".into()), ..view(Phase::Failed, outcome) };
+    let seen = JobSnapshot {
+        cluster_words: Some("ErrImagePull: manifest unknown".into()),
+        ..snapshot(Phase::Failed, outcome)
+    };
     insta::assert_snapshot!(annotation("team-a", &seen), @r"
     image_pull: The image cannot be pulled, for good. Correct the image's name, or the credentials for its registry.
     Kubernetes says: ErrImagePull: manifest unknown

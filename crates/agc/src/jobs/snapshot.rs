@@ -1,0 +1,67 @@
+//! A job at one moment: all that doing something about it needs.
+
+use std::sync::Arc;
+
+use api::runner_job::{JobIdentity, Phase};
+use jiff::Timestamp;
+use job::{DeadLetter, Outcome, Times};
+use k8s_openapi::api::core::v1::Pod;
+use kube::ResourceExt as _;
+
+use super::acquired::Claim;
+use super::offer::Offer;
+
+/// A worker pod, as far as writes about it need to know.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PodFacts {
+    /// Its name.
+    pub name: String,
+    /// Its uid.
+    pub uid: String,
+    /// Its node.
+    pub node: Option<String>,
+    /// Whether somebody asked for its deletion.
+    pub deleting: bool,
+}
+
+impl PodFacts {
+    /// What writes about this pod need to know.
+    #[must_use]
+    pub fn of(pod: &Pod) -> Self {
+        Self {
+            name: pod.name_any(),
+            uid: pod.metadata.uid.clone().unwrap_or_default(),
+            node: pod.spec.as_ref().and_then(|it| it.node_name.clone()),
+            deleting: pod.metadata.deletion_timestamp.is_some(),
+        }
+    }
+}
+
+/// A job as it was when an effect was asked for: all that doing it needs.
+#[derive(Debug, Clone)]
+pub struct JobSnapshot {
+    /// What was offered.
+    pub offer: Arc<Offer>,
+    /// What was claimed.
+    pub claim: Option<Arc<Claim>>,
+    /// Which job it is; known longer than the claim.
+    pub identity: Option<JobIdentity>,
+    /// The pod's priority class.
+    pub priority_class: Option<String>,
+    /// When it came to where.
+    pub times: Times,
+    /// Where it stands.
+    pub phase: Phase,
+    /// How it ended.
+    pub outcome: Option<Outcome>,
+    /// A call about it that GitHub refused.
+    pub dead_letter: Option<DeadLetter>,
+    /// End of the lock.
+    pub locked_until: Option<Timestamp>,
+    /// Its pod.
+    pub pod: Option<PodFacts>,
+    /// What the cluster says of its pod, for people.
+    pub cluster_words: Option<String>,
+    /// The span of the job.
+    pub span: tracing::Span,
+}
