@@ -10,7 +10,7 @@ use agc::config::Config;
 use agc::github::GitHub;
 use agc::report::{Metrics, Reporter};
 use agc::run::{Checks, Parts, run};
-use agc::runner_group::state::Board;
+use agc::runner_group::state::GroupStates;
 use agc::versions::Versions;
 use anyhow::Context as _;
 use clap::Parser as _;
@@ -71,8 +71,8 @@ async fn serve(args: &Args, config: &Config, shutdown: &Shutdown) -> anyhow::Res
     let rest_metrics = RestMetrics::register(&registry)?;
     let health = Health::new();
     let checks = Checks::new(&health);
-    let board = Board::default();
-    serve_admin(args, registry, &health, &board, shutdown).await?;
+    let states = GroupStates::default();
+    serve_admin(args, registry, &health, &states, shutdown).await?;
 
     let client = operator::client::connect(args.kubeconfig.as_deref(), rest_metrics).await?;
     let clock = Clock::system();
@@ -103,7 +103,7 @@ async fn serve(args: &Args, config: &Config, shutdown: &Shutdown) -> anyhow::Res
         controller_metrics,
         health: health.clone(),
         checks,
-        board,
+        states,
     };
     let stop = shutdown.requested();
     shutdown.spawn("controller", async move {
@@ -122,17 +122,17 @@ async fn serve_admin(
     args: &Args,
     registry: prometheus::Registry,
     health: &Health,
-    board: &Board,
+    states: &GroupStates,
     shutdown: &Shutdown,
 ) -> anyhow::Result<()> {
     let metrics = admin::bind(args.metrics_port).await?;
     let probes = admin::bind(args.health_port).await?;
-    let board = board.clone();
+    let states = states.clone();
     let status: admin::Status = Arc::new(move || {
         serde_json::json!({
             "version": runtime::version::VERSION,
             "commit": runtime::version::COMMIT,
-            "runnerGroups": board.all(),
+            "runnerGroups": states.all(),
         })
     });
     let router = admin::metrics_router(registry);

@@ -24,7 +24,7 @@ use operator::events::Events;
 use runtime::telemetry::root_span;
 use tracing::{Span, info_span};
 
-use crate::jobs::acquired::Claim;
+use crate::jobs::acquired::AcquiredJob;
 use crate::jobs::snapshot::PodFacts;
 use crate::runner_group::group::GroupId;
 pub use metrics::Metrics;
@@ -123,7 +123,7 @@ impl Reporter {
     pub fn trace(
         &self,
         group: &GroupId,
-        claim: &Claim,
+        claim: &AcquiredJob,
         active: u32,
         priority_class: Option<&str>,
     ) -> JobTrace {

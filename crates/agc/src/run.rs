@@ -32,7 +32,7 @@ use crate::reaper::Reaper;
 use crate::report::Reporter;
 use crate::runner_group::group::{GroupId, Known};
 use crate::runner_group::pools::Pools;
-use crate::runner_group::state::Board;
+use crate::runner_group::state::GroupStates;
 use crate::runner_group::{self, Groups, validate};
 use crate::versions::watch::Watch;
 use crate::watches::{self, Stores};
@@ -64,7 +64,7 @@ pub struct Parts {
     /// What [`Parts::health`] waits for; made before anybody can ask it.
     pub checks: Checks,
     /// What is known of the groups.
-    pub board: Board,
+    pub states: GroupStates,
 }
 
 /// The controller ended otherwise than it was told to.
@@ -129,7 +129,7 @@ async fn work(parts: Parts, stop: CancellationToken) {
         controller_metrics,
         health,
         checks,
-        board,
+        states,
     } = parts;
     let namespace = platform.namespace.clone();
     let gateway = platform.gateway.clone();
@@ -146,7 +146,7 @@ async fn work(parts: Parts, stop: CancellationToken) {
     );
     let jobs_ended = CancellationToken::new();
     let dispatcher =
-        Dispatcher::new(mailbox, executor.clone(), reporter.clone(), board.clone(), github.clock.clone());
+        Dispatcher::new(mailbox, executor.clone(), reporter.clone(), states.clone(), github.clock.clone());
     let heartbeat = health.heartbeat("dispatcher", dispatcher::HEARTBEAT);
     let dispatching = tokio::spawn(dispatcher.run(heartbeat, jobs_ended.clone()));
 
@@ -159,7 +159,7 @@ async fn work(parts: Parts, stop: CancellationToken) {
     let context = Context {
         registrar: registrar.clone(),
         dispatcher: sender.clone(),
-        board: board.clone(),
+        states: states.clone(),
         reporter: reporter.clone(),
     };
     let pools = Pools::new(context, sender.clone(), inherit(&stores.runner_jobs(), &groups));
@@ -190,7 +190,7 @@ async fn work(parts: Parts, stop: CancellationToken) {
     let watch = Watch {
         versions: github.versions.clone(),
         almanac: github.app.clone(),
-        board: board.clone(),
+        states: states.clone(),
         reporter: reporter.clone(),
         clock: github.clock.clone(),
     };
@@ -204,13 +204,13 @@ async fn work(parts: Parts, stop: CancellationToken) {
     let gateways = Api::namespaced(client.clone(), &namespace);
     tokio::spawn(credential::run(gateways, gateway, tokens, github.clock.clone(), stop.clone()));
 
-    let controller = runner_group::controller(client.clone(), &namespace, &board, &health, &github.clock);
+    let controller = runner_group::controller(client.clone(), &namespace, &states, &health, &github.clock);
     let reconciler = Groups {
         api: Api::namespaced(client.clone(), &namespace),
         applier: Applier::new(client, MANAGER),
         pools: pools.clone(),
         registrar,
-        board,
+        states,
         stores,
         reporter,
         profile,

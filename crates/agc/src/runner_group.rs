@@ -30,7 +30,7 @@ use crate::agents::Registrar;
 use crate::agents::registrar::RegisterError;
 use crate::report::Reporter;
 use crate::runner_group::group::GroupId;
-use crate::runner_group::state::{Board, Facts};
+use crate::runner_group::state::{GroupState, GroupStates};
 use crate::watches::Stores;
 use cleanup::Leftover;
 use pools::Pools;
@@ -89,7 +89,7 @@ pub struct Groups {
     /// Removes agents.
     pub registrar: Registrar,
     /// What is known.
-    pub board: Board,
+    pub states: GroupStates,
     /// Worker pods.
     pub stores: Stores,
     /// Tells what stays behind.
@@ -146,20 +146,20 @@ impl Reconciler for Groups {
 }
 
 impl Groups {
-    /// The board and the watch say when something changes; only what passes by itself must be looked at.
-    fn next_look(&self, facts: &Facts) -> Action {
+    /// The states and the watch say when something changes; only what passes by itself must be looked at.
+    fn next_look(&self, facts: &GroupState) -> Action {
         match facts {
-            Facts { parked: 1.., .. } => Action::requeue(self.clock.about(REPAIR)),
-            Facts { pending_jobs: 1.., .. } => Action::requeue(self.clock.about(PENDING)),
+            GroupState { parked: 1.., .. } => Action::requeue(self.clock.about(REPAIR)),
+            GroupState { pending_jobs: 1.., .. } => Action::requeue(self.clock.about(PENDING)),
             _ => Action::await_change(),
         }
     }
 
-    /// What the board has, with the version as it is known now: the board hears of that a moment later, and what is not
+    /// What the states has, with the version as it is known now: the states hears of that a moment later, and what is not
     /// in the status is forgotten with this process.
-    fn facts(&self, group: &str) -> Facts {
+    fn facts(&self, group: &str) -> GroupState {
         let versions = &self.registrar.github().versions;
-        Facts { runner_version: versions.facts(group, self.clock.now()), ..self.board.facts(group) }
+        GroupState { runner_version: versions.facts(group, self.clock.now()), ..self.states.facts(group) }
     }
 
     /// AG8: stop listening, let the jobs end, remove the agents, let go.
@@ -169,7 +169,7 @@ impl Groups {
             return Ok(Action::await_change());
         }
         self.pools.close(&name).await;
-        let active = self.board.facts(&name).active_jobs;
+        let active = self.states.facts(&name).active_jobs;
         if active > 0 {
             tracing::info!(runner_group = name, active, "a deleted group waits for its jobs");
             return Ok(Action::requeue(self.clock.about(JOBS)));
@@ -190,7 +190,7 @@ impl Groups {
 pub fn controller(
     client: Client,
     namespace: &str,
-    board: &Board,
+    states: &GroupStates,
     health: &Health,
     clock: &Clock,
 ) -> Controller<DeserializeGuard<RunnerGroup>> {
@@ -201,15 +201,15 @@ pub fn controller(
         .applied_objects();
     Controller::for_stream(news, groups)
         .with_config(controller::Config::default().concurrency(CONCURRENCY))
-        .reconcile_on(changes(board, namespace.to_owned()))
+        .reconcile_on(changes(states, namespace.to_owned()))
 }
 
 /// Names the groups whenever something became known; at once the first time, then bundled.
 fn changes(
-    board: &Board,
+    states: &GroupStates,
     namespace: String,
 ) -> impl Stream<Item = ObjectRef<DeserializeGuard<RunnerGroup>>> + use<> {
-    let waves = stream::unfold((board.watch(), Instant::now()), |(mut facts, earliest)| async move {
+    let waves = stream::unfold((states.watch(), Instant::now()), |(mut facts, earliest)| async move {
         facts.changed().await.ok()?;
         tokio::time::sleep_until(earliest).await;
         let names: Vec<String> = facts.borrow_and_update().keys().cloned().collect();

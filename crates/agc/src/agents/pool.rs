@@ -24,7 +24,7 @@ use super::{Agent, Message, PoolHandle};
 use crate::jobs::message;
 use crate::report::Reporter;
 use crate::runner_group::group::Group;
-use crate::runner_group::state::Board;
+use crate::runner_group::state::GroupStates;
 use prepare::Brought;
 use sessions::Session;
 
@@ -39,7 +39,7 @@ pub struct Context {
     /// Takes the offers.
     pub dispatcher: mpsc::Sender<message::Message>,
     /// Hears what is known.
-    pub board: Board,
+    pub states: GroupStates,
     /// Counts.
     pub reporter: Reporter,
 }
@@ -200,7 +200,7 @@ impl Pool {
 
     fn publish(&self) {
         let (census, listeners) = (self.listeners.census(), &self.listeners);
-        self.context.board.update(&self.group.id.name, |facts| {
+        self.context.states.update(&self.group.id.name, |facts| {
             // A session that is opened to see whether the version is served again is none yet.
             facts.listening = if listeners.version_too_old().is_some() { 0 } else { census.listening };
             facts.opening = census.opening;

@@ -18,7 +18,7 @@ pub const LOCK: SignedDuration = SignedDuration::from_mins(10);
 
 /// A claimed job. Its `Debug` shows neither message nor token.
 #[derive(Clone)]
-pub struct Claim {
+pub struct AcquiredJob {
     /// GitHub's answer, byte for byte; `None` once a Secret holds it: a thousand of them are not kept in memory.
     pub message: Option<Bytes>,
     /// The registration of the agent that claimed it.
@@ -33,13 +33,13 @@ pub struct Claim {
     pub ids: SpanIds,
 }
 
-impl fmt::Debug for Claim {
+impl fmt::Debug for AcquiredJob {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Claim").field("run", &self.run).finish_non_exhaustive()
+        f.debug_struct("AcquiredJob").field("run", &self.run).finish_non_exhaustive()
     }
 }
 
-impl Claim {
+impl AcquiredJob {
     /// Reads what GitHub answered to the claim.
     ///
     /// # Errors

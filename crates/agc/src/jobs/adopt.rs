@@ -23,7 +23,7 @@ use url::Url;
 use crate::agents::pool::Inherited;
 use crate::agents::registrar::{RegisterError, Stored};
 use crate::agents::{Agent, Registrar};
-use crate::jobs::acquired::Claim;
+use crate::jobs::acquired::AcquiredJob;
 use crate::jobs::memory::{Memory, recovered};
 use crate::jobs::message::{Adopted, Message};
 use crate::jobs::offer::{BrokerOffer, Credentials, Offer, Source};
@@ -95,7 +95,8 @@ impl Adoption {
         let secret = self.payload(&name).await;
         let claim = secret.as_ref().and_then(payload::read).and_then(|Payload { message, jit }| {
             let acquired = Acquired { plan_id: None, message };
-            let claim = Claim::read(acquired, &request.run_service_url, jit, &self.namespace, &group.id.name);
+            let claim =
+                AcquiredJob::read(acquired, &request.run_service_url, jit, &self.namespace, &group.id.name);
             claim.ok().map(Arc::new)
         });
         let found = Recovered {

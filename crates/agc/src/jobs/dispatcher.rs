@@ -24,16 +24,16 @@ use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use crate::agents::{self, PoolHandle};
-use crate::jobs::acquired::Claim;
+use crate::jobs::acquired::AcquiredJob;
 use crate::jobs::executor::Executor;
 use crate::jobs::message::{Adopted, Message};
 use crate::jobs::offer::{Offer, Source};
 use crate::jobs::snapshot::PodFacts;
 use crate::report::Reporter;
 use crate::runner_group::group::Group;
-use crate::runner_group::state::Board;
-use admission::Ledger;
-use in_hand::Record;
+use crate::runner_group::state::GroupStates;
+use admission::Admission;
+use in_hand::JobInHand;
 use timers::Timers;
 
 /// Messages wait here while one is handled, for microseconds. A storm of a thousand jobs sends a few each at once.
@@ -51,9 +51,9 @@ pub struct Dispatcher {
     mailbox: mpsc::Receiver<Message>,
     executor: Executor,
     reporter: Reporter,
-    board: Board,
+    states: GroupStates,
     clock: Clock,
-    jobs: HashMap<RunnerJobName, Record>,
+    jobs: HashMap<RunnerJobName, JobInHand>,
     /// Every `RunnerJob` that there is, with or without a machine.
     known: BTreeSet<String>,
     /// Deleted ones that were let go already.
@@ -61,7 +61,7 @@ pub struct Dispatcher {
     groups: HashMap<String, (Arc<Group>, PoolHandle)>,
     /// Groups whose sessions were told that no job could be taken.
     held: HashSet<String>,
-    ledger: Ledger,
+    admission: Admission,
     timers: Timers,
     draining: bool,
 }
@@ -73,21 +73,21 @@ impl Dispatcher {
         mailbox: mpsc::Receiver<Message>,
         executor: Executor,
         reporter: Reporter,
-        board: Board,
+        states: GroupStates,
         clock: Clock,
     ) -> Self {
         Self {
             mailbox,
             executor,
             reporter,
-            board,
+            states,
             clock,
             jobs: HashMap::new(),
             known: BTreeSet::new(),
             released: HashSet::new(),
             groups: HashMap::new(),
             held: HashSet::new(),
-            ledger: Ledger::default(),
+            admission: Admission::default(),
             timers: Timers::default(),
             draining: false,
         }
@@ -167,7 +167,7 @@ impl Dispatcher {
                 self.held.remove(&name);
             }
             Message::Quotas(quotas) => {
-                self.ledger.quotas = quotas;
+                self.admission.quotas = quotas;
                 let groups: Vec<String> = self.groups.keys().cloned().collect();
                 groups.iter().for_each(|it| self.hold_or_let_listen(it));
             }
@@ -177,7 +177,7 @@ impl Dispatcher {
 
     /// Jobs between two writes, which a process that ends should not leave there.
     fn in_hand(&self) -> usize {
-        let between = |it: &&Record| match it.job.phase() {
+        let between = |it: &&JobInHand| match it.job.phase() {
             Phase::Recording | Phase::Acquiring { .. } | Phase::Storing { .. } | Phase::Creating { .. } => {
                 true
             }
@@ -192,16 +192,16 @@ impl Dispatcher {
         let name = offer.name.clone();
         let Some(group) = offer.spec.clone() else { return self.release(&offer) };
         let twice = self.jobs.contains_key(&name) || self.known.contains(name.as_str());
-        if self.draining || twice || self.ledger.is_throttled(&group.id.name, Instant::now()) {
+        if self.draining || twice || self.admission.is_throttled(&group.id.name, Instant::now()) {
             return self.release(&offer);
         }
-        let verdict = self.ledger.admit(&group, self.jobs.values());
+        let verdict = self.admission.admit(&group, self.jobs.values());
         self.reporter.admission(&group.id, &verdict);
         let job = Job::offered(group.policy.clone(), name.seed(), now);
         let job::capacity::Verdict::Admit { priority_class } = verdict else { return self.release(&offer) };
-        let active = self.ledger.active(&group.id.name);
+        let active = self.admission.active(&group.id.name);
         let writer = self.executor.writer(None);
-        self.jobs.insert(name.clone(), Record::new(job, offer, priority_class, active, writer));
+        self.jobs.insert(name.clone(), JobInHand::new(job, offer, priority_class, active, writer));
         self.event(&name, Event::Admitted);
     }
 
@@ -216,7 +216,7 @@ impl Dispatcher {
         }
     }
 
-    fn claimed(&mut self, name: &RunnerJobName, claim: Arc<Claim>) {
+    fn claimed(&mut self, name: &RunnerJobName, claim: Arc<AcquiredJob>) {
         let locked_until = claim.locked_until(self.clock.now());
         if let Some(record) = self.jobs.get_mut(name) {
             record.claimed(&claim, &self.reporter);
@@ -225,7 +225,7 @@ impl Dispatcher {
     }
 
     fn cancelled(&mut self, job_id: &JobId, timeout: SignedDuration) {
-        let ours = |it: &Record| {
+        let ours = |it: &JobInHand| {
             it.identity.as_ref().is_some_and(|it| it.job_id.eq_ignore_ascii_case(job_id.as_str()))
         };
         let names: Vec<RunnerJobName> =
@@ -242,8 +242,8 @@ impl Dispatcher {
         let (job, effects) = Job::recover(offer.policy(), name.seed(), found, now);
         let writer = self.executor.writer(Some(object.clone()));
         let class = object.spec.priority_class_name.clone();
-        let active = self.ledger.active(&offer.group.name);
-        let mut record = Record::new(job, offer, class, active, writer);
+        let active = self.admission.active(&offer.group.name);
+        let mut record = JobInHand::new(job, offer, class, active, writer);
         record.uid = object.metadata.uid.clone();
         record.pod = pod.as_deref().map(PodFacts::of).or_else(|| in_hand::named_pod(&object));
         record.identity = object.status.and_then(|it| it.job);
@@ -303,7 +303,7 @@ impl Dispatcher {
         }
         if !changes.is_empty() {
             let (now, seed) = (Instant::now(), self.clock.seed());
-            changes.into_iter().for_each(|it| self.ledger.change(&group, it, now, seed));
+            changes.into_iter().for_each(|it| self.admission.change(&group, it, now, seed));
             self.hold_or_let_listen(&group);
         }
         self.publish(&group);
@@ -329,7 +329,7 @@ impl Dispatcher {
     /// somebody else (protocol §4.3).
     fn hold_or_let_listen(&mut self, name: &str) {
         let Some((group, _)) = self.groups.get(name) else { return };
-        let verdict = self.ledger.admit(group, self.jobs.values());
+        let verdict = self.admission.admit(group, self.jobs.values());
         let held = !matches!(verdict, job::capacity::Verdict::Admit { .. });
         let changed = if held { self.held.insert(name.to_owned()) } else { self.held.remove(name) };
         if changed {
@@ -342,7 +342,7 @@ impl Dispatcher {
         let of_group = self.jobs.values().filter(|it| it.offer.group.name == group && it.job.is_claimed());
         let running = of_group.clone().filter(|it| *it.job.phase() == Phase::Running).count();
         let active = of_group.count();
-        self.board.update(group, |facts| {
+        self.states.update(group, |facts| {
             facts.active_jobs = active;
             facts.pending_jobs = active - running;
         });

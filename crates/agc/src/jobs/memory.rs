@@ -50,7 +50,7 @@ impl Memory {
             locked_until: snapshot.locked_until,
             ended,
             decided: letter.and_then(|it| it.verdict),
-            trace_id: snapshot.claim.as_ref().map(|it| it.run.trace_id.clone()),
+            trace_id: snapshot.acquired.as_ref().map(|it| it.run.trace_id.clone()),
         }
     }
 

@@ -10,7 +10,7 @@ use job::naming::RunnerJobName;
 use job::{Event, Recovered};
 use k8s_openapi::api::core::v1::Pod;
 
-use super::acquired::Claim;
+use super::acquired::AcquiredJob;
 use super::offer::Offer;
 use super::quota::QuotaFacts;
 use super::snapshot::PodFacts;
@@ -27,7 +27,7 @@ pub enum Message {
     /// W1 is done: the object's uid.
     Recorded(RunnerJobName, String),
     /// X1 was granted.
-    Claimed(RunnerJobName, Arc<Claim>),
+    Claimed(RunnerJobName, Arc<AcquiredJob>),
     /// W3 is done.
     PodCreated(RunnerJobName, PodFacts),
     /// GitHub cancels the job with this id, and gives it so long to end.
@@ -62,7 +62,7 @@ pub struct Adopted {
     /// Its `RunnerJob`.
     pub object: RunnerJob,
     /// What its payload Secret holds.
-    pub claim: Option<Arc<Claim>>,
+    pub claim: Option<Arc<AcquiredJob>>,
     /// Its pod.
     pub pod: Option<Arc<Pod>>,
     /// What the machine needs to know.

@@ -8,7 +8,7 @@ use job::{DeadLetter, Outcome, Times};
 use k8s_openapi::api::core::v1::Pod;
 use kube::ResourceExt as _;
 
-use super::acquired::Claim;
+use super::acquired::AcquiredJob;
 use super::offer::Offer;
 
 /// A worker pod, as far as writes about it need to know.
@@ -43,7 +43,7 @@ pub struct JobSnapshot {
     /// What was offered.
     pub offer: Arc<Offer>,
     /// What was claimed.
-    pub claim: Option<Arc<Claim>>,
+    pub acquired: Option<Arc<AcquiredJob>>,
     /// Which job it is; known longer than the claim.
     pub identity: Option<JobIdentity>,
     /// The pod's priority class.

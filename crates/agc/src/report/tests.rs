@@ -57,7 +57,7 @@ fn group() -> GroupId {
     GroupId::of(&group.unwrap())
 }
 
-fn claim() -> Claim {
+fn claim() -> AcquiredJob {
     let message = serde_json::json!({
         "plan": { "planId": "plan-1" }, "jobId": "job-1", "jobDisplayName": "build",
         "resources": { "endpoints": [{ "name": "SystemVssConnection", "url": "https://run.test/",
@@ -66,9 +66,14 @@ fn claim() -> Claim {
             { "k": "repository", "v": "synthetic-org/demo" }] } },
     });
     let acquired = Acquired { plan_id: None, message: message.to_string().into() };
-    let claim =
-        Claim::read(acquired, &"https://run.test/".parse().unwrap(), JitBlob::new("j"), "team-a", "blue")
-            .unwrap();
+    let claim = AcquiredJob::read(
+        acquired,
+        &"https://run.test/".parse().unwrap(),
+        JitBlob::new("j"),
+        "team-a",
+        "blue",
+    )
+    .unwrap();
     assert_eq!((claim.job.plan_id.as_str(), claim.job.job_id.as_str()), ("plan-1", "job-1"));
     claim
 }

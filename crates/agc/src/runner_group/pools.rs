@@ -144,7 +144,7 @@ impl Pools {
     pub async fn forget(&self, group: &str) {
         self.0.groups.send_modify(|it| drop(it.remove(group)));
         self.0.context.registrar.github().versions.forget(group);
-        self.0.context.board.forget(group);
+        self.0.context.states.forget(group);
         self.0.context.reporter.group_gone(group);
         let _ = self.0.dispatcher.send(message::Message::GroupGone(group.to_owned())).await;
     }

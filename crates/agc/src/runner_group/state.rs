@@ -9,13 +9,13 @@ use tokio::sync::watch;
 
 use crate::versions::VersionFacts;
 
-/// Facts by group. Cheap to clone; clones share the facts.
+/// What is known of each group. Cheap to clone; clones share it.
 #[derive(Debug, Clone)]
-pub struct Board(Arc<watch::Sender<BTreeMap<String, Facts>>>);
+pub struct GroupStates(Arc<watch::Sender<BTreeMap<String, GroupState>>>);
 
 /// What is known of one group.
 #[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize)]
-pub struct Facts {
+pub struct GroupState {
     /// Sessions that listen for jobs.
     pub listening: usize,
     /// Sessions that will listen soon.
@@ -44,15 +44,15 @@ fn by_word<S: Serializer>(trouble: &Option<Trouble>, serializer: S) -> Result<S:
     trouble.as_ref().map(|it| BTreeMap::from([(<&str>::from(it), it.words())])).serialize(serializer)
 }
 
-impl Default for Board {
+impl Default for GroupStates {
     fn default() -> Self {
         Self(Arc::new(watch::Sender::new(BTreeMap::new())))
     }
 }
 
-impl Board {
+impl GroupStates {
     /// Changes what is known of a group; readers hear of it if it is a change.
-    pub fn update(&self, group: &str, change: impl FnOnce(&mut Facts)) {
+    pub fn update(&self, group: &str, change: impl FnOnce(&mut GroupState)) {
         self.0.send_if_modified(|groups| {
             let before = groups.get(group).cloned();
             let mut facts = before.clone().unwrap_or_default();
@@ -70,19 +70,19 @@ impl Board {
 
     /// What is known of a group.
     #[must_use]
-    pub fn facts(&self, group: &str) -> Facts {
+    pub fn facts(&self, group: &str) -> GroupState {
         self.0.borrow().get(group).cloned().unwrap_or_default()
     }
 
     /// What is known of all.
     #[must_use]
-    pub fn all(&self) -> BTreeMap<String, Facts> {
+    pub fn all(&self) -> BTreeMap<String, GroupState> {
         self.0.borrow().clone()
     }
 
     /// Hears of each change.
     #[must_use]
-    pub fn watch(&self) -> watch::Receiver<BTreeMap<String, Facts>> {
+    pub fn watch(&self) -> watch::Receiver<BTreeMap<String, GroupState>> {
         self.0.subscribe()
     }
 }

@@ -14,14 +14,14 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::ResourceExt as _;
 
 use super::validate;
-use crate::runner_group::state::{Facts, Trouble};
+use crate::runner_group::state::{GroupState, Trouble};
 
 /// What the group's status should be.
 #[must_use]
 pub fn status(
     group: &RunnerGroup,
     invalid: Option<&validate::Error>,
-    facts: &Facts,
+    facts: &GroupState,
     unschedulable: Option<String>,
     now: Timestamp,
 ) -> RunnerGroupStatus {
@@ -64,7 +64,7 @@ pub fn unschedulable(group: &str, pods: &[Arc<Pod>]) -> Option<String> {
 type Said = (bool, Reason, String);
 
 /// Between a claim and the next listener lies a moment that is no trouble.
-fn ready(facts: &Facts, was_ready: bool) -> Said {
+fn ready(facts: &GroupState, was_ready: bool) -> Said {
     if facts.listening > 0 {
         return (true, Reason::ListenerActive, "a session listens for jobs".to_owned());
     }
@@ -89,7 +89,7 @@ fn degraded(invalid: Option<&validate::Error>) -> Said {
     }
 }
 
-fn rate_limited(facts: &Facts) -> Said {
+fn rate_limited(facts: &GroupState) -> Said {
     match facts.rate_limited {
         true => (true, Reason::SustainedRateLimit, "GitHub keeps answering polls with 429".to_owned()),
         false => (false, Reason::PollingHealthy, String::new()),

@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{VersionFacts, Versions};
 use crate::report::Reporter;
-use crate::runner_group::state::Board;
+use crate::runner_group::state::GroupStates;
 
 /// Once a day, and not all controllers at the same time.
 const DAILY: (Duration, Duration) = (Duration::from_secs(23 * 3600), Duration::from_secs(25 * 3600));
@@ -42,7 +42,7 @@ pub struct Watch<A> {
     /// Asked for ends.
     pub almanac: A,
     /// Hears what is known of each group.
-    pub board: Board,
+    pub states: GroupStates,
     /// Shows the days that are left, and warns.
     pub reporter: Reporter,
     /// Time of day, and chance.
@@ -107,7 +107,7 @@ impl<A: Almanac> Watch<A> {
             let Some(facts) = self.versions.facts(&group, self.clock.now()) else { continue };
             self.reporter.version_days_left(&group, facts.days_left);
             self.warn(&group, &facts, warned);
-            self.board.update(&group, |it| it.runner_version = Some(facts));
+            self.states.update(&group, |it| it.runner_version = Some(facts));
         }
     }
 

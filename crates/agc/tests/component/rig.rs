@@ -9,7 +9,7 @@ use agc::github::GitHub;
 use agc::pod::build::Platform;
 use agc::report::{Metrics, Reporter};
 use agc::run::{Checks, Parts, run};
-use agc::runner_group::state::Board;
+use agc::runner_group::state::GroupStates;
 use agc::versions::Versions;
 use api::actions_gateway::{NeverStarted, SecurityProfile};
 use fakegithub::{AppCreated, AppRequest, Config, Handle, Keys, RunView, Server};
@@ -358,7 +358,7 @@ async fn serve(
         controller_metrics,
         health,
         checks,
-        board: Board::default(),
+        states: GroupStates::default(),
     };
     if let Err(error) = Box::pin(run(parts, leadership, stop)).await {
         tracing::error!(%error, "the controller ended");

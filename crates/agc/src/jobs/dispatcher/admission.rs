@@ -8,7 +8,7 @@ use job::effect::Slot;
 use runtime::backoff::{Backoff, Failures};
 use tokio::time::Instant;
 
-use super::in_hand::Record;
+use super::in_hand::JobInHand;
 use crate::jobs::quota::QuotaFacts;
 use crate::runner_group::group::Group;
 
@@ -18,13 +18,13 @@ const REFUSED_CLAIMS: Backoff =
 
 /// Counts of all groups.
 #[derive(Debug, Default)]
-pub(super) struct Ledger {
+pub(super) struct Admission {
     slots: HashMap<String, u32>,
     throttles: HashMap<String, (Failures, Instant)>,
     pub(super) quotas: Vec<QuotaFacts>,
 }
 
-impl Ledger {
+impl Admission {
     pub(super) fn active(&self, group: &str) -> u32 {
         self.slots.get(group).copied().unwrap_or_default()
     }
@@ -44,7 +44,7 @@ impl Ledger {
     }
 
     /// May one more job of this group be claimed?
-    pub(super) fn admit<'a>(&self, group: &Group, jobs: impl Iterator<Item = &'a Record>) -> Verdict {
+    pub(super) fn admit<'a>(&self, group: &Group, jobs: impl Iterator<Item = &'a JobInHand>) -> Verdict {
         let mut reserved = Amounts::new();
         // A job whose pod exists is counted by the quota itself.
         for job in jobs.filter(|it| it.job.outcome().is_none() && it.pod.is_none()) {

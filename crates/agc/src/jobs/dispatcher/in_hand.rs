@@ -6,17 +6,17 @@ use api::RunnerJob;
 use api::runner_job::JobIdentity;
 use job::{Fact, Job};
 
-use crate::jobs::acquired::Claim;
+use crate::jobs::acquired::AcquiredJob;
 use crate::jobs::executor::JobWriter;
 use crate::jobs::offer::Offer;
 use crate::jobs::snapshot::{JobSnapshot, PodFacts};
 use crate::report::{JobTrace, Reporter, Subject};
 
 /// One job in hand.
-pub(super) struct Record {
+pub(super) struct JobInHand {
     pub(super) job: Job,
     pub(super) offer: Arc<Offer>,
-    pub(super) claim: Option<Arc<Claim>>,
+    pub(super) acquired: Option<Arc<AcquiredJob>>,
     pub(super) identity: Option<JobIdentity>,
     /// The `RunnerJob`'s uid.
     pub(super) uid: Option<String>,
@@ -30,7 +30,7 @@ pub(super) struct Record {
     pub(super) trace: JobTrace,
 }
 
-impl Record {
+impl JobInHand {
     pub(super) fn new(
         job: Job,
         offer: Offer,
@@ -41,7 +41,7 @@ impl Record {
         Self {
             job,
             offer: Arc::new(offer),
-            claim: None,
+            acquired: None,
             identity: None,
             uid: None,
             pod: None,
@@ -54,22 +54,22 @@ impl Record {
     }
 
     /// The job has a name from here on, and a trace.
-    pub(super) fn claimed(&mut self, claim: &Arc<Claim>, reporter: &Reporter) {
-        self.claim = Some(claim.clone());
+    pub(super) fn claimed(&mut self, claim: &Arc<AcquiredJob>, reporter: &Reporter) {
+        self.acquired = Some(claim.clone());
         self.identity = Some(claim.identity());
         self.trace = reporter.trace(&self.offer.group, claim, self.active, self.priority_class.as_deref());
     }
 
     /// The Secret holds the message from here on.
     pub(super) fn payload_stored(&mut self) {
-        self.claim = self.claim.take().map(|it| Arc::new(it.stored()));
+        self.acquired = self.acquired.take().map(|it| Arc::new(it.stored()));
     }
 
     /// What the executor needs to know at this moment.
     pub(super) fn snapshot(&self) -> JobSnapshot {
         JobSnapshot {
             offer: self.offer.clone(),
-            claim: self.claim.clone(),
+            acquired: self.acquired.clone(),
             identity: self.identity.clone(),
             priority_class: self.priority_class.clone(),
             times: *self.job.times(),

@@ -10,13 +10,13 @@ use k8s_openapi::api::core::v1::Pod;
 use kube::ResourceExt as _;
 
 use super::Dispatcher;
-use super::in_hand::Record;
+use super::in_hand::JobInHand;
 use crate::jobs::snapshot::PodFacts;
 use crate::pod::observe::{observe, words};
 
 impl Dispatcher {
     /// The job that a pod belongs to: named by its label, and its owner.
-    pub(super) fn job_of(&mut self, pod: &Pod) -> Option<(RunnerJobName, &mut Record)> {
+    pub(super) fn job_of(&mut self, pod: &Pod) -> Option<(RunnerJobName, &mut JobInHand)> {
         let name = RunnerJobName::existing(pod.labels().get(labels::RUNNER_JOB)?);
         let record = self.jobs.get_mut(&name)?;
         let owner = pod.metadata.owner_references.iter().flatten().find(|it| it.controller == Some(true))?;
@@ -39,7 +39,7 @@ impl Dispatcher {
     }
 
     pub(super) fn pods_listed(&mut self, uids: &HashSet<String>) {
-        let is_missing = |it: &Record| it.pod.as_ref().is_some_and(|it| !uids.contains(&it.uid));
+        let is_missing = |it: &JobInHand| it.pod.as_ref().is_some_and(|it| !uids.contains(&it.uid));
         let missing: Vec<RunnerJobName> =
             self.jobs.iter().filter(|(_, it)| is_missing(it)).map(|(name, _)| name.clone()).collect();
         for name in missing {

@@ -6,7 +6,7 @@ use job::{AgentState, Event};
 use operator::describe;
 
 use super::Shared;
-use crate::jobs::acquired::Claim;
+use crate::jobs::acquired::AcquiredJob;
 use crate::jobs::message::Message;
 use crate::jobs::offer::BrokerOffer;
 use crate::jobs::snapshot::JobSnapshot;
@@ -45,7 +45,7 @@ pub(super) async fn acquire(shared: &Shared, snapshot: &JobSnapshot, offer: &Bro
     };
     let namespace = &shared.platform.namespace;
     let group = &snapshot.offer.group.name;
-    match Claim::read(acquired, &request.run_service_url, credentials.jit.clone(), namespace, group) {
+    match AcquiredJob::read(acquired, &request.run_service_url, credentials.jit.clone(), namespace, group) {
         Ok(claim) => shared.tell(Message::Claimed(name.clone(), Arc::new(claim))).await,
         Err(error) => {
             tracing::warn!(job = %name, error = %describe(&error), "a claimed job's message is of no use");

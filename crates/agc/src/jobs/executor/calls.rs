@@ -28,7 +28,7 @@ pub(super) async fn look_whether_acquired(shared: Arc<Shared>, snapshot: JobSnap
 /// X2.
 pub(super) async fn renew(shared: Arc<Shared>, snapshot: JobSnapshot) {
     let name = &snapshot.offer.name;
-    let Some(claim) = &snapshot.claim else {
+    let Some(claim) = &snapshot.acquired else {
         // The payload is gone, and with it the token: the lock runs out.
         return shared.event(name, Event::RenewFailed).await;
     };

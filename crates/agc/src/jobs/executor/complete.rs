@@ -44,7 +44,7 @@ pub(super) async fn tell(shared: Arc<Shared>, snapshot: JobSnapshot, what: Unrep
 /// X3; `None` when nothing is left to say it with.
 async fn complete(shared: &Shared, snapshot: &JobSnapshot) -> Option<Completed> {
     let name = &snapshot.offer.name;
-    let Some(claim) = &snapshot.claim else {
+    let Some(claim) = &snapshot.acquired else {
         tracing::warn!(job = %name, "GitHub cannot be told how a job ended: its payload is gone");
         return None;
     };

@@ -14,7 +14,7 @@ use crate::pod::build::worker_labels;
 
 /// What a job's writer knows of its `RunnerJob`.
 #[derive(Debug)]
-pub(super) enum Record {
+pub(super) enum Written {
     /// It was not made.
     Absent,
     /// The POST got no answer.
@@ -24,15 +24,15 @@ pub(super) enum Record {
 }
 
 /// W1.
-pub(super) async fn create(shared: &Shared, snapshot: &JobSnapshot) -> Record {
-    let Ok(_permit) = shared.api_calls.acquire().await else { return Record::Absent };
+pub(super) async fn create(shared: &Shared, snapshot: &JobSnapshot) -> Written {
+    let Ok(_permit) = shared.api_calls.acquire().await else { return Written::Absent };
     match shared.jobs.create(&PostParams::default(), &object(shared, snapshot)).await {
-        Ok(created) => Record::Present(Box::new(created)),
+        Ok(created) => Written::Present(Box::new(created)),
         Err(error) => {
             tracing::warn!(job = %snapshot.offer.name, error = %describe(&error), "the intent to claim was not written");
             match error {
-                kube::Error::Api(status) if status.code < 500 => Record::Absent,
-                _ => Record::Unknown,
+                kube::Error::Api(status) if status.code < 500 => Written::Absent,
+                _ => Written::Unknown,
             }
         }
     }
@@ -69,12 +69,12 @@ fn object(shared: &Shared, snapshot: &JobSnapshot) -> RunnerJob {
 }
 
 /// Deletes a record that we made. Best effort: what is left is found at the next start and asked about.
-pub(super) async fn delete(shared: &Shared, record: &mut Record, snapshot: &JobSnapshot) {
+pub(super) async fn delete(shared: &Shared, record: &mut Written, snapshot: &JobSnapshot) {
     let Ok(_permit) = shared.api_calls.acquire().await else { return };
-    let found = match std::mem::replace(record, Record::Absent) {
-        Record::Absent => return,
-        Record::Present(it) => *it,
-        Record::Unknown => match shared.jobs.get_opt(snapshot.offer.name.as_str()).await {
+    let found = match std::mem::replace(record, Written::Absent) {
+        Written::Absent => return,
+        Written::Present(it) => *it,
+        Written::Unknown => match shared.jobs.get_opt(snapshot.offer.name.as_str()).await {
             Ok(Some(it)) => it,
             Ok(None) | Err(_) => return,
         },

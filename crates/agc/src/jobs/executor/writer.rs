@@ -11,7 +11,7 @@ use tokio::sync::mpsc;
 use tracing::Instrument as _;
 
 use super::Shared;
-use super::runner_job::{self, Record};
+use super::runner_job::{self, Written};
 use super::writes::{self, Created};
 use crate::jobs::message::Message;
 use crate::jobs::snapshot::JobSnapshot;
@@ -26,20 +26,20 @@ pub(super) async fn run(
     mut queue: mpsc::Receiver<(Write, JobSnapshot)>,
     found: Option<RunnerJob>,
 ) {
-    let mut record = found.map_or(Record::Absent, |it| Record::Present(Box::new(it)));
+    let mut record = found.map_or(Written::Absent, |it| Written::Present(Box::new(it)));
     while let Some((write, snapshot)) = queue.recv().await {
         perform(&shared, &mut record, write, &snapshot).await;
     }
 }
 
 /// Does what is asked, and tells the dispatcher of answers that a machine waits for.
-async fn perform(shared: &Shared, record: &mut Record, write: Write, snapshot: &JobSnapshot) {
+async fn perform(shared: &Shared, record: &mut Written, write: Write, snapshot: &JobSnapshot) {
     let name = &snapshot.offer.name;
     match write {
         Write::CreateRunnerJob => {
             *record = runner_job::create(shared, snapshot).await;
             match record {
-                Record::Present(it) => {
+                Written::Present(it) => {
                     let uid = it.metadata.uid.clone().unwrap_or_default();
                     shared.tell(Message::Recorded(name.clone(), uid)).await;
                 }
@@ -60,7 +60,7 @@ async fn perform(shared: &Shared, record: &mut Record, write: Write, snapshot: &
         }
         Write::DeleteRunnerJob => runner_job::delete(shared, record, snapshot).await,
         Write::ReleaseRunnerJob => {
-            if let Record::Present(it) = record {
+            if let Written::Present(it) = record {
                 runner_job::release(shared, it).await;
             }
         }
@@ -89,7 +89,7 @@ async fn perform(shared: &Shared, record: &mut Record, write: Write, snapshot: &
 }
 
 /// Writes what a step of the settlement asks for, and says that it is taken.
-async fn step(shared: &Shared, record: &mut Record, snapshot: &JobSnapshot, write: Lasting, step: Step) {
+async fn step(shared: &Shared, record: &mut Written, snapshot: &JobSnapshot, write: Lasting, step: Step) {
     if until_done(shared, record, snapshot, write).await {
         shared.event(&snapshot.offer.name, Event::StepTaken(step, StepOutcome::Done)).await;
     }
@@ -107,7 +107,7 @@ enum Lasting {
 }
 
 /// Whether it was done. It is not when the process ends while the API server refuses it: the next start takes it up.
-async fn until_done(shared: &Shared, record: &mut Record, snapshot: &JobSnapshot, write: Lasting) -> bool {
+async fn until_done(shared: &Shared, record: &mut Written, snapshot: &JobSnapshot, write: Lasting) -> bool {
     let mut failures = shared.github.clock.failures(AGAIN);
     while let Err(error) = attempt(shared, record, snapshot, write).await {
         let (job, write) = (&snapshot.offer.name, <&str>::from(write));
@@ -122,7 +122,7 @@ async fn until_done(shared: &Shared, record: &mut Record, snapshot: &JobSnapshot
 
 async fn attempt(
     shared: &Shared,
-    record: &mut Record,
+    record: &mut Written,
     snapshot: &JobSnapshot,
     write: Lasting,
 ) -> Result<(), kube::Error> {

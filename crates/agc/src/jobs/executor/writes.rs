@@ -16,7 +16,7 @@ use runtime::telemetry::is_sampled;
 use serde_json::{Map, Value, json};
 
 use super::Shared;
-use super::runner_job::Record;
+use super::runner_job::Written;
 use crate::jobs::memory::Memory;
 use crate::jobs::message::Message;
 use crate::jobs::payload;
@@ -30,8 +30,8 @@ pub(super) enum Created {
 }
 
 /// W2.
-pub(super) async fn store_payload(shared: &Shared, record: &Record, snapshot: &JobSnapshot) -> Event {
-    let (Some(claim), Record::Present(owner)) = (&snapshot.claim, record) else {
+pub(super) async fn store_payload(shared: &Shared, record: &Written, snapshot: &JobSnapshot) -> Event {
+    let (Some(claim), Written::Present(owner)) = (&snapshot.acquired, record) else {
         return Event::PayloadStoreFailed;
     };
     let name = snapshot.offer.name.payload_secret();
@@ -77,8 +77,8 @@ pub(super) async fn store_payload(shared: &Shared, record: &Record, snapshot: &J
 }
 
 /// W3.
-pub(super) async fn create_pod(shared: &Shared, record: &Record, snapshot: &JobSnapshot) -> Created {
-    let (Some(claim), Record::Present(owner)) = (&snapshot.claim, record) else {
+pub(super) async fn create_pod(shared: &Shared, record: &Written, snapshot: &JobSnapshot) -> Created {
+    let (Some(claim), Written::Present(owner)) = (&snapshot.acquired, record) else {
         return Created::Not(Event::PodCreateFailed);
     };
     let Some(owner_reference) = owner_reference(owner) else { return Created::Not(Event::PodCreateFailed) };
@@ -132,10 +132,10 @@ fn is_quota(status: &Status) -> bool {
 /// W4, W5, W6. The status goes over nothing that somebody else wrote meanwhile: then it is computed anew, once.
 pub(super) async fn status(
     shared: &Shared,
-    record: &mut Record,
+    record: &mut Written,
     snapshot: &JobSnapshot,
 ) -> Result<(), kube::Error> {
-    let Record::Present(current) = record else { return Ok(()) };
+    let Written::Present(current) = record else { return Ok(()) };
     let Ok(_permit) = shared.api_calls.acquire().await else { return Ok(()) };
     let written = match write_status(shared, current, snapshot).await {
         Err(kube::Error::Api(conflict)) if conflict.is_conflict() => {

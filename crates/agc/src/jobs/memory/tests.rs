@@ -39,7 +39,7 @@ fn offer() -> Offer {
 pub(crate) fn snapshot(phase: Phase, outcome: Option<Outcome>) -> JobSnapshot {
     JobSnapshot {
         offer: Arc::new(offer()),
-        claim: None,
+        acquired: None,
         identity: Some(api::runner_job::JobIdentity {
             plan_id: "plan".into(),
             job_id: "job".into(),

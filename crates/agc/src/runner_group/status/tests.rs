@@ -14,7 +14,7 @@ fn group() -> RunnerGroup {
     .unwrap()
 }
 
-fn of(facts: &Facts) -> RunnerGroupStatus {
+fn of(facts: &GroupState) -> RunnerGroupStatus {
     status(&group(), None, facts, None, NOW)
 }
 
@@ -29,8 +29,13 @@ fn check(status: &RunnerGroupStatus, type_: Type, expected: &str, reason: Reason
 
 #[test]
 fn a_group_is_ready_while_a_session_listens() {
-    check(&of(&Facts::default()), Type::Ready, "False", Reason::NoActiveSessions);
-    check(&of(&Facts { listening: 1, ..Facts::default() }), Type::Ready, "True", Reason::ListenerActive);
+    check(&of(&GroupState::default()), Type::Ready, "False", Reason::NoActiveSessions);
+    check(
+        &of(&GroupState { listening: 1, ..GroupState::default() }),
+        Type::Ready,
+        "True",
+        Reason::ListenerActive,
+    );
 }
 
 #[test]
@@ -42,27 +47,33 @@ fn a_group_that_cannot_register_says_why() {
         (Trouble::Other("x".into()), Reason::NoActiveSessions),
     ];
     for (trouble, reason) in troubles {
-        check(&of(&Facts { trouble: Some(trouble), ..Facts::default() }), Type::Ready, "False", reason);
+        check(
+            &of(&GroupState { trouble: Some(trouble), ..GroupState::default() }),
+            Type::Ready,
+            "False",
+            reason,
+        );
     }
 }
 
 #[test]
 fn the_moment_between_a_claim_and_the_next_listener_is_no_trouble() {
     let mut was_ready = group();
-    was_ready.status = Some(of(&Facts { listening: 1, ..Facts::default() }));
-    let between = Facts { opening: 1, ..Facts::default() };
+    was_ready.status = Some(of(&GroupState { listening: 1, ..GroupState::default() }));
+    let between = GroupState { opening: 1, ..GroupState::default() };
     check(&status(&was_ready, None, &between, None, NOW), Type::Ready, "True", Reason::ListenerActive);
     check(&of(&between), Type::Ready, "False", Reason::NoActiveSessions);
 }
 
 #[test]
 fn every_other_condition_is_set_and_cleared() {
-    let well = of(&Facts::default());
+    let well = of(&GroupState::default());
     check(&well, Type::Degraded, "False", Reason::ReconcileSucceeded);
     check(&well, Type::RateLimited, "False", Reason::PollingHealthy);
     check(&well, Type::RunnerVersionTooOld, "False", Reason::VersionAccepted);
     check(&well, Type::WorkersUnschedulable, "False", Reason::WorkersSchedulable);
-    let facts = Facts { rate_limited: true, version_too_old: Some("old".into()), ..Facts::default() };
+    let facts =
+        GroupState { rate_limited: true, version_too_old: Some("old".into()), ..GroupState::default() };
     let ill = status(&group(), Some(&validate::Error(Vec::new())), &facts, Some("pod: no node".into()), NOW);
     check(&ill, Type::Degraded, "True", Reason::InvalidSpec);
     check(&ill, Type::RateLimited, "True", Reason::SustainedRateLimit);
@@ -70,8 +81,8 @@ fn every_other_condition_is_set_and_cleared() {
     check(&ill, Type::WorkersUnschedulable, "True", Reason::PodsUnschedulable);
 }
 
-/// Facts of a group whose last worker ran this version, and whose version ends so many days from now.
-fn running(worker: Option<&str>, days_left: Option<i64>) -> Facts {
+/// GroupState of a group whose last worker ran this version, and whose version ends so many days from now.
+fn running(worker: Option<&str>, days_left: Option<i64>) -> GroupState {
     let version = VersionFacts {
         reported: worker.unwrap_or("2.337.0").into(),
         configured: "2.337.0".into(),
@@ -82,7 +93,7 @@ fn running(worker: Option<&str>, days_left: Option<i64>) -> Facts {
         days_left,
         newest: "2.338.0".into(),
     };
-    Facts { runner_version: Some(version), ..Facts::default() }
+    GroupState { runner_version: Some(version), ..GroupState::default() }
 }
 
 fn message(status: &RunnerGroupStatus, type_: Type) -> &str {
@@ -97,7 +108,7 @@ fn a_version_is_accepted_until_it_ends_soon_and_ends_until_it_is_refused() {
     let ending = of(&running(None, Some(14)));
     check(&ending, type_, "True", Reason::VersionEnding);
     assert!(message(&ending, type_).contains("2.337.0 until 1970-01-15T00:00:00Z"), "{ending:?}");
-    let refused = Facts { version_too_old: Some("their words".into()), ..running(None, Some(3)) };
+    let refused = GroupState { version_too_old: Some("their words".into()), ..running(None, Some(3)) };
     let refused = of(&refused);
     check(&refused, type_, "True", Reason::VersionTooOld);
     let words = message(&refused, type_);
@@ -118,7 +129,7 @@ fn a_workers_version_differs_or_agrees_and_before_it_is_known_nothing_is_said() 
 
 #[test]
 fn what_is_known_of_the_version_stands_in_the_status() {
-    assert_eq!(of(&Facts::default()).runner_version, None);
+    assert_eq!(of(&GroupState::default()).runner_version, None);
     let written = of(&running(Some("2.336.0"), Some(20))).runner_version.unwrap();
     insta::assert_json_snapshot!(written, @r#"
     {

@@ -5,11 +5,11 @@ use api::runner_group::RunnerVersion;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use super::Said;
-use crate::runner_group::state::Facts;
+use crate::runner_group::state::GroupState;
 use crate::versions::VersionFacts;
 
 /// GitHub's refusal stands before any date.
-pub(super) fn too_old(facts: &Facts) -> Said {
+pub(super) fn too_old(facts: &GroupState) -> Said {
     let version = facts.runner_version.as_ref();
     if let Some(words) = &facts.version_too_old {
         let remedy = version.map(|it| format!("; {}", it.remedy())).unwrap_or_default();
@@ -22,7 +22,7 @@ pub(super) fn too_old(facts: &Facts) -> Said {
 }
 
 /// Nothing is said before a worker has told its version.
-pub(super) fn mismatch(facts: &Facts) -> Option<Said> {
+pub(super) fn mismatch(facts: &GroupState) -> Option<Said> {
     let version = facts.runner_version.as_ref()?;
     let worker = version.worker.as_ref()?;
     Some(match version.difference() {

@@ -33,7 +33,7 @@ impl Almanac for Scripted {
 struct World {
     versions: Versions,
     almanac: Scripted,
-    board: Board,
+    states: GroupStates,
     registry: prometheus::Registry,
     _stop: tokio_util::sync::DropGuard,
 }
@@ -43,19 +43,19 @@ impl World {
         let versions = Versions::new("2.337.0", "runner:1");
         let almanac = Scripted::default();
         almanac.answers.lock().unwrap().extend(answers);
-        let (board, registry) = (Board::default(), prometheus::Registry::new());
+        let (states, registry) = (GroupStates::default(), prometheus::Registry::new());
         let (events, _) =
             Events::new(ApiServer::default().client("a", "agc"), "test", "agc".into(), Clock::system());
         let watch = Watch {
             versions: versions.clone(),
             almanac: almanac.clone(),
-            board: board.clone(),
+            states: states.clone(),
             reporter: Reporter::new(Metrics::register(&registry).unwrap(), events, "a"),
             clock: Clock::simulated(NOW, 7),
         };
         let stop = CancellationToken::new();
         tokio::spawn(watch.run(stop.clone()));
-        Self { versions, almanac, board, registry, _stop: stop.drop_guard() }
+        Self { versions, almanac, states, registry, _stop: stop.drop_guard() }
     }
 
     fn configure(&self, version: &str) {
@@ -78,7 +78,7 @@ impl World {
     }
 
     fn days_left(&self) -> (Option<i64>, bool) {
-        let of_board = self.board.facts("blue").runner_version.and_then(|it| it.days_left);
+        let of_board = self.states.facts("blue").runner_version.and_then(|it| it.days_left);
         (of_board, runtime::metrics::render(&self.registry).unwrap().contains(GAUGE))
     }
 }

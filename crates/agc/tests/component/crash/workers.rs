@@ -30,7 +30,7 @@ async fn c4_a_job_of_a_group_that_can_no_longer_be_honoured_gets_no_pod() {
     let _second = rig.controller(SECOND);
     assert_eq!(ending(&rig.settled_job().await), "ContainerConfig");
     assert!(rig.api.list("/pods/").is_empty());
-    assert_eq!(rig.concluded(&run).await, "failure");
+    assert_eq!(rig.concluded(&run).await, "cancelled", "nothing of it ever ran");
 }
 
 #[tokio::test]
