@@ -95,8 +95,8 @@ impl OfferView {
             acknowledged_at: offer.acknowledged,
             tried_at: offer.tried,
             acquired_at: offer.acquired,
-            declined: offer.declined,
-            declined_at: offer.declined_at,
+            declined: offer.declined(),
+            declined_at: offer.declined_at(),
             open: offer.is_open(),
         }
     }

@@ -36,15 +36,16 @@ pub(crate) struct Offer {
     /// The last attempt to claim it, granted or not.
     pub(crate) tried: Option<Timestamp>,
     pub(crate) acquired: Option<Timestamp>,
-    /// How many deliveries were neither claimed nor tried.
-    pub(crate) declined: u32,
-    pub(crate) declined_at: Option<Timestamp>,
+    /// How many deliveries before the last one were neither claimed nor tried, and when that was seen last.
+    declined: u32,
+    declined_at: Option<Timestamp>,
     /// When the delivery window began.
     begun: Timestamp,
     /// How often it came again in this window.
     repeats: u32,
-    /// Whether the last delivery counts as declined.
-    judged: bool,
+    /// Since when the last delivery counts as declined, unless it is tried all the same: a claim that takes longer than
+    /// patience lasts is one.
+    judged: Option<Timestamp>,
     /// When it may be shown to the session again, once it has lapsed.
     again: Again,
 }
@@ -93,7 +94,7 @@ impl Offer {
             declined_at: None,
             begun: now,
             repeats: 0,
-            judged: false,
+            judged: None,
             again: Again::At(now),
         }
     }
@@ -104,6 +105,7 @@ impl Offer {
 
     /// Shows it, for the first time or again.
     pub(super) fn deliver(&mut self, now: Timestamp) {
+        (self.declined, self.declined_at) = (self.declined(), self.declined_at());
         if self.is_open() {
             self.repeats += 1;
         } else {
@@ -111,7 +113,22 @@ impl Offer {
         }
         self.deliveries += 1;
         self.delivered = now;
-        self.judged = false;
+        self.judged = None;
+    }
+
+    /// How many deliveries were neither claimed nor tried.
+    pub(crate) fn declined(&self) -> u32 {
+        self.declined + u32::from(self.last_declined().is_some())
+    }
+
+    /// When that was seen last.
+    pub(crate) fn declined_at(&self) -> Option<Timestamp> {
+        self.last_declined().or(self.declined_at)
+    }
+
+    /// Since when the last delivery is declined. An attempt to claim it that failed declines nothing.
+    fn last_declined(&self) -> Option<Timestamp> {
+        self.judged.filter(|_| self.tried.is_none_or(|tried| tried < self.delivered))
     }
 
     pub(crate) fn can_be_claimed(&self, window: SignedDuration, now: Timestamp) -> bool {
@@ -148,7 +165,7 @@ impl Offer {
         let comes_again = policy.to == DeclinedTo::Same
             && self.acknowledged_effect(policy) == AcknowledgedEffect::Again
             && policy.times.is_none_or(|times| self.repeats < times);
-        match (comes_again, self.judged) {
+        match (comes_again, self.judged.is_some()) {
             (_, false) => Delivery::At(self.delivered + policy.patience),
             (true, true) => Delivery::Now,
             (false, true) => Delivery::Not,
@@ -158,8 +175,8 @@ impl Offer {
     /// When time acts next on an open offer.
     fn due(&self, policy: &Policy) -> Timestamp {
         match self.judged {
-            false => self.delivered + policy.patience,
-            true => self.begun + policy.window,
+            None => self.delivered + policy.patience,
+            Some(_) => self.begun + policy.window,
         }
     }
 
@@ -177,34 +194,24 @@ impl Offer {
         if !self.is_open() {
             return false;
         }
-        if !self.judged && self.delivered + policy.patience <= now {
-            self.decline(now);
+        if self.delivered + policy.patience <= now {
+            self.judged.get_or_insert(now);
         }
+        let judged = self.judged.is_some();
         let end = self.begun + policy.window;
         let acknowledged = self.acknowledged_effect(policy);
         let (again, due) = match (acknowledged, policy.to) {
-            (AcknowledgedEffect::NotToSession, _) => (Again::Never, self.judged || end <= now),
+            (AcknowledgedEffect::NotToSession, _) => (Again::Never, judged || end <= now),
             (AcknowledgedEffect::NotAtAll, _) => (Again::At(end + policy.patience), end <= now),
             (AcknowledgedEffect::Again, DeclinedTo::Never) => return false,
-            (AcknowledgedEffect::Again, DeclinedTo::Next) => (Again::At(end), self.judged || end <= now),
+            (AcknowledgedEffect::Again, DeclinedTo::Next) => (Again::At(end), judged || end <= now),
             (AcknowledgedEffect::Again, DeclinedTo::Same) => (Again::At(end + policy.patience), end <= now),
         };
         if due {
-            if !self.judged {
-                self.decline(now);
-            }
+            self.judged.get_or_insert(now);
             (self.standing, self.again) = (Standing::Lapsed, again);
         }
         due
-    }
-
-    /// An attempt to claim it that failed declines nothing.
-    fn decline(&mut self, now: Timestamp) {
-        self.judged = true;
-        if self.tried.is_none_or(|tried| tried < self.delivered) {
-            self.declined += 1;
-            self.declined_at = Some(now);
-        }
     }
 
     /// What the acknowledgement of this window does, if there was one.

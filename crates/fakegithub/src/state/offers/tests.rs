@@ -32,7 +32,7 @@ fn a_declined_offer_comes_again_each_second_until_its_window_is_over() {
         offer.deliver(at(second));
     }
     assert!(offer.judge(&policy(), at(120)), "the job goes back to the queue");
-    assert_eq!((offer.standing, offer.declined, offer.deliveries), (Standing::Lapsed, 120, 120));
+    assert_eq!((offer.standing, offer.declined(), offer.deliveries), (Standing::Lapsed, 120, 120));
     assert_eq!(offer.again(), Again::At(at(121)), "others come first");
     assert!(
         offer.can_be_claimed(policy().window, at(238)) && !offer.can_be_claimed(policy().window, at(239))
@@ -95,5 +95,24 @@ fn who_tries_to_claim_declines_nothing() {
     let mut offer = offered();
     offer.tried = Some(at(0));
     offer.judge(&policy(), at(1));
-    assert_eq!((offer.declined, offer.declined_at), (0, None));
+    assert_eq!((offer.declined(), offer.declined_at()), (0, None));
+}
+
+#[test]
+fn a_delivery_that_is_claimed_late_is_not_declined() {
+    let mut offer = offered();
+    offer.judge(&policy(), at(1));
+    assert_eq!((offer.declined(), offer.declined_at()), (1, Some(at(1))), "nobody has tried yet");
+    offer.tried = Some(at(3));
+    assert_eq!((offer.declined(), offer.declined_at()), (0, None));
+}
+
+#[test]
+fn a_delivery_that_came_again_before_the_claim_stays_declined() {
+    let mut offer = offered();
+    offer.judge(&policy(), at(1));
+    offer.deliver(at(2));
+    offer.judge(&policy(), at(3));
+    offer.tried = Some(at(3));
+    assert_eq!((offer.declined(), offer.declined_at()), (1, Some(at(1))));
 }
