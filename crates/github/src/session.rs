@@ -79,7 +79,8 @@ pub enum Command {
 pub enum Event {
     /// A session is open and polling. Comes again when a lost session was replaced.
     Listening,
-    /// A job waits to be claimed. GitHub repeats about once a second what nobody claims.
+    /// A job waits to be claimed. The session does not poll until it is told [`Command::Busy`] or [`Command::Idle`], or the
+    /// job cannot be claimed any more. GitHub repeats about once a second what nobody claims.
     JobOffered {
         /// The offer.
         offer: RunnerJobRequest,

@@ -38,6 +38,9 @@ pub struct Timeouts {
     pub propagation_attempts: u32,
     /// A runner token is renewed this long before it expires.
     pub token_margin: Duration,
+    /// A session hears so soon what becomes of a job that it was offered, or polls on: the job cannot be claimed any later
+    /// (protocol §5.2).
+    pub decision: Duration,
     /// An acknowledgement may take this long; it is not repeated.
     pub acknowledge: Duration,
     /// Closing a session may take this long; it is not repeated.
@@ -90,6 +93,7 @@ impl Default for Timeouts {
             propagation: (Duration::from_millis(1500), Duration::from_millis(2500)),
             propagation_attempts: 6,
             token_margin: seconds(120),
+            decision: seconds(120),
             acknowledge: seconds(5),
             close: seconds(10),
             acquire: seconds(100),
@@ -128,6 +132,7 @@ impl Timeouts {
             propagation: range(self.propagation),
             propagation_attempts: self.propagation_attempts,
             token_margin: time(self.token_margin),
+            decision: time(self.decision),
             acknowledge: time(self.acknowledge),
             close: time(self.close),
             acquire: time(self.acquire),

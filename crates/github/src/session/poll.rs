@@ -129,7 +129,10 @@ impl Task {
                 Ok(())
             }
             Message::JobRequest(offer) => {
-                self.emit(Event::JobOffered { offer, session: session.id.clone() }).await
+                self.emit(Event::JobOffered { offer, session: session.id.clone() }).await?;
+                // Whoever polls now asks for a job that it may have no use for: this one again, or one that others could
+                // take. The official runner polls on once the claim is decided, too.
+                self.until_told(self.config.timeouts.decision).await
             }
             Message::JobCancellation(cancellation) => self.emit(Event::Cancelled(cancellation)).await,
             Message::ForceTokenRefresh => {

@@ -138,21 +138,25 @@ impl Task {
         loop {
             tokio::select! {
                 biased;
-                command = self.commands.recv() => {
-                    let wanted = match command {
-                        Some(Command::Busy) => RunnerStatus::Busy,
-                        Some(Command::Idle) => RunnerStatus::Online,
-                        Some(Command::Abandon) => return Wake::End(End::Told(false)),
-                        Some(Command::Close) | None => return Wake::End(End::Told(true)),
-                    };
-                    if wanted != self.status {
-                        self.status = wanted;
+                command = self.commands.recv() => match wanted(command) {
+                    Err(end) => return Wake::End(end),
+                    Ok(status) if status != self.status => {
+                        self.status = status;
                         return Wake::StatusChanged;
                     }
-                }
+                    Ok(_) => {}
+                },
                 done = thing.as_mut() => return Wake::Done(done),
             }
         }
+    }
+
+    /// Waits until told which status to have, the present one or another, but no longer than this.
+    pub(super) async fn until_told(&mut self, longest: Duration) -> Result<(), End> {
+        if let Ok(command) = timeout(longest, self.commands.recv()).await {
+            self.status = wanted(command)?;
+        }
+        Ok(())
     }
 
     pub(super) async fn pause(&mut self, wait: Duration) -> Result<(), End> {
@@ -176,5 +180,15 @@ impl Task {
             limit => limit.delay(clock.now()) + clock.between(timeouts.rate_limit_jitter),
         };
         self.pause(wait).await
+    }
+}
+
+/// The status that a command asks for. Nobody can tell a session anything that nobody holds any more.
+fn wanted(command: Option<Command>) -> Result<RunnerStatus, End> {
+    match command {
+        Some(Command::Busy) => Ok(RunnerStatus::Busy),
+        Some(Command::Idle) => Ok(RunnerStatus::Online),
+        Some(Command::Abandon) => Err(End::Told(false)),
+        Some(Command::Close) | None => Err(End::Told(true)),
     }
 }

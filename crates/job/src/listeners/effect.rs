@@ -38,7 +38,7 @@ pub enum Effect {
         /// What its first poll says.
         status: Status,
     },
-    /// Let its polls say this from now on.
+    /// Let its polls say this from now on. A session that was offered a job polls again only when it hears this.
     SetStatus(SessionKey, Status),
     /// B4: delete the session.
     Close(SessionKey),

@@ -79,13 +79,14 @@ impl Listeners {
         if self.room { Status::Online } else { Status::Busy }
     }
 
-    /// Tells every session that listens whether to ask for jobs.
+    /// Tells every session that listens whether to ask for jobs. One whose offer is being decided about asks for none
+    /// until it hears what became of it.
     pub(super) fn room(&mut self, room: bool) {
         self.room = room;
         let status = self.status();
         let sessions = self.seats.iter_mut().filter_map(Seat::session);
         let listeners: Vec<SessionKey> =
-            sessions.filter(|it| it.duty != Duty::Busy).map(|it| it.key()).collect();
+            sessions.filter(|it| it.duty == Duty::Listen).map(|it| it.key()).collect();
         self.effects.extend(listeners.into_iter().map(|it| Effect::SetStatus(it, status)));
     }
 
@@ -111,8 +112,13 @@ impl Listeners {
     /// The agent goes on listening.
     pub(super) fn released(&mut self, agent: AgentId) {
         self.inherited.reserved.remove(&agent.runner);
+        let status = self.status();
         match self.seat_of(agent) {
-            Some(Seat::Session(session)) if session.duty == Duty::Claim => session.duty = Duty::Listen,
+            Some(Seat::Session(session)) if session.duty == Duty::Claim => {
+                session.duty = Duty::Listen;
+                let key = session.key();
+                self.effects.push(Effect::SetStatus(key, status));
+            }
             Some(seat @ Seat::Reserved(_)) => {
                 if let Some(agent) = seat.agent().copied() {
                     *seat = Seat::Standby { agent, fresh: false };

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use super::{ACKNOWLEDGE, POLL, TOKEN, job, message, next, said, server, start, start_with};
 use crate::Timeouts;
 use crate::scripted::{Answer, Scripted, answer, client, runner, timeouts};
-use crate::session::{Acknowledgement, Event, acknowledge};
+use crate::session::{Acknowledgement, Command, Event, acknowledge};
 
 #[tokio::test]
 async fn an_offer_is_handed_on_with_its_session_and_not_acknowledged() {
@@ -22,9 +22,53 @@ async fn an_offer_is_handed_on_with_its_session_and_not_acknowledged() {
         let Event::JobOffered { offer, session: at } = next(&mut session).await else { panic!() };
         assert_eq!((offer.request_id.as_str(), offer.should_acknowledge), ("a1", true));
         assert_eq!(at.as_str(), "5e551011-0000-4000-8000-00000000fa4e");
+        session.tell(Command::Idle).await;
     }
     server.until(POLL, 3).await;
     assert_eq!(server.count(ACKNOWLEDGE), 0, "nobody has taken it yet");
+}
+
+#[tokio::test]
+async fn a_session_polls_on_once_it_hears_what_becomes_of_its_offer() {
+    let server = server([(POLL, vec![job("a1"), Answer::Hang])]).await;
+    let mut session = start_with(&server, |it| {
+        it.timeouts.poll_floor = Duration::ZERO;
+        it.timeouts.decision = Duration::from_secs(600);
+    });
+    assert!(matches!(next(&mut session).await, Event::Listening));
+    let Event::JobOffered { offer, session: at } = next(&mut session).await else { panic!() };
+    let (client, auth, timeouts) = (client(), runner(&server, |_| {}), timeouts());
+    let said = acknowledge(&client, &auth, &at, "2.337.0", Architecture::X64, &offer.request_id, &timeouts);
+    assert_eq!(said.await, Acknowledgement::Accepted);
+    session.tell(Command::Busy).await;
+    server.until(POLL, 2).await;
+    let seen = server.seen();
+    let calls: Vec<(&str, bool)> = seen
+        .iter()
+        .filter(|it| [POLL, ACKNOWLEDGE].contains(&it.call.as_str()))
+        .map(|it| (it.call.as_str(), it.query.contains("status=Online")))
+        .collect();
+    assert_eq!(calls, [(POLL, true), (ACKNOWLEDGE, true), (POLL, false)]);
+}
+
+#[tokio::test]
+async fn a_session_that_hears_nothing_of_its_offer_polls_on_when_that_can_be_claimed_no_more() {
+    let server = server([(POLL, vec![job("a1"), Answer::Hang])]).await;
+    let mut session = start_with(&server, |it| it.timeouts.decision = Duration::from_millis(1));
+    assert!(matches!(next(&mut session).await, Event::Listening));
+    assert!(matches!(next(&mut session).await, Event::JobOffered { .. }));
+    server.until(POLL, 2).await;
+}
+
+#[tokio::test]
+async fn a_session_that_waits_for_a_decision_ends_when_it_is_told_to() {
+    let server = server([(POLL, vec![job("a1"), Answer::Hang])]).await;
+    let mut session = start_with(&server, |it| it.timeouts.decision = Duration::from_secs(600));
+    assert!(matches!(next(&mut session).await, Event::Listening));
+    assert!(matches!(next(&mut session).await, Event::JobOffered { .. }));
+    session.tell(Command::Close).await;
+    assert!(matches!(next(&mut session).await, Event::Closed));
+    assert_eq!(server.count(POLL), 1);
 }
 
 #[tokio::test]
@@ -73,7 +117,10 @@ async fn a_message_of_no_use_that_comes_again_and_again_slows_the_polls_down() {
     });
     let mut offers = 0;
     while offers < 2 {
-        offers += usize::from(matches!(next(&mut session).await, Event::JobOffered { .. }));
+        if let Event::JobOffered { .. } = next(&mut session).await {
+            offers += 1;
+            session.tell(Command::Idle).await;
+        }
     }
 }
 

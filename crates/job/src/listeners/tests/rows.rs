@@ -124,7 +124,10 @@ fn ag1_one_listens_and_another_follows_whoever_claims() {
     check(listening(std::slice::from_ref(&offered)), offered.clone(), now, &[]);
     let follows = [Effect::SetStatus(key(0, 1), Status::Busy), Effect::Load { seat: 1 }];
     check(listening(std::slice::from_ref(&offered)), claimed, now, &follows);
-    check(listening(&[offered]), Event::Released(agent(0, 1).id), now, &[]);
+    let undecided = listening(&[offered]);
+    check(undecided.clone(), Event::Room(false), now, &[]);
+    let polls_on = [Effect::SetStatus(key(0, 1), Status::Online)];
+    check(undecided, Event::Released(agent(0, 1).id), now, &polls_on);
 }
 
 #[test]

@@ -38,7 +38,8 @@ enum Fate {
 }
 
 struct Open {
-    status: Status,
+    /// What its polls say; none while it waits to hear what becomes of its offer.
+    status: Option<Status>,
     is_open: bool,
 }
 
@@ -124,7 +125,13 @@ impl World {
                 }
                 Effect::Open { session, status, .. } => self.open(session, status),
                 Effect::SetStatus(session, status) => {
-                    self.sessions.get_mut(&number(session)).expect("a session").status = status;
+                    let agent = self.agents[&session.seat].id;
+                    assert_ne!(
+                        self.jobs.get(&agent),
+                        Some(&false),
+                        "{agent:?} polls while its claim is open"
+                    );
+                    self.sessions.get_mut(&number(session)).expect("a session").status = Some(status);
                 }
                 Effect::Close(session) => {
                     let agent = self.agents[&session.seat].id;
@@ -140,6 +147,7 @@ impl World {
                 Effect::Offer(session) => {
                     let agent = self.agents[&session.seat].id;
                     assert_eq!(self.jobs.insert(agent, false), None, "{agent:?} has a job");
+                    self.sessions.get_mut(&number(session)).expect("a session").status = None;
                 }
                 Effect::Replaced(ticket) => self.replaced(ticket),
                 Effect::Wake(timer, at) => {
@@ -171,7 +179,7 @@ impl World {
             self.jobs.contains_key(&agent.id) || self.fates[&agent.id] == Fate::Alive,
             "{agent:?} is of no use to anybody"
         );
-        self.sessions.insert(number(session), Open { status, is_open: false });
+        self.sessions.insert(number(session), Open { status: Some(status), is_open: false });
     }
 
     fn replaced(&mut self, ticket: Ticket) {
@@ -216,8 +224,11 @@ impl World {
         let under_way = self.tasks.iter().filter(|it| !matches!(it, Task::Clear(..))).count();
         assert_eq!(preparing, under_way, "a seat waits for nothing: {seats:?}");
         for ((seat, _), open) in &self.sessions {
-            let is_busy = self.jobs.get(&self.agents[seat].id) == Some(&true);
-            let expected = if is_busy { Status::Busy } else { self.listening_status() };
+            let expected = match self.jobs.get(&self.agents[seat].id) {
+                Some(true) => Some(Status::Busy),
+                Some(false) => None,
+                None => Some(self.listening_status()),
+            };
             assert_eq!(open.status, expected, "seat {seat} after {event:?}");
         }
     }
