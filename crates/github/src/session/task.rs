@@ -139,7 +139,7 @@ impl Task {
             tokio::select! {
                 biased;
                 command = self.commands.recv() => match wanted(command) {
-                    Err(end) => return Wake::End(end),
+                    Err(delete) => return Wake::End(End::Told(delete)),
                     Ok(status) if status != self.status => {
                         self.status = status;
                         return Wake::StatusChanged;
@@ -154,7 +154,7 @@ impl Task {
     /// Waits until told which status to have, the present one or another, but no longer than this.
     pub(super) async fn until_told(&mut self, longest: Duration) -> Result<(), End> {
         if let Ok(command) = timeout(longest, self.commands.recv()).await {
-            self.status = wanted(command)?;
+            self.status = wanted(command).map_err(End::Told)?;
         }
         Ok(())
     }
@@ -183,12 +183,13 @@ impl Task {
     }
 }
 
-/// The status that a command asks for. Nobody can tell a session anything that nobody holds any more.
-fn wanted(command: Option<Command>) -> Result<RunnerStatus, End> {
+/// The status that a command asks for, or, for one to end, whether the session is deleted. Nobody can tell a session anything
+/// that nobody holds any more.
+fn wanted(command: Option<Command>) -> Result<RunnerStatus, bool> {
     match command {
         Some(Command::Busy) => Ok(RunnerStatus::Busy),
         Some(Command::Idle) => Ok(RunnerStatus::Online),
-        Some(Command::Abandon) => Err(End::Told(false)),
-        Some(Command::Close) | None => Err(End::Told(true)),
+        Some(Command::Abandon) => Err(false),
+        Some(Command::Close) | None => Err(true),
     }
 }
