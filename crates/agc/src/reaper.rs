@@ -18,7 +18,7 @@ use serde_json::json;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use crate::report::Reporter;
+use crate::report::{JobFields, Reporter, job_line};
 use crate::runner_group::group::Group;
 use crate::watches::Stores;
 pub use due::{Reap, finished_pods, orphans, surplus_jobs};
@@ -79,11 +79,14 @@ impl Reaper {
             self.reap(&reap).await;
         }
         for name in surplus_jobs(&jobs, &pods, &groups, now) {
-            match self.jobs.delete(&name, &DeleteParams::default()).await {
-                Ok(_) => tracing::debug!(runner_job = name, "history pruned"),
+            let deleted = self.jobs.delete(&name, &DeleteParams::default()).await;
+            let Some(job) = jobs.iter().find(|it| it.metadata.name.as_ref() == Some(&name)) else { continue };
+            let line = JobFields::of_object(job);
+            match deleted {
+                Ok(_) => job_line!(debug, line, "history pruned"),
                 Err(error) if is_gone(&error) => {}
                 Err(error) => {
-                    tracing::warn!(runner_job = name, error = %operator::describe(&error), "history was not pruned")
+                    job_line!(warn, line, error = %operator::describe(&error), "history was not pruned");
                 }
             }
         }

@@ -5,6 +5,7 @@
 mod agents;
 mod calls;
 mod groups;
+mod job_line;
 mod metrics;
 mod outcomes;
 
@@ -27,6 +28,7 @@ use tracing::{Span, info_span};
 use crate::jobs::acquired::AcquiredJob;
 use crate::jobs::snapshot::PodFacts;
 use crate::runner_group::group::GroupId;
+pub(crate) use job_line::{JobFields, job_line};
 pub use metrics::Metrics;
 pub use outcomes::{AcquisitionError, ForceCancel};
 
@@ -54,14 +56,18 @@ pub struct Subject<'a> {
     pub trace: &'a mut JobTrace,
 }
 
+impl<'a> Subject<'a> {
+    /// What a line about it is found by.
+    fn line(&self) -> JobFields<'a> {
+        JobFields { runner_group: &self.group.name, runner_job: self.name.as_str(), identity: self.identity }
+    }
+}
+
 /// The spans of one job: a root, and the wait for its end.
 #[derive(Debug, Default)]
 pub struct JobTrace {
     root: Option<Span>,
     wait: Option<Span>,
-    /// Of the root; a job that is not claimed has none.
-    trace_id: Option<String>,
-    span_id: Option<String>,
 }
 
 impl JobTrace {
@@ -146,12 +152,7 @@ impl Reporter {
         });
         // Counted before the claim, and so before there was a trace to put it in.
         info_span!(parent: &root, "countActivePods", active_pods = active).in_scope(|| {});
-        JobTrace {
-            root: Some(root),
-            wait: None,
-            trace_id: Some(claim.run.trace_id.clone()),
-            span_id: Some(claim.run.span_id.clone()),
-        }
+        JobTrace { root: Some(root), wait: None }
     }
 
     /// Something happened to a job.
@@ -172,7 +173,7 @@ impl Reporter {
             Fact::Stopping(reason) => self.stopping(&subject, *reason),
             Fact::Finished(outcome, took) => self.finished(subject, outcome, *took),
             Fact::Refused(_) => self.log(&subject, "GitHub refuses to re-run the failed jobs of the run"),
-            Fact::Settled => self.log_debug(&subject, "job settled"),
+            Fact::Settled => job_line!(debug, subject.line(), "job settled"),
         }
     }
 
@@ -219,22 +220,17 @@ impl Reporter {
             self.metrics.job_failures.with_label_values(&[namespace, group, reason.as_str(), class]).inc();
             self.say_failure(&subject, reason);
         }
-        tracing::info!(
-            runner_group = subject.group.name,
+        job_line!(
+            info,
+            subject.line(),
             namespace,
-            runner_job = %subject.name,
             result,
             failure_reason = outcome.reason.map(FailureReason::as_str),
             failure_class = outcome.class().map(FailureClass::as_str),
             exit_code = outcome.exit_code,
             duration_seconds = took.as_secs_f64(),
-            run_id = subject.identity.map(|it| it.run_id.as_str()),
-            job = subject.identity.map(|it| it.name.as_str()),
-            repository = subject.identity.map(|it| it.repository.as_str()),
             pod = subject.pod.map(|it| it.name.as_str()),
             node = subject.pod.and_then(|it| it.node.as_deref()),
-            trace_id = subject.trace.trace_id.as_deref(),
-            span_id = subject.trace.span_id.as_deref(),
             "job finished"
         );
         if let Some(root) = subject.trace.root.take() {
@@ -274,23 +270,8 @@ impl Reporter {
     }
 
     fn log(&self, subject: &Subject<'_>, what: &str) {
-        tracing::info!(
-            runner_group = subject.group.name,
-            namespace = self.namespace,
-            runner_job = %subject.name,
-            run_id = subject.identity.map(|it| it.run_id.as_str()),
-            run_attempt = subject.identity.map(|it| it.run_attempt),
-            job = subject.identity.map(|it| it.name.as_str()),
-            repository = subject.identity.map(|it| it.repository.as_str()),
-            pod = subject.pod.map(|it| it.name.as_str()),
-            trace_id = subject.trace.trace_id.as_deref(),
-            span_id = subject.trace.span_id.as_deref(),
-            "{what}"
-        );
-    }
-
-    fn log_debug(&self, subject: &Subject<'_>, what: &str) {
-        tracing::debug!(runner_group = subject.group.name, runner_job = %subject.name, "{what}");
+        let pod = subject.pod.map(|it| it.name.as_str());
+        job_line!(info, subject.line(), namespace = self.namespace, pod, "{what}");
     }
 }
 

@@ -55,10 +55,7 @@ impl AcquiredJob {
         let context = &job.github;
         let run_id = context.run_id.map_or(0, |it| it.0);
         let attempt = context.run_attempt.map_or(1, |it| it.0);
-        let ids = SpanIds {
-            trace_id: job::trace::trace_id(run_id, attempt),
-            span_id: job::trace::root_span_id(job.plan_id.as_str(), job.job_id.as_str()),
-        };
+        let ids = ids(run_id, attempt, job.plan_id.as_str(), job.job_id.as_str());
         let run = RunInfo {
             repository: context.repository.as_ref().map(ToString::to_string).unwrap_or_default(),
             workflow: context.workflow.clone().unwrap_or_default(),
@@ -103,6 +100,21 @@ impl AcquiredJob {
             run_id: self.run.run_id.clone(),
             run_attempt: self.run.run_attempt,
         }
+    }
+}
+
+/// Ids of a job's trace and root span: those of its [`Claim`], which may be gone.
+#[must_use]
+pub fn span_ids(identity: &JobIdentity) -> SpanIds {
+    let run_id = u64::from_str(&identity.run_id).unwrap_or_default();
+    let attempt = u32::try_from(identity.run_attempt).unwrap_or(1);
+    ids(run_id, attempt, &identity.plan_id, &identity.job_id)
+}
+
+fn ids(run_id: u64, attempt: u32, plan_id: &str, job_id: &str) -> SpanIds {
+    SpanIds {
+        trace_id: job::trace::trace_id(run_id, attempt),
+        span_id: job::trace::root_span_id(plan_id, job_id),
     }
 }
 

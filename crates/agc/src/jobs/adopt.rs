@@ -17,6 +17,7 @@ use job::listeners::RunnerId;
 use job::naming::RunnerJobName;
 use k8s_openapi::api::core::v1::{Pod, Secret};
 use kube::{Api, ResourceExt as _};
+use operator::describe;
 use tokio::sync::mpsc;
 use url::Url;
 
@@ -29,6 +30,7 @@ use crate::jobs::message::{Adopted, Message};
 use crate::jobs::offer::{BrokerOffer, Credentials, Offer, Source};
 use crate::jobs::payload::{self, Payload};
 use crate::pod::observe::observe;
+use crate::report::{JobFields, job_line};
 use crate::runner_group::group::{GroupId, Known};
 use crate::watches::Stores;
 
@@ -79,20 +81,21 @@ impl Adoption {
         now: Timestamp,
     ) -> Option<Adopted> {
         let name = RunnerJobName::existing(&object.name_any());
+        let line = JobFields::of_object(&object);
         let Some(group) = group else {
-            tracing::warn!(job = %name, "a job's group is gone: it is left alone");
+            job_line!(warn, line, "a job's group is gone: it is left alone");
             return None;
         };
         let Some((agent, request)) = broker_offer(&object) else {
-            tracing::warn!(job = %name, "this release does not know who offered the job: it is left alone");
+            job_line!(warn, line, "this release does not know who offered the job: it is left alone");
             return None;
         };
-        let stored = self.agent(&group.id, &agent.name, agent.runner_id).await;
+        let stored = self.agent(&group.id, &agent, line).await;
         let credentials = stored.and_then(|it| {
             let auth = self.registrar.github().runner(&it.jit).ok()?;
             Some(Credentials { auth, jit: it.jit })
         });
-        let secret = self.payload(&name).await;
+        let secret = self.payload(&name, line).await;
         let claim = secret.as_ref().and_then(payload::read).and_then(|Payload { message, jit }| {
             let acquired = Acquired { plan_id: None, message };
             let claim =
@@ -110,30 +113,39 @@ impl Adoption {
     }
 
     /// The agent's registration, if its place still holds the one that this job was offered to.
-    async fn agent(&self, group: &GroupId, name: &str, runner_id: i64) -> Option<Agent> {
-        let (index, _) = group.agents().parse(name)?;
+    async fn agent(&self, group: &GroupId, wanted: &AgentRef, line: JobFields<'_>) -> Option<Agent> {
+        let (index, _) = group.agents().parse(&wanted.name)?;
         loop {
             match self.registrar.load(group, index).await {
-                Ok(Stored::Agent(agent)) if agent.reference().runner_id == runner_id => return Some(agent),
+                Ok(Stored::Agent(agent)) if agent.reference().runner_id == wanted.runner_id => {
+                    return Some(agent);
+                }
                 Ok(_) | Err(RegisterError::NameConflict { .. }) => return None,
-                Err(error) => self.wait("an agent", name, &error).await,
+                Err(error) => {
+                    let agent = &wanted.name;
+                    job_line!(warn, line, agent, error = %describe(&error), "an agent was not read yet");
+                    self.wait().await;
+                }
             }
         }
     }
 
     /// The Secret whose existence is the claim.
-    async fn payload(&self, name: &RunnerJobName) -> Option<Secret> {
+    async fn payload(&self, name: &RunnerJobName, line: JobFields<'_>) -> Option<Secret> {
+        let secret = name.payload_secret();
         loop {
-            match self.secrets.get_opt(&name.payload_secret()).await {
-                Ok(secret) => return secret,
-                Err(error) => self.wait("a payload", name.as_str(), &error).await,
+            match self.secrets.get_opt(&secret).await {
+                Ok(found) => return found,
+                Err(error) => {
+                    job_line!(warn, line, secret, error = %describe(&error), "a payload was not read yet");
+                    self.wait().await;
+                }
             }
         }
     }
 
     /// Without an answer nothing may be concluded: a job that looks unclaimed would be claimed again.
-    async fn wait(&self, what: &str, name: &str, error: &(dyn std::error::Error + Send + Sync + 'static)) {
-        tracing::warn!(name, error = %operator::describe(error), "{what} was not read yet");
+    async fn wait(&self) {
         tokio::time::sleep(self.registrar.github().clock.about(RETRY)).await;
     }
 }

@@ -29,7 +29,7 @@ use crate::jobs::executor::Executor;
 use crate::jobs::message::{Adopted, Message};
 use crate::jobs::offer::{Offer, Source};
 use crate::jobs::snapshot::PodFacts;
-use crate::report::Reporter;
+use crate::report::{Reporter, job_line};
 use crate::runner_group::group::Group;
 use crate::runner_group::state::GroupStates;
 use admission::Admission;
@@ -251,13 +251,8 @@ impl Dispatcher {
             record.claimed(&claim, &self.reporter);
             record.payload_stored(); // that is where it was read
         }
-        tracing::info!(
-            job = %name,
-            runner_group = record.offer.group.name,
-            phase = <&str>::from(record.job.summary()),
-            run_id = record.identity.as_ref().map(|it| it.run_id.as_str()),
-            "took up a job"
-        );
+        let phase = <&str>::from(record.job.summary());
+        job_line!(info, record.line(), phase, "took up a job");
         self.jobs.insert(name.clone(), record);
         self.apply(&name, effects, now);
     }

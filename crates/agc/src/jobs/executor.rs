@@ -31,7 +31,7 @@ use crate::github::GitHub;
 use crate::jobs::message::Message;
 use crate::jobs::snapshot::JobSnapshot;
 use crate::pod::build::Platform;
-use crate::report::Reporter;
+use crate::report::{Reporter, job_line};
 
 /// Requests to the API server at once. Its own fairness gives one client about as many seats.
 const API_CALLS: usize = 32;
@@ -97,10 +97,10 @@ pub struct JobWriter(mpsc::Sender<(Write, JobSnapshot)>);
 impl JobWriter {
     /// Does this after everything that was asked for before; the answer comes as a message.
     pub fn write(&self, write: Write, snapshot: JobSnapshot) {
-        let name = snapshot.offer.name.clone();
-        if self.0.try_send((write, snapshot)).is_err() {
+        if let Err(refused) = self.0.try_send((write, snapshot)) {
+            let (_, snapshot) = refused.into_inner();
             // Cannot happen while the machine keeps to its bound; the next start would mend it.
-            tracing::error!(job = %name, "a write was dropped: the job's writer does not keep up");
+            job_line!(error, snapshot.line(), "a write was dropped: the job's writer does not keep up");
         }
     }
 }

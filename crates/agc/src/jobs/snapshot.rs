@@ -10,6 +10,7 @@ use kube::ResourceExt as _;
 
 use super::acquired::AcquiredJob;
 use super::offer::Offer;
+use crate::report::JobFields;
 
 /// A worker pod, as far as writes about it need to know.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -64,4 +65,15 @@ pub struct JobSnapshot {
     pub cluster_words: Option<String>,
     /// The span of the job.
     pub span: tracing::Span,
+}
+
+impl JobSnapshot {
+    /// What a line about the job is found by.
+    pub(crate) fn line(&self) -> JobFields<'_> {
+        JobFields {
+            runner_group: &self.offer.group.name,
+            runner_job: self.offer.name.as_str(),
+            identity: self.identity.as_ref(),
+        }
+    }
 }

@@ -83,6 +83,7 @@ struct Rig {
     metrics: prometheus::Registry,
     name: RunnerJobName,
     group: GroupId,
+    identity: Option<JobIdentity>,
     trace: JobTrace,
 }
 
@@ -96,16 +97,16 @@ impl Rig {
             Events::new(kube::Client::new(nobody, "team-a"), "test", "agc-0".into(), Clock::system());
         let reporter = Reporter::new(Metrics::register(&metrics).unwrap(), events, "team-a");
         let name = RunnerJobName::existing("blue-0123456789");
-        Self { reporter, metrics, name, group: group(), trace: JobTrace::default() }
+        let identity = Some(claim().identity());
+        Self { reporter, metrics, name, group: group(), identity, trace: JobTrace::default() }
     }
 
     fn say(&mut self, fact: &Fact) {
-        let identity = claim().identity();
         let subject = Subject {
             name: &self.name,
             uid: Some("uid"),
             group: &self.group,
-            identity: Some(&identity),
+            identity: self.identity.as_ref(),
             pod: None,
             trace: &mut self.trace,
         };
@@ -152,10 +153,11 @@ impl<S: tracing::Subscriber> Layer<S> for Lines {
 async fn a_job_that_was_never_claimed_has_no_ids_in_its_lines() {
     let lines = Lines::default();
     let _guard = tracing::subscriber::set_default(Registry::default().with(lines.clone()));
-    let mut rig = Rig::new();
+    let mut rig = Rig { identity: None, ..Rig::new() };
     rig.say(&Fact::NotAcquired(job::NotAcquired::Failed));
     rig.say(&Fact::Finished(Outcome::failed(FailureReason::ClaimLost), SignedDuration::ZERO));
-    rig.trace = rig.reporter.trace(&rig.group, &claim(), 3, None);
+    // As after a restart that found the status and no payload: the ids are those of the claim all the same.
+    rig.identity = Some(claim().identity());
     rig.say(&Fact::Started(SignedDuration::ZERO));
     let lines = lines.0.lock().unwrap();
     let ids = |it: &Vec<&str>| it.iter().filter(|it| ["trace_id", "span_id"].contains(it)).count();
@@ -206,6 +208,7 @@ fn a_run_attempt_is_a_trace_and_a_job_its_root_span() {
     let claim = claim();
     assert_eq!(claim.run.trace_id, job::trace::trace_id_hex(7, 2));
     assert_eq!(claim.ids.span_id, job::trace::root_span_id("plan-1", "job-1"));
+    assert_eq!(crate::jobs::acquired::span_ids(&claim.identity()), claim.ids);
     assert_eq!(
         claim.locked_until(Timestamp::UNIX_EPOCH),
         Timestamp::UNIX_EPOCH + crate::jobs::acquired::LOCK

@@ -13,6 +13,7 @@ mod endings;
 mod faults;
 mod jobs;
 mod leases;
+mod lines;
 mod restarts;
 mod storm;
 mod versions;

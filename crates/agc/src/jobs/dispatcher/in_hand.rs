@@ -10,7 +10,7 @@ use crate::jobs::acquired::AcquiredJob;
 use crate::jobs::executor::JobWriter;
 use crate::jobs::offer::Offer;
 use crate::jobs::snapshot::{JobSnapshot, PodFacts};
-use crate::report::{JobTrace, Reporter, Subject};
+use crate::report::{JobFields, JobTrace, Reporter, Subject};
 
 /// One job in hand.
 pub(super) struct JobInHand {
@@ -80,6 +80,15 @@ impl JobInHand {
             pod: self.pod.clone(),
             cluster_words: self.cluster_words.clone(),
             span: self.trace.root(),
+        }
+    }
+
+    /// What a line about it is found by.
+    pub(super) fn line(&self) -> JobFields<'_> {
+        JobFields {
+            runner_group: &self.offer.group.name,
+            runner_job: self.offer.name.as_str(),
+            identity: self.identity.as_ref(),
         }
     }
 

@@ -10,7 +10,7 @@ use crate::jobs::acquired::AcquiredJob;
 use crate::jobs::message::Message;
 use crate::jobs::offer::BrokerOffer;
 use crate::jobs::snapshot::JobSnapshot;
-use crate::report::AcquisitionError;
+use crate::report::{AcquisitionError, job_line};
 use std::sync::Arc;
 
 /// X1.
@@ -34,7 +34,7 @@ pub(super) async fn acquire(shared: &Shared, snapshot: &JobSnapshot, offer: &Bro
         Err(error) => {
             let doubtful = error.may_be_ours();
             let reason = AcquisitionError::of(error.kind());
-            tracing::info!(job = %name, reason = reason.as_str(), doubtful, error = %describe(&error), "a claim did not come about");
+            job_line!(info, snapshot.line(), reason = reason.as_str(), doubtful, error = %describe(&error), "a claim did not come about");
             shared.reporter.not_acquired(reason);
             let event = match error {
                 run_service::AcquireError::Declined { doubtful, .. } => Event::AcquireRefused { doubtful },
@@ -48,7 +48,7 @@ pub(super) async fn acquire(shared: &Shared, snapshot: &JobSnapshot, offer: &Bro
     match AcquiredJob::read(acquired, &request.run_service_url, credentials.jit.clone(), namespace, group) {
         Ok(claim) => shared.tell(Message::Claimed(name.clone(), Arc::new(claim))).await,
         Err(error) => {
-            tracing::warn!(job = %name, error = %describe(&error), "a claimed job's message is of no use");
+            job_line!(warn, snapshot.line(), error = %describe(&error), "a claimed job's message is of no use");
             shared.event(name, Event::AcquireFailed { sent: true }).await;
         }
     }
@@ -84,7 +84,7 @@ pub(super) async fn get_runner(shared: &Shared, snapshot: &JobSnapshot, offer: &
         Ok(Some(runner)) if runner.busy => Event::AgentSeen(AgentState::Busy),
         Ok(_) => Event::AgentSeen(AgentState::Free),
         Err(error) => {
-            tracing::warn!(job = %snapshot.offer.name, error = %describe(&error), "an agent could not be looked at");
+            job_line!(warn, snapshot.line(), error = %describe(&error), "an agent could not be looked at");
             Event::AgentUnseen
         }
     };

@@ -10,6 +10,7 @@ use super::{Shared, broker};
 use crate::jobs::acquired::LOCK;
 use crate::jobs::offer::Source;
 use crate::jobs::snapshot::JobSnapshot;
+use crate::report::job_line;
 
 /// X1, by whoever offers the job.
 pub(super) async fn acquire(shared: Arc<Shared>, snapshot: JobSnapshot) {
@@ -47,7 +48,7 @@ pub(super) async fn renew(shared: Arc<Shared>, snapshot: JobSnapshot) {
     let event = match renewed.await {
         Ok(until) => Event::Renewed { locked_until: until.unwrap_or(shared.now() + LOCK) },
         Err(error) => {
-            tracing::warn!(job = %name, error = %describe(&error), "a lock was not renewed");
+            job_line!(warn, snapshot.line(), error = %describe(&error), "a lock was not renewed");
             match error {
                 RenewError::Lost(_) => Event::LockGone,
                 _ => Event::RenewFailed,

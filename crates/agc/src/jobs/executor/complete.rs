@@ -14,7 +14,7 @@ use runtime::backoff::Backoff;
 use super::Shared;
 use crate::jobs::acquired::run_of;
 use crate::jobs::snapshot::JobSnapshot;
-use crate::report::ForceCancel;
+use crate::report::{ForceCancel, job_line};
 
 /// So much of what the cluster says is shown, in bytes: an annotation is read at a glance.
 const MOST_WORDS: usize = 2_000;
@@ -43,9 +43,8 @@ pub(super) async fn tell(shared: Arc<Shared>, snapshot: JobSnapshot, what: Unrep
 
 /// X3; `None` when nothing is left to say it with.
 async fn complete(shared: &Shared, snapshot: &JobSnapshot) -> Option<Completed> {
-    let name = &snapshot.offer.name;
     let Some(claim) = &snapshot.acquired else {
-        tracing::warn!(job = %name, "GitHub cannot be told how a job ended: its payload is gone");
+        job_line!(warn, snapshot.line(), "GitHub cannot be told how a job ended: its payload is gone");
         return None;
     };
     let Ok(_permit) = shared.reports.acquire().await else { return None };
@@ -70,9 +69,9 @@ async fn complete(shared: &Shared, snapshot: &JobSnapshot) -> Option<Completed> 
     let outcome = told.as_str();
     match &told {
         Completed::GaveUp(error) => {
-            tracing::warn!(job = %name, error, "GitHub was not told how a job ended");
+            job_line!(warn, snapshot.line(), error, "GitHub was not told how a job ended");
         }
-        _ => tracing::info!(job = %name, outcome, "told GitHub how a job ended"),
+        _ => job_line!(info, snapshot.line(), outcome, "told GitHub how a job ended"),
     }
     shared.reporter.completion_told(&snapshot.offer.group.name, &told);
     Some(told)
@@ -98,14 +97,13 @@ fn annotation(namespace: &str, snapshot: &JobSnapshot) -> String {
 /// J5, and J8 where GitHub made nothing of the report and nothing of the run would be lost.
 async fn check(shared: Arc<Shared>, snapshot: JobSnapshot) {
     tokio::time::sleep(shared.github.timeouts.completion_check).await;
-    let name = &snapshot.offer.name;
     let Some((repository, run)) = snapshot.identity.as_ref().and_then(run_of) else { return };
     let attempt = snapshot.identity.as_ref().map_or(1, |it| it.run_attempt);
     let attempt = github_proto::rest::Attempt(u32::try_from(attempt).unwrap_or(1));
     let jobs = match shared.github.app.run_jobs(&repository, run, attempt).await {
         Ok(jobs) => jobs,
         Err(error) => {
-            tracing::warn!(job = %name, error = %describe(&error), "the run of a job that never started could not be looked at: GitHub ends it when its lock lapses");
+            job_line!(warn, snapshot.line(), error = %describe(&error), "the run of a job that never started could not be looked at: GitHub ends it when its lock lapses");
             return;
         }
     };
@@ -113,7 +111,11 @@ async fn check(shared: Arc<Shared>, snapshot: JobSnapshot) {
         Seen::Over => {}
         Seen::NothingRan => force_cancel(&shared, &snapshot).await,
         Seen::SomethingRan => {
-            tracing::warn!(job = %name, "GitHub made nothing of the report of a job that never started, and other jobs of its run have run: GitHub ends it when its lock lapses");
+            job_line!(
+                warn,
+                snapshot.line(),
+                "GitHub made nothing of the report of a job that never started, and other jobs of its run have run: GitHub ends it when its lock lapses"
+            );
         }
     }
 }
@@ -153,7 +155,7 @@ async fn force_cancel(shared: &Shared, snapshot: &JobSnapshot) {
                         tokio::time::sleep(failures.fail()).await;
                     }
                     Err(error) => {
-                        tracing::warn!(job = %snapshot.offer.name, error = %describe(&error), "a run was not ended");
+                        job_line!(warn, snapshot.line(), error = %describe(&error), "a run was not ended");
                         break ForceCancel::Error;
                     }
                 }

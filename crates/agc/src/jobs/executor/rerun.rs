@@ -10,6 +10,7 @@ use operator::describe;
 use super::Shared;
 use crate::jobs::acquired::run_of;
 use crate::jobs::snapshot::JobSnapshot;
+use crate::report::job_line;
 
 /// J1. GitHub takes it only once the whole run is over.
 pub(super) async fn rerun_failed_jobs(shared: Arc<Shared>, snapshot: JobSnapshot) {
@@ -20,7 +21,7 @@ pub(super) async fn rerun_failed_jobs(shared: Arc<Shared>, snapshot: JobSnapshot
         Some((repository, run)) => {
             let answer = shared.github.app.rerun_failed_jobs(&repository, run).await;
             if let Err(error) = &answer {
-                tracing::warn!(job = %snapshot.offer.name, error = %describe(error), "GitHub did not re-run failed jobs");
+                job_line!(warn, snapshot.line(), error = %describe(error), "GitHub did not re-run failed jobs");
             }
             came_of(&answer)
         }

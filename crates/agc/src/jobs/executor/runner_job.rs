@@ -11,6 +11,7 @@ use super::Shared;
 use crate::jobs::offer::Source;
 use crate::jobs::snapshot::JobSnapshot;
 use crate::pod::build::worker_labels;
+use crate::report::{JobFields, job_line};
 
 /// What a job's writer knows of its `RunnerJob`.
 #[derive(Debug)]
@@ -29,7 +30,7 @@ pub(super) async fn create(shared: &Shared, snapshot: &JobSnapshot) -> Written {
     match shared.jobs.create(&PostParams::default(), &object(shared, snapshot)).await {
         Ok(created) => Written::Present(Box::new(created)),
         Err(error) => {
-            tracing::warn!(job = %snapshot.offer.name, error = %describe(&error), "the intent to claim was not written");
+            job_line!(warn, snapshot.line(), error = %describe(&error), "the intent to claim was not written");
             match error {
                 kube::Error::Api(status) if status.code < 500 => Written::Absent,
                 _ => Written::Unknown,
@@ -82,13 +83,13 @@ pub(super) async fn delete(shared: &Shared, record: &mut Written, snapshot: &Job
     let released = finalizer::remove(&shared.jobs, &found, labels::FINALIZER_JOB).await;
     let deleted = shared.jobs.delete(snapshot.offer.name.as_str(), &DeleteParams::default()).await;
     if let Err(error) = released {
-        tracing::warn!(job = %snapshot.offer.name, error = %describe(&error), "a record that is not ours was not let go");
+        job_line!(warn, snapshot.line(), error = %describe(&error), "a record that is not ours was not let go");
     }
     match deleted {
         Ok(_) => {}
         Err(kube::Error::Api(status)) if status.code == 404 => {}
         Err(error) => {
-            tracing::warn!(job = %snapshot.offer.name, error = %describe(&error), "a record that is not ours was not deleted");
+            job_line!(warn, snapshot.line(), error = %describe(&error), "a record that is not ours was not deleted");
         }
     }
 }
@@ -97,6 +98,6 @@ pub(super) async fn delete(shared: &Shared, record: &mut Written, snapshot: &Job
 pub(super) async fn release(shared: &Shared, record: &RunnerJob) {
     let Ok(_permit) = shared.api_calls.acquire().await else { return };
     if let Err(error) = finalizer::remove(&shared.jobs, record, labels::FINALIZER_JOB).await {
-        tracing::warn!(error = %describe(&error), "a deleted RunnerJob was not let go");
+        job_line!(warn, JobFields::of_object(record), error = %describe(&error), "a deleted RunnerJob was not let go");
     }
 }

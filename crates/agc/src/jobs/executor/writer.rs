@@ -15,6 +15,7 @@ use super::runner_job::{self, Written};
 use super::writes::{self, Created};
 use crate::jobs::message::Message;
 use crate::jobs::snapshot::JobSnapshot;
+use crate::report::job_line;
 
 /// Pauses between tries of what must be written in the end.
 const AGAIN: Backoff =
@@ -110,8 +111,9 @@ enum Lasting {
 async fn until_done(shared: &Shared, record: &mut Written, snapshot: &JobSnapshot, write: Lasting) -> bool {
     let mut failures = shared.github.clock.failures(AGAIN);
     while let Err(error) = attempt(shared, record, snapshot, write).await {
-        let (job, write) = (&snapshot.offer.name, <&str>::from(write));
-        tracing::warn!(%job, write, error = %operator::describe(&error), "a write failed and is tried again");
+        let write = <&str>::from(write);
+        let error = operator::describe(&error);
+        job_line!(warn, snapshot.line(), write, %error, "a write failed and is tried again");
         tokio::select! {
             () = tokio::time::sleep(failures.fail()) => {}
             () = shared.ending.cancelled() => return false,

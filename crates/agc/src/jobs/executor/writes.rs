@@ -22,6 +22,7 @@ use crate::jobs::message::Message;
 use crate::jobs::payload;
 use crate::jobs::snapshot::{JobSnapshot, PodFacts};
 use crate::pod::build::{self, Work, worker_labels};
+use crate::report::job_line;
 
 /// How the POST of a pod ended.
 pub(super) enum Created {
@@ -52,7 +53,7 @@ pub(super) async fn store_payload(shared: &Shared, record: &Written, snapshot: &
     let secret = match payload::secret(metadata, message, &claim.jit, &run) {
         Ok(secret) => secret,
         Err(error) => {
-            tracing::warn!(job = %snapshot.offer.name, error = %describe(&error), "the payload makes no Secret");
+            job_line!(warn, snapshot.line(), error = %describe(&error), "the payload makes no Secret");
             return match error {
                 payload::Error::TooLarge { .. } => Event::PayloadTooLarge,
                 _ => Event::PayloadStoreFailed,
@@ -70,7 +71,7 @@ pub(super) async fn store_payload(shared: &Shared, record: &Written, snapshot: &
             }
         }
         Err(error) => {
-            tracing::warn!(job = %snapshot.offer.name, error = %describe(&error), "the payload was not stored");
+            job_line!(warn, snapshot.line(), error = %describe(&error), "the payload was not stored");
             Event::PayloadStoreFailed
         }
     }
@@ -108,7 +109,7 @@ pub(super) async fn create_pod(shared: &Shared, record: &Written, snapshot: &Job
         }
         Err(error) => {
             let words = describe(&error).to_string();
-            tracing::warn!(job = %snapshot.offer.name, pod = name, error = words, "the pod was not created");
+            job_line!(warn, snapshot.line(), pod = name, error = words, "the pod was not created");
             shared.tell(Message::ClusterWords(snapshot.offer.name.clone(), words)).await;
             Created::Not(refusal(&error))
         }
