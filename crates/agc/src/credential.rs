@@ -1,4 +1,4 @@
-//! Says on the gateway whether its App's credentials buy tokens: condition `CredentialUnavailable`, ours alone.
+//! Says on the gateway whether GitHub issues tokens for its App's credentials: condition `CredentialUnavailable`, ours alone.
 
 use std::time::Duration;
 
@@ -38,7 +38,7 @@ pub async fn run(
                 clock.about(RESYNC)
             }
             Err(error) => {
-                tracing::warn!(error = %operator::describe(&error), "the state of the credentials could not be written");
+                tracing::warn!(error = %operator::describe(&error), "failed to update condition CredentialUnavailable");
                 failures.fail()
             }
         };
@@ -96,6 +96,6 @@ fn unavailable(state: &TokenState, gateway: &ActionsGateway) -> Option<Condition
             .then(|| condition(Type::CredentialUnavailable, true, reason, message, generation));
     }
     state.token()?;
-    let message = "the App's credentials buy tokens";
+    let message = "GitHub issued an installation token";
     Some(condition(Type::CredentialUnavailable, false, Reason::SecretFound, message, generation))
 }

@@ -32,7 +32,7 @@ async fn main() -> ExitCode {
     match start().await {
         Ok(code) => code,
         Err(error) => {
-            tracing::error!(error = format!("{error:#}"), "the controller cannot run");
+            tracing::error!(error = format!("{error:#}"), "the controller failed");
             // The log may not be set up yet.
             std::io::Write::write_fmt(&mut std::io::stderr(), format_args!("agc: {error:#}\n")).ok();
             ExitCode::FAILURE
@@ -108,7 +108,7 @@ async fn serve(args: &Args, config: &Config, shutdown: &Shutdown) -> anyhow::Res
     let stop = shutdown.requested();
     shutdown.spawn("controller", async move {
         if let Err(error) = Box::pin(run(parts, leadership, stop)).await {
-            tracing::error!(error = %operator::describe(&error), "ending at once");
+            tracing::error!(error = %operator::describe(&error), "exiting at once");
             // Whatever is under way must not be finished: another may have taken over.
             std::process::exit(1);
         }

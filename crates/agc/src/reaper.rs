@@ -83,10 +83,10 @@ impl Reaper {
             let Some(job) = jobs.iter().find(|it| it.metadata.name.as_ref() == Some(&name)) else { continue };
             let line = JobFields::of_object(job);
             match deleted {
-                Ok(_) => job_line!(debug, line, "history pruned"),
+                Ok(_) => job_line!(debug, line, "deleted RunnerJob beyond jobHistory"),
                 Err(error) if is_gone(&error) => {}
                 Err(error) => {
-                    job_line!(warn, line, error = %operator::describe(&error), "history was not pruned");
+                    job_line!(warn, line, error = %operator::describe(&error), "failed to delete RunnerJob beyond jobHistory");
                 }
             }
         }
@@ -95,7 +95,7 @@ impl Reaper {
     async fn reap(&self, reap: &Reap) {
         if let Err(error) = self.delete(reap).await {
             let error = operator::describe(&error);
-            tracing::warn!(pod = reap.pod.name_any(), %error, "a pod was not reaped");
+            tracing::warn!(pod = reap.pod.name_any(), %error, "failed to delete the worker pod");
             return;
         }
         self.reporter.pod_reaped(&reap.group, reap.reason);
@@ -115,7 +115,7 @@ impl Reaper {
         if reap.reason == StopReason::Orphaned
             && let Err(error) = finalizer::remove(&self.pods, &*reap.pod, labels::FINALIZER_JOB).await
         {
-            tracing::warn!(pod = name, error = %operator::describe(&error), "an orphaned pod was not let go");
+            tracing::warn!(pod = name, error = %operator::describe(&error), "failed to remove the finalizer from the orphaned pod");
         }
         Ok(())
     }

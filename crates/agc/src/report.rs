@@ -108,17 +108,21 @@ impl Reporter {
         }
         match verdict {
             Verdict::Admit { .. } => {
-                tracing::debug!(runner_group = group.name, "there is room: listening for jobs again");
+                tracing::debug!(runner_group = group.name, "listening for jobs again");
             }
             Verdict::Ceiling { limit } => {
-                tracing::debug!(runner_group = group.name, limit, "jobs stay queued: the group is full");
+                tracing::debug!(
+                    runner_group = group.name,
+                    limit,
+                    "jobs stay queued: the RunnerGroup is at its limit of workers"
+                );
             }
             Verdict::Quota { name, resource } => {
                 tracing::info!(
                     runner_group = group.name,
                     quota = name,
                     resource,
-                    "jobs stay queued: no quota"
+                    "jobs stay queued: exceeded quota"
                 );
             }
         }
@@ -160,7 +164,7 @@ impl Reporter {
         match fact {
             Fact::Acquired => self.acquired(&subject),
             Fact::NotAcquired(NotAcquired::Refused) => {}
-            Fact::NotAcquired(NotAcquired::Failed) => self.log(&subject, "a job was not claimed"),
+            Fact::NotAcquired(NotAcquired::Failed) => self.log(&subject, "job not acquired"),
             Fact::Scheduled(after) => {
                 let latency = self.metrics.pod_creation_latency.with_label_values(&[self.namespace.as_str()]);
                 latency.observe(after.as_secs_f64());
@@ -172,7 +176,7 @@ impl Reporter {
             Fact::QuotaRefused => self.quota_refused(&subject),
             Fact::Stopping(reason) => self.stopping(&subject, *reason),
             Fact::Finished(outcome, took) => self.finished(subject, outcome, *took),
-            Fact::Refused(_) => self.log(&subject, "GitHub refuses to re-run the failed jobs of the run"),
+            Fact::Refused(_) => self.log(&subject, "GitHub refused to re-run the failed jobs of the run"),
             Fact::Settled => job_line!(debug, subject.line(), "job settled"),
         }
     }
@@ -184,7 +188,7 @@ impl Reporter {
 
     /// The same words each time: the Event counts.
     fn quota_refused(&self, subject: &Subject<'_>) {
-        let note = format!("the pod of job {} was refused for quota, and is tried again", subject.name);
+        let note = format!("the pod of job {} exceeded a ResourceQuota: creating it again", subject.name);
         self.events.say_about(subject.group.reference.clone(), Reason::WorkerPodCreateFailed, note);
     }
 
@@ -207,7 +211,9 @@ impl Reporter {
             let note = format!("worker pod {pod} of job {} {what}; its job is stopped", subject.name);
             self.events.say_about(subject.group.reference.clone(), event, note);
         }
-        self.log(subject, &format!("stopping the worker: {}", reason.as_str()));
+        let pod = subject.pod.map(|it| it.name.as_str());
+        let (namespace, reason) = (&self.namespace, reason.as_str());
+        job_line!(info, subject.line(), namespace, pod, reason, "stopping the worker");
     }
 
     fn finished(&self, subject: Subject<'_>, outcome: &Outcome, took: SignedDuration) {

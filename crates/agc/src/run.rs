@@ -231,7 +231,7 @@ async fn work(parts: Parts, stop: CancellationToken) {
     jobs_ended.cancel();
     let _ = dispatching.await;
     if timeout(LAST_WRITES, executor.finish()).await.is_err() {
-        tracing::warn!("writes are left unfinished: the next start takes them up");
+        tracing::warn!("shutting down with unfinished writes: the next start resumes them");
     }
 }
 
@@ -264,7 +264,7 @@ async fn groups(
         match api.list(&ListParams::default()).await {
             Ok(listed) => break listed,
             Err(error) => {
-                tracing::warn!(error = %operator::describe(&error), "the RunnerGroups could not be listed yet");
+                tracing::warn!(error = %operator::describe(&error), "failed to list RunnerGroups: trying again");
                 tokio::time::sleep(failures.fail()).await;
             }
         }

@@ -52,16 +52,16 @@ const CONCURRENCY: u16 = 4;
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The finalizer was not put on or taken off.
-    #[error("failed to write the finalizer")]
+    #[error("failed to update the finalizers")]
     Finalizer(#[source] finalizer::Error),
     /// The status was not written.
-    #[error("failed to write the status")]
+    #[error("failed to update the status")]
     Status(#[source] ApplyError),
     /// An agent of a group that is going was not read.
-    #[error("failed to read the agents")]
+    #[error("failed to read the agents' Secrets")]
     Agents(#[source] RegisterError),
     /// The spec cannot be honoured.
-    #[error("the spec cannot be honoured")]
+    #[error("the spec is invalid")]
     Validate(#[source] validate::Error),
 }
 
@@ -70,9 +70,9 @@ impl Error {
     #[must_use]
     pub fn reason(&self) -> &'static str {
         match self {
-            Self::Finalizer(_) => "FinalizerFailed",
-            Self::Status(_) => "StatusFailed",
-            Self::Agents(_) => "AgentsUnknown",
+            Self::Finalizer(_) => "FailedUpdateFinalizer",
+            Self::Status(_) => "FailedUpdateStatus",
+            Self::Agents(_) => "FailedReadAgents",
             Self::Validate(_) => "InvalidSpec",
         }
     }
@@ -162,7 +162,7 @@ impl Groups {
         GroupState { runner_version: versions.facts(group, self.clock.now()), ..self.states.facts(group) }
     }
 
-    /// AG8: stop listening, let the jobs end, remove the agents, let go.
+    /// AG8: stop listening, let the jobs end, remove the agents, then the finalizer.
     async fn clean_up(&self, group: &RunnerGroup) -> Result<Action, Error> {
         let name = group.name_any();
         if !finalizer::is_on(group, labels::FINALIZER_GROUP) {
@@ -171,7 +171,7 @@ impl Groups {
         self.pools.close(&name).await;
         let active = self.states.facts(&name).active_jobs;
         if active > 0 {
-            tracing::info!(runner_group = name, active, "a deleted group waits for its jobs");
+            tracing::info!(runner_group = name, active, "waiting for the jobs of a deleted RunnerGroup");
             return Ok(Action::requeue(self.clock.about(JOBS)));
         }
         let leftovers =

@@ -120,7 +120,7 @@ async fn forward_jobs(
             Event::InitApply(object) | Event::Apply(object) => match object.0 {
                 Ok(job) => Message::JobSeen(Arc::new(job)),
                 Err(invalid) => {
-                    tracing::warn!(error = %invalid, "a RunnerJob cannot be understood");
+                    tracing::warn!(error = %invalid, "failed to deserialize RunnerJob");
                     continue;
                 }
             },

@@ -132,7 +132,7 @@ impl Registrar {
     /// A record that nobody can connect with: GitHub would forget it in a day.
     pub(super) async fn leave_no_record(&self, runner: RunnerId, name: &str) {
         if let Err(error) = self.deregister(runner).await {
-            tracing::debug!(agent = name, error = %operator::describe(&error), "not deregistered");
+            tracing::debug!(agent = name, error = %operator::describe(&error), "failed to delete the runner at GitHub");
         }
     }
 
@@ -167,7 +167,7 @@ impl Registrar {
                     return Err(RegisterError::Store { name, source });
                 }
                 Err(error) => {
-                    tracing::warn!(secret = name, error = %operator::describe(&error), "the Secret of an agent could not be written yet");
+                    tracing::warn!(secret = name, error = %operator::describe(&error), "failed to apply the agent's Secret: trying again");
                     tokio::time::sleep(failures.fail()).await;
                 }
             }

@@ -83,11 +83,11 @@ impl Adoption {
         let name = RunnerJobName::existing(&object.name_any());
         let line = JobFields::of_object(&object);
         let Some(group) = group else {
-            job_line!(warn, line, "a job's group is gone: it is left alone");
+            job_line!(warn, line, "failed to adopt RunnerJob: its RunnerGroup is gone");
             return None;
         };
         let Some((agent, request)) = broker_offer(&object) else {
-            job_line!(warn, line, "this release does not know who offered the job: it is left alone");
+            job_line!(warn, line, "failed to adopt RunnerJob: its spec has no offer that this release knows");
             return None;
         };
         let stored = self.agent(&group.id, &agent, line).await;
@@ -123,7 +123,7 @@ impl Adoption {
                 Ok(_) | Err(RegisterError::NameConflict { .. }) => return None,
                 Err(error) => {
                     let agent = &wanted.name;
-                    job_line!(warn, line, agent, error = %describe(&error), "an agent was not read yet");
+                    job_line!(warn, line, agent, error = %describe(&error), "failed to read the agent's Secret: trying again");
                     self.wait().await;
                 }
             }
@@ -137,7 +137,7 @@ impl Adoption {
             match self.secrets.get_opt(&secret).await {
                 Ok(found) => return found,
                 Err(error) => {
-                    job_line!(warn, line, secret, error = %describe(&error), "a payload was not read yet");
+                    job_line!(warn, line, secret, error = %describe(&error), "failed to read the payload Secret: trying again");
                     self.wait().await;
                 }
             }

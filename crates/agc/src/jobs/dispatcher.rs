@@ -56,7 +56,7 @@ pub struct Dispatcher {
     jobs: HashMap<RunnerJobName, JobInHand>,
     /// Every `RunnerJob` that there is, with or without a machine.
     known: BTreeSet<String>,
-    /// Deleted ones that were let go already.
+    /// Deleted ones whose finalizer is being removed already.
     released: HashSet<String>,
     groups: HashMap<String, (Arc<Group>, PoolHandle)>,
     /// Groups whose sessions were told that no job could be taken.
@@ -119,7 +119,7 @@ impl Dispatcher {
         }
         let left = self.in_hand();
         if left > 0 {
-            tracing::warn!(left, "jobs are left between two writes: the next start takes them up");
+            tracing::warn!(left, "shutting down with unfinished writes: the next start adopts these jobs");
         }
         heartbeat.retire();
         self.jobs.clear(); // the writers finish their queues and end
@@ -252,7 +252,7 @@ impl Dispatcher {
             record.payload_stored(); // that is where it was read
         }
         let phase = <&str>::from(record.job.summary());
-        job_line!(info, record.line(), phase, "took up a job");
+        job_line!(info, record.line(), phase, "adopted RunnerJob");
         self.jobs.insert(name.clone(), record);
         self.apply(&name, effects, now);
     }

@@ -100,7 +100,7 @@ impl JobWriter {
         if let Err(refused) = self.0.try_send((write, snapshot)) {
             let (_, snapshot) = refused.into_inner();
             // Cannot happen while the machine keeps to its bound; the next start would mend it.
-            job_line!(error, snapshot.line(), "a write was dropped: the job's writer does not keep up");
+            job_line!(error, snapshot.line(), "failed to queue a write of the job: the queue is full");
         }
     }
 }
@@ -165,7 +165,7 @@ impl Executor {
         });
     }
 
-    /// Lets go of a `RunnerJob` that somebody deleted and that has no machine.
+    /// Removes our finalizer from a `RunnerJob` that somebody deleted and that has no machine.
     pub fn release(&self, record: Arc<RunnerJob>) {
         let shared = self.shared.clone();
         self.tasks.spawn(async move { runner_job::release(&shared, &record).await });

@@ -34,28 +34,32 @@ impl Reporter {
         match fact {
             Fact::Registered { agent, trigger } => {
                 self.registered(&group.name, *trigger);
-                tracing::debug!(agent = name(agent), runner_id = agent.id.runner.0, "registered");
+                tracing::debug!(agent = name(agent), runner_id = agent.id.runner.0, "registered a runner");
             }
             Fact::NoAgent { seat, trouble, is_news } => self.no_agent(&group.name, *seat, trouble, *is_news),
             Fact::SeatTaken { seat, words } => {
                 self.not_registered(&group.name);
-                tracing::warn!(runner_group = group.name, seat, error = words, "no agent");
+                tracing::warn!(runner_group = group.name, seat, error = words, "failed to register a runner");
             }
             Fact::LabelsDiffer(agent) => {
                 let agent = name(agent);
-                tracing::info!(agent, "an agent has other labels than its group: registering another");
+                tracing::info!(agent, "replacing a runner: its labels differ from its RunnerGroup's");
             }
             Fact::Dead { agent, why } => {
-                tracing::info!(agent = name(agent), why, "an agent is dead: registering another");
+                tracing::info!(agent = name(agent), why, "replacing a runner: its session ended for good");
             }
             Fact::BusySessionEnded { agent, why } => {
                 let agent = name(agent);
-                tracing::debug!(agent, why, "the session of a busy agent ended: opening another");
+                tracing::debug!(agent, why, "the session of a busy runner ended: creating another");
             }
             Fact::VersionRefused { words, is_news } => {
                 self.not_acquired(AcquisitionError::VersionTooOld);
                 if *is_news {
-                    tracing::warn!(runner_group = group.name, error = words, "the runner version is refused");
+                    tracing::warn!(
+                        runner_group = group.name,
+                        error = words,
+                        "GitHub refused the runner version"
+                    );
                 }
             }
         }
@@ -72,10 +76,14 @@ impl Reporter {
     fn no_agent(&self, runner_group: &str, seat: u32, trouble: &Trouble, is_news: bool) {
         self.not_registered(runner_group);
         let error = trouble.words();
+        let what = match trouble {
+            Trouble::SessionRefused(_) => "failed to create a session for a registered runner",
+            _ => "failed to register a runner",
+        };
         if is_news && !matches!(trouble, Trouble::TokenUnavailable(_)) {
-            tracing::warn!(runner_group, seat, error, "no agent");
+            tracing::warn!(runner_group, seat, error, "{what}");
         } else {
-            tracing::debug!(runner_group, seat, error, "no agent");
+            tracing::debug!(runner_group, seat, error, "{what}");
         }
     }
 

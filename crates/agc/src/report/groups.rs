@@ -58,7 +58,7 @@ impl Reporter {
 
     /// The group was cleaned up, and these runners stay registered at GitHub.
     pub fn runners_left(&self, group: &RunnerGroup, runners: &[String]) {
-        let note = format!("runners that stay registered at GitHub: {}", runners.join(", "));
+        let note = format!("failed to delete runners at GitHub: {}", runners.join(", "));
         self.events.say(group, Reason::AgentDeregistrationFailed, note);
     }
 }

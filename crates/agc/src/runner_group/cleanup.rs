@@ -66,6 +66,6 @@ pub async fn remove_agents(registrar: &Registrar, group: &GroupId) -> Result<Vec
 async fn forget(registrar: &Registrar, group: &GroupId, index: u32) {
     if let Err(error) = registrar.forget(group, index).await {
         // Its owner is going: the garbage collector takes it.
-        tracing::debug!(index, error = %describe(&error), "an agent's Secret was not deleted");
+        tracing::debug!(index, error = %describe(&error), "failed to delete the agent's Secret");
     }
 }

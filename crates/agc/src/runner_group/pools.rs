@@ -107,11 +107,7 @@ impl Pools {
                 if known.get(group).is_none_or(|it| it == version) {
                     continue;
                 }
-                tracing::info!(
-                    runner_group = group,
-                    version,
-                    "another runner version is reported from now on"
-                );
+                tracing::info!(runner_group = group, version, "the reported runner version changed");
                 let pool = self.state().pools.get(group).map(|(_, pool)| pool.clone());
                 if let Some(pool) = pool {
                     pool.tell(Message::VersionChanged);

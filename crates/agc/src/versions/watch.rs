@@ -85,13 +85,17 @@ impl<A: Almanac> Watch<A> {
             }
             let pause = match self.almanac.end_of(&version).await {
                 Ok(end) => {
-                    tracing::debug!(version, ?end, "GitHub was asked until when a runner version is served");
+                    tracing::debug!(
+                        version,
+                        ?end,
+                        "read from GitHub until when the runner version is supported"
+                    );
                     self.versions.ends(&version, end);
                     DAILY
                 }
                 Err(error) => {
                     let (transient, error) = (error.is_transient(), operator::describe(&error));
-                    tracing::warn!(version, %error, "GitHub does not say until when a runner version is served");
+                    tracing::warn!(version, %error, "failed to read from GitHub until when the runner version is supported");
                     if transient { AGAIN } else { DAILY }
                 }
             };

@@ -82,9 +82,7 @@ async fn deleting_a_runner_job_cancels_its_job() {
     rig.api.delete(&format!("{JOBS}/{}", name(&job)));
     assert_eq!(rig.concluded(&run).await, "cancelled");
     rig.api
-        .wait_for("the RunnerJob is let go", PATIENCE, |api| {
-            api.list("/runnerjobs/").is_empty().then_some(())
-        })
+        .wait_for("the RunnerJob is gone", PATIENCE, |api| api.list("/runnerjobs/").is_empty().then_some(()))
         .await;
     let ended: Vec<_> = rig
         .api

@@ -216,7 +216,7 @@ impl Rig {
         run.conclusion.unwrap_or("not over")
     }
 
-    /// All `RunnerJob`s, once there are so many and all are settled: complete, their pods let go.
+    /// All `RunnerJob`s, once there are so many and all are settled: complete, the finalizers of their pods removed.
     pub async fn settled(&self, count: usize) -> Vec<Value> {
         let what = format!("{count} settled jobs");
         self.api

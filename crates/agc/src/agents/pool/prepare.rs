@@ -63,7 +63,12 @@ impl Pool {
         tokio::spawn(async move {
             if let Err(error) = registrar.clear(&group.id, seat, generation).await {
                 let error = operator::describe(&error).to_string();
-                tracing::warn!(runner_group = group.id.name, seat, error, "a consumed agent is still stored");
+                tracing::warn!(
+                    runner_group = group.id.name,
+                    seat,
+                    error,
+                    "failed to mark the agent's Secret as consumed"
+                );
             }
             let _ = mailbox.send(Heard::Cleared(seat)).await;
         });

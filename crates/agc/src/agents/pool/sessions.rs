@@ -39,7 +39,7 @@ impl Pool {
         let auth = match github.runner(&agent.jit) {
             Ok(auth) => auth,
             Err(error) => {
-                tracing::warn!(agent = agent.name, %error, "a stored registration is of no use");
+                tracing::warn!(agent = agent.name, %error, "failed to read the stored JIT configuration");
                 return Some(Event::Unusable(key));
             }
         };

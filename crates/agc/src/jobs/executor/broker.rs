@@ -34,7 +34,7 @@ pub(super) async fn acquire(shared: &Shared, snapshot: &JobSnapshot, offer: &Bro
         Err(error) => {
             let doubtful = error.may_be_ours();
             let reason = AcquisitionError::of(error.kind());
-            job_line!(info, snapshot.line(), reason = reason.as_str(), doubtful, error = %describe(&error), "a claim did not come about");
+            job_line!(info, snapshot.line(), reason = reason.as_str(), doubtful, error = %describe(&error), "failed to acquire the job");
             shared.reporter.not_acquired(reason);
             let event = match error {
                 run_service::AcquireError::Declined { doubtful, .. } => Event::AcquireRefused { doubtful },
@@ -48,7 +48,7 @@ pub(super) async fn acquire(shared: &Shared, snapshot: &JobSnapshot, offer: &Bro
     match AcquiredJob::read(acquired, &request.run_service_url, credentials.jit.clone(), namespace, group) {
         Ok(claim) => shared.tell(Message::Claimed(name.clone(), Arc::new(claim))).await,
         Err(error) => {
-            job_line!(warn, snapshot.line(), error = %describe(&error), "a claimed job's message is of no use");
+            job_line!(warn, snapshot.line(), error = %describe(&error), "failed to decode the acquired job's message");
             shared.event(name, Event::AcquireFailed { sent: true }).await;
         }
     }
@@ -84,7 +84,7 @@ pub(super) async fn get_runner(shared: &Shared, snapshot: &JobSnapshot, offer: &
         Ok(Some(runner)) if runner.busy => Event::AgentSeen(AgentState::Busy),
         Ok(_) => Event::AgentSeen(AgentState::Free),
         Err(error) => {
-            job_line!(warn, snapshot.line(), error = %describe(&error), "an agent could not be looked at");
+            job_line!(warn, snapshot.line(), error = %describe(&error), "failed to get the runner");
             Event::AgentUnseen
         }
     };

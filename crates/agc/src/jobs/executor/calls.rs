@@ -48,7 +48,7 @@ pub(super) async fn renew(shared: Arc<Shared>, snapshot: JobSnapshot) {
     let event = match renewed.await {
         Ok(until) => Event::Renewed { locked_until: until.unwrap_or(shared.now() + LOCK) },
         Err(error) => {
-            job_line!(warn, snapshot.line(), error = %describe(&error), "a lock was not renewed");
+            job_line!(warn, snapshot.line(), error = %describe(&error), "failed to renew the job's lock");
             match error {
                 RenewError::Lost(_) => Event::LockGone,
                 _ => Event::RenewFailed,

@@ -44,7 +44,7 @@ pub(super) async fn tell(shared: Arc<Shared>, snapshot: JobSnapshot, what: Unrep
 /// X3; `None` when nothing is left to say it with.
 async fn complete(shared: &Shared, snapshot: &JobSnapshot) -> Option<Completed> {
     let Some(claim) = &snapshot.acquired else {
-        job_line!(warn, snapshot.line(), "GitHub cannot be told how a job ended: its payload is gone");
+        job_line!(warn, snapshot.line(), "failed to complete the job at GitHub: its payload is gone");
         return None;
     };
     let Ok(_permit) = shared.reports.acquire().await else { return None };
@@ -69,9 +69,9 @@ async fn complete(shared: &Shared, snapshot: &JobSnapshot) -> Option<Completed> 
     let outcome = told.as_str();
     match &told {
         Completed::GaveUp(error) => {
-            job_line!(warn, snapshot.line(), error, "GitHub was not told how a job ended");
+            job_line!(warn, snapshot.line(), error, "failed to complete the job at GitHub");
         }
-        _ => job_line!(info, snapshot.line(), outcome, "told GitHub how a job ended"),
+        _ => job_line!(info, snapshot.line(), outcome, "reported the job's completion to GitHub"),
     }
     shared.reporter.completion_told(&snapshot.offer.group.name, &told);
     Some(told)
@@ -103,7 +103,7 @@ async fn check(shared: Arc<Shared>, snapshot: JobSnapshot) {
     let jobs = match shared.github.app.run_jobs(&repository, run, attempt).await {
         Ok(jobs) => jobs,
         Err(error) => {
-            job_line!(warn, snapshot.line(), error = %describe(&error), "the run of a job that never started could not be looked at: GitHub ends it when its lock lapses");
+            job_line!(warn, snapshot.line(), error = %describe(&error), "failed to list the jobs of the run: GitHub ends the job when its lock expires");
             return;
         }
     };
@@ -114,7 +114,7 @@ async fn check(shared: Arc<Shared>, snapshot: JobSnapshot) {
             job_line!(
                 warn,
                 snapshot.line(),
-                "GitHub made nothing of the report of a job that never started, and other jobs of its run have run: GitHub ends it when its lock lapses"
+                "failed to complete the job at GitHub, and other jobs of its run have started: GitHub ends the job when its lock expires"
             );
         }
     }
@@ -155,7 +155,7 @@ async fn force_cancel(shared: &Shared, snapshot: &JobSnapshot) {
                         tokio::time::sleep(failures.fail()).await;
                     }
                     Err(error) => {
-                        job_line!(warn, snapshot.line(), error = %describe(&error), "a run was not ended");
+                        job_line!(warn, snapshot.line(), error = %describe(&error), "failed to force-cancel the run");
                         break ForceCancel::Error;
                     }
                 }

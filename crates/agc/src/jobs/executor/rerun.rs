@@ -21,7 +21,7 @@ pub(super) async fn rerun_failed_jobs(shared: Arc<Shared>, snapshot: JobSnapshot
         Some((repository, run)) => {
             let answer = shared.github.app.rerun_failed_jobs(&repository, run).await;
             if let Err(error) = &answer {
-                job_line!(warn, snapshot.line(), error = %describe(error), "GitHub did not re-run failed jobs");
+                job_line!(warn, snapshot.line(), error = %describe(error), "failed to re-run the failed jobs of the run");
             }
             came_of(&answer)
         }

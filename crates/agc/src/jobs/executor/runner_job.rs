@@ -30,7 +30,7 @@ pub(super) async fn create(shared: &Shared, snapshot: &JobSnapshot) -> Written {
     match shared.jobs.create(&PostParams::default(), &object(shared, snapshot)).await {
         Ok(created) => Written::Present(Box::new(created)),
         Err(error) => {
-            job_line!(warn, snapshot.line(), error = %describe(&error), "the intent to claim was not written");
+            job_line!(warn, snapshot.line(), error = %describe(&error), "failed to create RunnerJob");
             match error {
                 kube::Error::Api(status) if status.code < 500 => Written::Absent,
                 _ => Written::Unknown,
@@ -83,13 +83,13 @@ pub(super) async fn delete(shared: &Shared, record: &mut Written, snapshot: &Job
     let released = finalizer::remove(&shared.jobs, &found, labels::FINALIZER_JOB).await;
     let deleted = shared.jobs.delete(snapshot.offer.name.as_str(), &DeleteParams::default()).await;
     if let Err(error) = released {
-        job_line!(warn, snapshot.line(), error = %describe(&error), "a record that is not ours was not let go");
+        job_line!(warn, snapshot.line(), error = %describe(&error), "failed to remove the finalizer from RunnerJob");
     }
     match deleted {
         Ok(_) => {}
         Err(kube::Error::Api(status)) if status.code == 404 => {}
         Err(error) => {
-            job_line!(warn, snapshot.line(), error = %describe(&error), "a record that is not ours was not deleted");
+            job_line!(warn, snapshot.line(), error = %describe(&error), "failed to delete RunnerJob");
         }
     }
 }
@@ -98,6 +98,6 @@ pub(super) async fn delete(shared: &Shared, record: &mut Written, snapshot: &Job
 pub(super) async fn release(shared: &Shared, record: &RunnerJob) {
     let Ok(_permit) = shared.api_calls.acquire().await else { return };
     if let Err(error) = finalizer::remove(&shared.jobs, record, labels::FINALIZER_JOB).await {
-        job_line!(warn, JobFields::of_object(record), error = %describe(&error), "a deleted RunnerJob was not let go");
+        job_line!(warn, JobFields::of_object(record), error = %describe(&error), "failed to remove the finalizer from RunnerJob");
     }
 }

@@ -113,7 +113,7 @@ async fn until_done(shared: &Shared, record: &mut Written, snapshot: &JobSnapsho
     while let Err(error) = attempt(shared, record, snapshot, write).await {
         let write = <&str>::from(write);
         let error = operator::describe(&error);
-        job_line!(warn, snapshot.line(), write, %error, "a write failed and is tried again");
+        job_line!(warn, snapshot.line(), write, %error, "failed to write the job's objects: trying again");
         tokio::select! {
             () = tokio::time::sleep(failures.fail()) => {}
             () = shared.ending.cancelled() => return false,

@@ -53,7 +53,7 @@ pub(super) async fn store_payload(shared: &Shared, record: &Written, snapshot: &
     let secret = match payload::secret(metadata, message, &claim.jit, &run) {
         Ok(secret) => secret,
         Err(error) => {
-            job_line!(warn, snapshot.line(), error = %describe(&error), "the payload makes no Secret");
+            job_line!(warn, snapshot.line(), error = %describe(&error), "failed to build the payload Secret");
             return match error {
                 payload::Error::TooLarge { .. } => Event::PayloadTooLarge,
                 _ => Event::PayloadStoreFailed,
@@ -71,7 +71,7 @@ pub(super) async fn store_payload(shared: &Shared, record: &Written, snapshot: &
             }
         }
         Err(error) => {
-            job_line!(warn, snapshot.line(), error = %describe(&error), "the payload was not stored");
+            job_line!(warn, snapshot.line(), error = %describe(&error), "failed to create the payload Secret");
             Event::PayloadStoreFailed
         }
     }
@@ -84,7 +84,7 @@ pub(super) async fn create_pod(shared: &Shared, record: &Written, snapshot: &Job
     };
     let Some(owner_reference) = owner_reference(owner) else { return Created::Not(Event::PodCreateFailed) };
     let Some(group) = &snapshot.offer.spec else {
-        let words = format!("the spec of RunnerGroup {} cannot be honoured", snapshot.offer.group.name);
+        let words = format!("the spec of RunnerGroup {} is invalid", snapshot.offer.group.name);
         shared.tell(Message::ClusterWords(snapshot.offer.name.clone(), words)).await;
         return Created::Not(Event::PodRefused(PodRefusal::Invalid));
     };
@@ -109,7 +109,7 @@ pub(super) async fn create_pod(shared: &Shared, record: &Written, snapshot: &Job
         }
         Err(error) => {
             let words = describe(&error).to_string();
-            job_line!(warn, snapshot.line(), pod = name, error = words, "the pod was not created");
+            job_line!(warn, snapshot.line(), pod = name, error = words, "failed to create the worker pod");
             shared.tell(Message::ClusterWords(snapshot.offer.name.clone(), words)).await;
             Created::Not(refusal(&error))
         }

@@ -19,7 +19,7 @@ fn acquired(memory: &Memory, generation: Option<i64>) -> Condition {
     }
     let (reason, message) = match memory.ended {
         Some(_) => (Reason::ClaimLost, "GitHub granted the claim and its answer was lost"),
-        None => (Reason::Acquiring, "the claim is under way"),
+        None => (Reason::Acquiring, "the job is being acquired"),
     };
     condition(Type::Acquired, false, reason, message, generation)
 }
