@@ -165,7 +165,7 @@ impl Pass<'_> {
         }
         let gateways = self.gateways(&references.identity);
         finalizer::remove(&gateways, cr, labels::FINALIZER_GATEWAY).await.map_err(Error::Finalizer)?;
-        tracing::info!("the gateway is gone");
+        tracing::info!("removed the finalizer from ActionsGateway");
         Ok(Step::Remove)
     }
 
@@ -210,7 +210,7 @@ impl Pass<'_> {
             ready = ready.status,
             reason = ready.reason,
             why = ready.message,
-            "the gateway's readiness changed"
+            "condition Ready changed"
         );
         self.say(reason, format!("{}: {}", ready.reason, ready.message));
     }
@@ -218,7 +218,11 @@ impl Pass<'_> {
     /// An Event; where none can be made any more, a log line.
     fn say(&self, reason: events::Reason, note: String) {
         if self.namespace_ends {
-            tracing::info!(reason = reason.as_str(), note, "no Event: the namespace is being deleted");
+            tracing::info!(
+                reason = reason.as_str(),
+                note,
+                "Event not created: the namespace is being deleted"
+            );
         } else {
             self.ctx.events.say(self.cr, reason, note);
         }

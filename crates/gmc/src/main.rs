@@ -33,7 +33,7 @@ async fn main() -> anyhow::Result<ExitCode> {
     run(config, &shutdown).await?;
     let drained = shutdown.drain(DRAIN_PATIENCE).await;
     if let Err(unfinished) = &drained {
-        tracing::warn!(%unfinished, "ending with work in hand");
+        tracing::warn!(%unfinished, "shutting down with unfinished tasks");
     }
     guard.flush().await;
     Ok(if shutdown.failed() || drained.is_err() { ExitCode::FAILURE } else { ExitCode::SUCCESS })

@@ -193,7 +193,7 @@ impl<R: Reconciler> House<R> {
                 self.metrics.forget(R::NAME, &resource);
             }
             Err(error) => {
-                tracing::warn!(controller = R::NAME, error = %crate::describe(&error), "a watch failed")
+                tracing::warn!(controller = R::NAME, error = %crate::describe(&error), "watch failed")
             }
         }
     }

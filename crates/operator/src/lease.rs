@@ -169,7 +169,7 @@ impl Elector {
                 lease = self.params.name,
                 identity = self.params.identity,
                 ?leadership,
-                "leadership"
+                "leadership changed"
             );
         }
     }

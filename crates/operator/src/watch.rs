@@ -37,7 +37,7 @@ where
             Ok(Event::InitDone) => delivered.pass(),
             Ok(_) => {}
             Err(error) => {
-                tracing::warn!(what = label, error = %crate::describe(error), "a watch failed and is opened again");
+                tracing::warn!(what = label, error = %crate::describe(error), "watch failed: restarting it");
             }
         })
         .filter(|event| ready(event.is_ok()))

@@ -54,7 +54,7 @@ pub async fn bind(port: u16) -> Result<TcpListener, Error> {
 pub async fn serve(listener: TcpListener, router: Router, stop: CancellationToken) {
     let served = axum::serve(listener, router).with_graceful_shutdown(stop.cancelled_owned()).await;
     if let Err(error) = served {
-        tracing::error!(%error, "the admin server ended");
+        tracing::error!(%error, "the admin server failed");
     }
 }
 

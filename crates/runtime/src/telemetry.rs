@@ -72,7 +72,7 @@ pub fn init(config: Config) -> Result<Guard, Error> {
     subscriber.try_init().map_err(Error::Install)?;
     panics::log_panics();
     if let Some(error) = failure {
-        tracing::warn!(error = %chain(&error), "traces are off: the exporter cannot be built");
+        tracing::warn!(error = %chain(&error), "tracing is off: failed to build the OTLP exporter");
     }
     Ok(Guard { provider, budget: FLUSH_BUDGET })
 }

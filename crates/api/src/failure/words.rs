@@ -90,7 +90,7 @@ impl FailureReason {
                 "Move image and version together: the chart's `runner.image` and `runner.version`, or the group's.",
             ),
             Self::Credential => (
-                "The App's credentials bought no token.",
+                "GitHub issued no installation token for the App's credentials.",
                 "See condition `CredentialUnavailable` of the gateway.",
             ),
             Self::RateLimited => {

@@ -14,25 +14,25 @@ const ELDER_RECHECK: Duration = Duration::from_secs(15);
 #[derive(Debug, thiserror::Error, strum::IntoStaticStr)]
 pub enum Error {
     /// What the gateway depends on could not be read.
-    #[error("failed to read what the gateway depends on")]
+    #[error("failed to read the objects that the gateway refers to")]
     Dereference(#[source] dereference::Error),
     /// The gateway cannot be honoured as it is written, or where it is.
     #[error(transparent)]
     Validate(validate::Error),
     /// Our finalizer could not be written.
-    #[error("failed to write the gateway's finalizer")]
+    #[error("failed to update the gateway's finalizers")]
     Finalizer(#[source] operator::finalizer::Error),
     /// A child is not as wished.
     #[error("failed to provision the gateway")]
     Apply(#[source] ApplyError),
     /// A child that is no longer wanted stays.
-    #[error("failed to delete what is no longer wanted")]
+    #[error("failed to prune objects that the gateway no longer needs")]
     Prune(#[source] PruneError),
     /// The gateway could not be taken down.
-    #[error("failed to take the gateway down")]
+    #[error("failed to tear down the gateway")]
     Teardown(#[source] teardown::Error),
     /// The status could not be written.
-    #[error("failed to write the gateway's status")]
+    #[error("failed to update the gateway's status")]
     Status(#[source] ApplyError),
 }
 

@@ -28,7 +28,7 @@ pub async fn prune(
         let observed: Vec<ObjectMeta> = observed;
         let wanted = |name: &str| applied.holds(&kind.kind, name);
         for id in applier.prune(kind, &observed, &references.identity.uid, wanted).await? {
-            tracing::info!(%id, "deleted a child that the gateway no longer asks for");
+            tracing::info!(%id, "pruned an object that the gateway no longer needs");
         }
     }
     Ok(())

@@ -87,12 +87,7 @@ impl Judge<'_> {
     fn degraded(&self, outcome: &Outcome) -> Condition {
         match outcome.error() {
             Some(error) => self.condition(Type::Degraded, true, error.reason(), describe(error).to_string()),
-            None => self.condition(
-                Type::Degraded,
-                false,
-                Reason::ReconcileSucceeded,
-                "the last pass went through",
-            ),
+            None => self.condition(Type::Degraded, false, Reason::ReconcileSucceeded, "reconcile succeeded"),
         }
     }
 
@@ -154,7 +149,7 @@ impl Judge<'_> {
                     Type::Ready,
                     false,
                     Reason::AGCNotReady,
-                    "the controller was not looked at",
+                    "the controller's Deployment has not been read yet",
                 );
             }
             Some(unavailable) if unavailable.status != "True" => return not(unavailable),
@@ -178,7 +173,9 @@ impl Judge<'_> {
 
 /// Why the Deployment does not serve the spec, if it does not. `wanted` is the generation that this pass wrote.
 fn unavailable(deployment: Option<&Deployment>, wanted: Option<i64>) -> Option<String> {
-    let Some(deployment) = deployment else { return Some("the controller has not been made yet".to_owned()) };
+    let Some(deployment) = deployment else {
+        return Some("the controller's Deployment has not been created yet".to_owned());
+    };
     let status = deployment.status.clone().unwrap_or_default();
     let wanted = wanted.or(deployment.metadata.generation);
     if status.observed_generation < wanted {

@@ -29,10 +29,10 @@ pub const LOOK_EVERY: Duration = Duration::from_secs(1);
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// What is there could not be listed, or an object not be deleted.
-    #[error("failed to list or delete a child")]
+    #[error("failed to list or delete objects of the gateway")]
     Children(#[source] PruneError),
     /// A worker could not be marked as deleted by us.
-    #[error("failed to mark worker {name}")]
+    #[error("failed to annotate worker pod {name}")]
     Mark {
         /// The pod.
         name: String,
@@ -41,7 +41,7 @@ pub enum Error {
         source: kube::Error,
     },
     /// A finalizer of ours could not be taken off.
-    #[error("failed to let go of a child")]
+    #[error("failed to remove a finalizer from an object of the gateway")]
     LetGo(#[source] finalizer::Error),
 }
 

@@ -347,7 +347,7 @@ async fn a_read_that_fails_is_said_and_what_was_known_stays() {
     let message = world.condition(GATEWAY, "Degraded").unwrap().2;
     assert_eq!(
         message,
-        "failed to read what the gateway depends on: failed to read the metadata of namespace team-a: scripted: \
+        "failed to read the objects that the gateway refers to: failed to read the metadata of namespace team-a: scripted: \
          InternalError"
     );
 }

@@ -197,7 +197,7 @@ fn a_deployment_of_somebody_else_is_no_controller_of_ours() {
     let mut theirs = running();
     theirs.metadata.owner_references = None;
     let status = status(&cr(&[]), &standing(5, Some(theirs), vec![]), now());
-    assert_eq!(message(&status, Type::AGCAvailable), "the controller has not been made yet");
+    assert_eq!(message(&status, Type::AGCAvailable), "the controller's Deployment has not been created yet");
 }
 
 #[test]
@@ -273,7 +273,7 @@ fn absent_means_not_yet_known() {
 fn the_end_says_its_step() {
     let status = status(&cr(&[credentials_work()]), &Outcome::Ending(Ok(Step::Remove)), now());
     assert_eq!(words(&status), ["Ready=False/Terminating", "Degraded=False/ReconcileSucceeded"]);
-    assert_eq!(message(&status, Type::Ready), "step 4 of 4: removing what is left");
+    assert_eq!(message(&status, Type::Ready), "step 4 of 4: deleting the remaining objects");
 }
 
 #[test]

@@ -65,11 +65,11 @@ pub enum Step {
     Release {
         /// RunnerGroups to delete.
         delete: Vec<ObjectMeta>,
-        /// RunnerGroups to let go.
+        /// RunnerGroups whose finalizer is removed.
         groups: Vec<ObjectMeta>,
-        /// RunnerJobs to let go.
+        /// RunnerJobs whose finalizer is removed.
         jobs: Vec<ObjectMeta>,
-        /// Worker pods to let go.
+        /// Worker pods whose finalizer is removed.
         workers: Vec<ObjectMeta>,
     },
     /// The rest goes, and with it the gateway.
@@ -146,12 +146,12 @@ impl fmt::Display for Step {
             Self::Stop { .. } => f.write_str("step 2 of 4: stopping the controller"),
             Self::Release { groups, jobs, workers, .. } => write!(
                 f,
-                "step 3 of 4: letting go of what the controller left: {} RunnerGroups, {} RunnerJobs, {} workers",
+                "step 3 of 4: removing the finalizers that the controller left: {} RunnerGroups, {} RunnerJobs, {} workers",
                 groups.len(),
                 jobs.len(),
                 workers.len()
             ),
-            Self::Remove => f.write_str("step 4 of 4: removing what is left"),
+            Self::Remove => f.write_str("step 4 of 4: deleting the remaining objects"),
         }
     }
 }

@@ -166,7 +166,7 @@ async fn a_failed_request_keeps_the_gateway() {
         world.cluster.heal();
     }
     assert_eq!(world.ready(), ("False".to_owned(), "ProvisioningFailed".to_owned()));
-    assert!(world.cluster.get(&group("linux")).is_some(), "nothing was let go on a guess");
+    assert!(world.cluster.get(&group("linux")).is_some(), "no finalizer was removed on a guess");
 }
 
 #[tokio::test]
