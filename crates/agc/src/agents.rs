@@ -11,4 +11,4 @@ pub mod registrar;
 pub use handle::{Message, PoolHandle};
 pub use pool::Pool;
 pub use record::Agent;
-pub use registrar::{RegisterError, Registrar};
+pub use registrar::Registrar;

@@ -1,12 +1,12 @@
 //! The jobs of the namespace: offered, acquired, run in a pod each, written down, taken up again after a restart.
 
-pub mod acquired;
-pub mod adopt;
-pub mod dispatcher;
-pub mod executor;
-pub mod memory;
-pub mod message;
-pub mod offer;
+pub(crate) mod acquired;
+pub(crate) mod adopt;
+pub(crate) mod dispatcher;
+pub(crate) mod executor;
+pub(crate) mod memory;
+pub(crate) mod message;
+pub(crate) mod offer;
 pub mod payload;
-pub mod quota;
-pub mod snapshot;
+pub(crate) mod quota;
+pub(crate) mod snapshot;

@@ -7,19 +7,19 @@
 //!                                                      └─▶ report ─▶ metrics, Events, log lines, spans
 //! ```
 
-pub mod agents;
+mod agents;
 pub mod args;
 pub mod config;
-pub mod credential;
+mod credential;
 pub mod github;
 pub mod jobs;
 pub mod pod;
-pub mod reaper;
+mod reaper;
 pub mod report;
 pub mod run;
 pub mod runner_group;
 pub mod versions;
-pub mod watches;
+mod watches;
 
 /// The field manager of everything that this program applies.
 pub const MANAGER: &str = "actions-gateway-agc";

@@ -1,4 +1,4 @@
 //! Worker pods: how one is built from a group's template and a job, and what is read from it afterwards.
 
 pub mod build;
-pub mod observe;
+pub(crate) mod observe;

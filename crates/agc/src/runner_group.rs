@@ -1,11 +1,11 @@
 //! The controller of `RunnerGroup`s: validate, keep a pool of agents, say how it goes.
 
-pub mod cleanup;
-pub mod group;
-pub mod pools;
+pub(crate) mod cleanup;
+pub(crate) mod group;
+pub(crate) mod pools;
 pub mod state;
-pub mod status;
-pub mod validate;
+pub(crate) mod status;
+pub(crate) mod validate;
 
 use std::sync::Arc;
 use std::time::Duration;
