@@ -8,6 +8,7 @@ mod groups;
 mod job_line;
 mod metrics;
 mod outcomes;
+mod trace;
 
 use std::sync::Arc;
 
@@ -22,15 +23,13 @@ use job::naming::RunnerJobName;
 use job::{Fact, NotAcquired, Outcome};
 use k8s_openapi::api::core::v1::ObjectReference;
 use operator::events::Events;
-use runtime::telemetry::root_span;
-use tracing::{Span, info_span};
 
-use crate::jobs::acquired::AcquiredJob;
 use crate::jobs::snapshot::PodFacts;
 use crate::runner_group::group::GroupId;
 pub(crate) use job_line::{JobFields, job_line};
 pub use metrics::Metrics;
 pub use outcomes::{AcquisitionError, ForceCancel};
+pub use trace::JobTrace;
 
 /// Says what happened. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -60,26 +59,6 @@ impl<'a> Subject<'a> {
     /// What a line about it is found by.
     fn line(&self) -> JobFields<'a> {
         JobFields { runner_group: &self.group.name, runner_job: self.name.as_str(), identity: self.identity }
-    }
-}
-
-/// The spans of one job: a root, and the wait for its end.
-#[derive(Debug, Default)]
-pub struct JobTrace {
-    root: Option<Span>,
-    wait: Option<Span>,
-}
-
-impl JobTrace {
-    /// The pod is made: what is left is to wait.
-    pub fn wait(&mut self) {
-        self.wait = Some(info_span!(parent: &self.root(), "waitForCompletion"));
-    }
-
-    /// The root span; a disabled one before the claim.
-    #[must_use]
-    pub fn root(&self) -> Span {
-        self.root.clone().unwrap_or_else(Span::none)
     }
 }
 
@@ -126,37 +105,6 @@ impl Reporter {
                 );
             }
         }
-    }
-
-    /// Begins the spans of a claimed job.
-    #[must_use]
-    pub fn trace(
-        &self,
-        group: &GroupId,
-        claim: &AcquiredJob,
-        active: u32,
-        priority_class: Option<&str>,
-    ) -> JobTrace {
-        let pod = job::naming::pod(&group.name, &claim.run.plan_id, &claim.run.job_id);
-        let root = root_span(claim.ids, || {
-            info_span!(
-                parent: None,
-                "Provisioner.provision",
-                runnergroup.namespace = self.namespace,
-                runnergroup.name = group.name,
-                plan.id = claim.run.plan_id,
-                pod.name = pod,
-                active_pods = active,
-                ceiling.held = false,
-                priority_class,
-                pod.phase = tracing::field::Empty,
-                pod.reason = tracing::field::Empty,
-                duration_seconds = tracing::field::Empty,
-            )
-        });
-        // Counted before the claim, and so before there was a trace to put it in.
-        info_span!(parent: &root, "countActivePods", active_pods = active).in_scope(|| {});
-        JobTrace { root: Some(root), wait: None }
     }
 
     /// Something happened to a job.

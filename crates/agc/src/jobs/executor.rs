@@ -8,6 +8,7 @@ mod calls;
 mod complete;
 mod rerun;
 mod runner_job;
+mod stops;
 mod writer;
 mod writes;
 

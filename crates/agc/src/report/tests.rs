@@ -10,6 +10,7 @@ use tracing_subscriber::layer::{Context, SubscriberExt as _};
 use tracing_subscriber::{Layer, Registry};
 
 use super::*;
+use crate::jobs::acquired::AcquiredJob;
 
 /// The parent's name, and what each field holds.
 type Noted = (Option<String>, BTreeMap<String, String>);

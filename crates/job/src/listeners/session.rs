@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use backoff::Backoff;
+use backoff::{Backoff, Range, between};
 use jiff::{SignedDuration, Timestamp};
 
 use super::agent::SessionKey;
@@ -19,7 +19,7 @@ const WAS_WAITING: SignedDuration = SignedDuration::from_secs(5);
 pub(super) const EMPTY_POLLS: u32 = 50;
 
 /// GitHub's rule about versions may change; whoever changes ours is heard at once.
-const VERSION_AGAIN: SignedDuration = SignedDuration::from_mins(10);
+const VERSION_AGAIN: Range = (Duration::from_secs(600), Duration::from_secs(660));
 
 /// Between two sessions of an agent whose job runs.
 const REOPEN: Backoff =
@@ -99,7 +99,9 @@ impl Listeners {
         self.report(Fact::VersionRefused { words: words.clone(), is_news });
         self.version_too_old = Some(words);
         self.version_pause = true;
-        self.effects.push(Effect::Wake(Timer::Version, now + VERSION_AGAIN));
+        let attempt = u32::try_from(self.last_session).unwrap_or(u32::MAX);
+        let again = now + between(VERSION_AGAIN, self.seed, attempt);
+        self.effects.push(Effect::Wake(Timer::Version, again));
         match duty {
             Duty::Listen => *self.seat_mut(key.seat) = Seat::Standby { agent, fresh: false },
             Duty::Claim | Duty::Busy => {

@@ -10,9 +10,9 @@ use runtime::backoff::Backoff;
 use tokio::sync::mpsc;
 use tracing::Instrument as _;
 
-use super::Shared;
 use super::runner_job::{self, Written};
 use super::writes::{self, Created};
+use super::{Shared, stops};
 use crate::jobs::message::Message;
 use crate::jobs::snapshot::JobSnapshot;
 use crate::report::job_line;
@@ -131,9 +131,9 @@ async fn attempt(
     match write {
         Lasting::Status => writes::status(shared, record, snapshot).await,
         Lasting::AskToCancel(reason, seconds) => {
-            writes::ask_to_cancel(shared, snapshot, reason, seconds).await
+            stops::ask_to_cancel(shared, snapshot, reason, seconds).await
         }
-        Lasting::DeletePod(reason, grace) => writes::delete_pod(shared, snapshot, reason, grace).await,
+        Lasting::DeletePod(reason, grace) => stops::delete_pod(shared, snapshot, reason, grace).await,
         Lasting::DeletePayload => writes::delete_payload(shared, snapshot).await,
         Lasting::ReleasePod => writes::release_pod(shared, snapshot).await,
     }

@@ -2,18 +2,18 @@
 
 use api::StopReason;
 use api::{RunnerJob, labels};
-use handoff::worker::{ANNOTATION_STOP, RunInfo, StopFrame, StopRequest};
+use handoff::worker::RunInfo;
 use job::{Event, PodRefusal, naming};
 use json_patch::{
     AddOperation, Patch as JsonPatch, PatchOperation, RemoveOperation, TestOperation, jsonptr::PointerBuf,
 };
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
-use kube::api::{DeleteParams, Patch, PatchParams, PostParams, Preconditions};
+use kube::api::{DeleteParams, Patch, PatchParams, PostParams};
 use kube::core::{ObjectMeta, Status};
 use kube::{Resource as _, ResourceExt as _};
 use operator::describe;
 use runtime::telemetry::is_sampled;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::Shared;
 use super::runner_job::Written;
@@ -169,55 +169,6 @@ async fn write_status(
     shared.jobs.patch_status(&current.name_any(), &PatchParams::default(), &Patch::Merge(patch)).await
 }
 
-/// Stamps the pod, and asks its wrapper to cancel the job. The stamp outlives us: it says why the worker ended.
-pub(super) async fn ask_to_cancel(
-    shared: &Shared,
-    snapshot: &JobSnapshot,
-    reason: StopReason,
-    seconds: u32,
-) -> Result<(), kube::Error> {
-    let Some(pod) = &snapshot.pod else { return Ok(()) };
-    let Ok(_permit) = shared.api_calls.acquire().await else { return Ok(()) };
-    let request = StopRequest { frame: StopFrame::Cancel, seconds: seconds.into() };
-    annotate(
-        shared,
-        pod,
-        &[(labels::DELETION_REASON, reason.as_str()), (ANNOTATION_STOP, &request.to_string())],
-    )
-    .await
-    .map(drop)
-}
-
-/// Stamps the pod, then deletes it, with this grace in seconds or its own. A pod that is gone needs neither.
-pub(super) async fn delete_pod(
-    shared: &Shared,
-    snapshot: &JobSnapshot,
-    reason: StopReason,
-    grace: Option<u32>,
-) -> Result<(), kube::Error> {
-    let Some(pod) = &snapshot.pod else { return Ok(()) };
-    let Ok(_permit) = shared.api_calls.acquire().await else { return Ok(()) };
-    if annotate(shared, pod, &[(labels::DELETION_REASON, reason.as_str())]).await? {
-        return Ok(());
-    }
-    let preconditions = Preconditions { uid: Some(pod.uid.clone()), ..Preconditions::default() };
-    let params = DeleteParams {
-        preconditions: Some(preconditions),
-        grace_period_seconds: grace,
-        ..DeleteParams::default()
-    };
-    gone(shared.pods.delete(&pod.name, &params).await.map(drop)).map(drop)
-}
-
-/// Writes annotations on the pod; true when it is gone.
-async fn annotate(shared: &Shared, pod: &PodFacts, pairs: &[(&str, &str)]) -> Result<bool, kube::Error> {
-    let annotations: Map<String, Value> =
-        pairs.iter().map(|(key, value)| ((*key).to_owned(), Value::from(*value))).collect();
-    let patch = json!({ "metadata": { "uid": pod.uid, "annotations": annotations } });
-    let patched = shared.pods.patch(&pod.name, &PatchParams::default(), &Patch::Merge(patch)).await;
-    gone(patched.map(drop))
-}
-
 /// W7.
 pub(super) async fn delete_payload(shared: &Shared, snapshot: &JobSnapshot) -> Result<(), kube::Error> {
     let Ok(_permit) = shared.api_calls.acquire().await else { return Ok(()) };
@@ -277,7 +228,7 @@ fn is_owned(object: &ObjectMeta, owner: &RunnerJob) -> bool {
 }
 
 /// Whether the object is gone already, or is another one of that name.
-fn gone(result: Result<(), kube::Error>) -> Result<bool, kube::Error> {
+pub(super) fn gone(result: Result<(), kube::Error>) -> Result<bool, kube::Error> {
     match result {
         Ok(()) => Ok(false),
         Err(kube::Error::Api(status)) if status.code == 404 || status.code == 409 => Ok(true),
