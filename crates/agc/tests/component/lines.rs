@@ -44,6 +44,9 @@ impl Log {
 #[tokio::test]
 async fn a_line_about_an_acquired_job_says_which_job_it_is_and_in_which_trace() {
     let log = Log::default();
+    // Of a single subscriber tracing believes that each thread has it: a line that another test's thread reaches first
+    // would be off for good. Of two it asks both.
+    let _second = tracing::Dispatch::new(Registry::default());
     let subscriber = Registry::default().with(JsonLines::new("agc", log.clone()));
     let _guard = tracing::subscriber::set_default(subscriber);
     let rig = Rig::start(json!({ "maxListeners": 1 }), Behaviour::Crashes).await;
