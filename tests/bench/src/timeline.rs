@@ -116,7 +116,7 @@ mod tests {
     #[test]
     fn a_jobs_way_is_read_from_three_records() {
         let job = json!({
-            "metadata": { "name": "j" }, "spec": { "agent": { "name": "a" } },
+            "metadata": { "name": "j" }, "spec": { "broker": { "agent": { "name": "a" } } },
             "status": { "pod": { "name": "p" } },
         });
         // The second poll is the one that is held while the job runs.
