@@ -136,7 +136,7 @@ impl Reporter {
 
     /// The same words each time: the Event counts.
     fn quota_refused(&self, subject: &Subject<'_>) {
-        let note = format!("the pod of job {} exceeded a ResourceQuota: creating it again", subject.name);
+        let note = format!("the pod of job {} was refused: exceeded quota; creating it again", subject.name);
         self.events.say_about(subject.group.reference.clone(), Reason::WorkerPodCreateFailed, note);
     }
 

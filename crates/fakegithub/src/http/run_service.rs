@@ -138,7 +138,7 @@ pub(crate) fn complete(shared: &Shared, call: &Call, service: u64, seq: u64) -> 
         annotations: annotations(&body),
     };
     shared.with(|state, now| state.complete(job, plan, named, completion, now)).map_err(refuse)?;
-    tracing::info!(job, conclusion = conclusion.rest(), "job completed");
+    tracing::info!(job_id = job, conclusion = conclusion.rest(), "job completed");
     Ok(Answer::empty(StatusCode::NO_CONTENT))
 }
 
