@@ -26,6 +26,7 @@ use tokio_util::sync::CancellationToken;
 use crate::agents::{self, PoolHandle};
 use crate::jobs::acquired::AcquiredJob;
 use crate::jobs::executor::Executor;
+use crate::jobs::memory::Memory;
 use crate::jobs::message::{Adopted, Message};
 use crate::jobs::offer::{Offer, Source};
 use crate::jobs::snapshot::PodFacts;
@@ -245,8 +246,9 @@ impl Dispatcher {
         let active = self.admission.active(&offer.group.name);
         let mut record = JobInHand::new(job, offer, class, active, writer);
         record.uid = object.metadata.uid.clone();
-        record.pod = pod.as_deref().map(PodFacts::of).or_else(|| in_hand::named_pod(&object));
-        record.identity = object.status.and_then(|it| it.job);
+        let memory = Memory::read(object.status.as_ref());
+        record.pod = pod.as_deref().map(PodFacts::of).or_else(|| memory.pod.map(PodFacts::of_vanished));
+        record.identity = memory.identity;
         if let Some(claim) = claim {
             record.claimed(&claim, &self.reporter);
             record.payload_stored(); // that is where it was read

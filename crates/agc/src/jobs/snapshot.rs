@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use api::runner_job::{JobIdentity, Phase};
+use api::runner_job::{JobIdentity, Phase, PodRef};
 use jiff::Timestamp;
 use job::{DeadLetter, Outcome, Times};
 use k8s_openapi::api::core::v1::Pod;
@@ -35,6 +35,12 @@ impl PodFacts {
             node: pod.spec.as_ref().and_then(|it| it.node_name.clone()),
             deleting: pod.metadata.deletion_timestamp.is_some(),
         }
+    }
+
+    /// The pod that W4 named, of a job whose pod is gone.
+    #[must_use]
+    pub fn of_vanished(pod: PodRef) -> Self {
+        Self { name: pod.name, uid: pod.uid, node: pod.node, deleting: true }
     }
 }
 

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use api::RunnerJob;
 use api::runner_job::JobIdentity;
 use job::{Fact, Job};
 
@@ -103,10 +102,4 @@ impl JobInHand {
         };
         reporter.fact(subject, fact);
     }
-}
-
-/// The pod that W4 named, for a job whose pod is gone.
-pub(super) fn named_pod(object: &RunnerJob) -> Option<PodFacts> {
-    let pod = object.status.as_ref()?.pod.as_ref()?;
-    Some(PodFacts { name: pod.name.clone(), uid: pod.uid.clone(), node: pod.node.clone(), deleting: true })
 }
