@@ -62,7 +62,20 @@ pub struct Call {
 impl Call {
     /// Whether it changes something.
     pub fn is_write(&self) -> bool {
-        self.method != Method::GET
+        self.method != Method::GET && !self.is_dry_run()
+    }
+
+    /// Whether it asks only what would come of it.
+    pub fn is_dry_run(&self) -> bool {
+        self.query.split('&').any(|it| it == "dryRun=All")
+    }
+
+    /// Whether a fault on this path strikes it. A dry run is struck only where the fault says so, by its query.
+    fn is_struck_by(&self, path: &str) -> bool {
+        match path.split_once('?') {
+            Some((path, query)) => self.path.contains(path) && self.query.contains(query),
+            None => !self.is_dry_run() && self.path.contains(path),
+        }
     }
 
     /// Whether it did what it asked for.
@@ -76,7 +89,7 @@ impl Call {
 pub struct Fault {
     /// Of this method.
     pub method: Method,
-    /// Whose path contains this.
+    /// Whose path contains this; after a `?`, what its query contains. A dry run is meant only with `?dryRun`.
     pub path: String,
     /// So often.
     pub times: u32,
@@ -266,7 +279,7 @@ impl ApiServer {
         state.requests.push(call.clone());
         let mut faults = state.faults.iter_mut();
         let struck =
-            faults.find(|it| it.times > 0 && it.method == call.method && call.path.contains(&it.path));
+            faults.find(|it| it.times > 0 && it.method == call.method && call.is_struck_by(&it.path));
         let effect = struck.map(|it| {
             it.times -= 1;
             it.effect.clone()
@@ -288,6 +301,7 @@ impl ApiServer {
         let done = match (&call.method, &target.name) {
             (&Method::GET, None) => Ok(list(store, &target, &call.query)),
             (&Method::GET, Some(_)) => store.get(&target.object()).cloned().ok_or(404),
+            (&Method::POST, None) if call.is_dry_run() => store.would_insert(&target, call.body.clone()),
             (&Method::POST, None) => store.insert(&target, call.body.clone(), false),
             (&Method::PUT, Some(_)) => patch::replace(store, &target, call.body.clone()),
             (&Method::PATCH, Some(_)) => patch::patch(store, &target, content_type, &call.body),

@@ -85,6 +85,15 @@ impl Store {
         Ok(self.commit(&path, "ADDED", object))
     }
 
+    /// What an insertion would come to. Nothing is kept of it.
+    pub(super) fn would_insert(&self, target: &Target, object: Value) -> Result<Value, u16> {
+        let name = object["metadata"]["name"].as_str().ok_or(422u16)?;
+        match self.objects.contains_key(&format!("{}/{name}", target.collection())) {
+            true => Err(409),
+            false => Ok(object),
+        }
+    }
+
     /// The object is as this from now on; gone, if it was to go and nothing holds it any more.
     pub(super) fn update(&mut self, path: &str, object: Value) -> Value {
         let held = object["metadata"]["finalizers"].as_array().is_some_and(|it| !it.is_empty());
