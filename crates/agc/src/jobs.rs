@@ -8,5 +8,4 @@ pub(crate) mod memory;
 pub(crate) mod message;
 pub(crate) mod offer;
 pub mod payload;
-pub(crate) mod quota;
 pub(crate) mod snapshot;

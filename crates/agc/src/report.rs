@@ -12,13 +12,13 @@ mod trace;
 
 use std::sync::Arc;
 
+use admission::capacity::Verdict;
 use api::Kind;
 use api::events::Reason;
 use api::runner_job::JobIdentity;
 use api::runner_job::JobResult;
 use api::{FailureClass, FailureReason, StopReason};
 use jiff::SignedDuration;
-use job::capacity::Verdict;
 use job::naming::RunnerJobName;
 use job::{Fact, NotAcquired, Outcome};
 use k8s_openapi::api::core::v1::ObjectReference;

@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
+use admission::quota::QuotaFacts;
 use api::{RunnerJob, labels};
 use futures::{Stream, StreamExt as _};
 use k8s_openapi::api::core::v1::{Pod, PodSpec, ResourceQuota};
@@ -15,7 +16,6 @@ use runtime::clock::Clock;
 use tokio::sync::mpsc;
 
 use crate::jobs::message::Message;
-use crate::jobs::quota::QuotaFacts;
 use crate::versions::{self, Versions};
 
 /// What is known of pods and `RunnerJob`s, for those who look at all of them at once.

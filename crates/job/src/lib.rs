@@ -1,8 +1,8 @@
 //! Decides the life of one job: events and a time in, effects out. Knows no clock, no socket and no cluster.
 //!
 //! [`Job`] is the machine; [`listeners`] is that of the sessions that jobs are offered to. Around them stand the pure
-//! decisions that need the same care: the [`naming`] of everything a job leaves in the cluster, its [`capacity`] question
-//! before the claim, its [`outcome`] and its [`trace`] ids.
+//! decisions that need the same care: the [`naming`] of everything a job leaves in the cluster, its [`outcome`] and its
+//! [`trace`] ids.
 //!
 //! ```
 //! use job::effect::{Call, Effect, Write};
@@ -14,14 +14,12 @@
 //! assert!(!effects.contains(&Effect::Call(Call::AcquireJob)));
 //! ```
 
-pub mod capacity;
 pub mod effect;
 mod event;
 mod job;
 pub mod listeners;
 pub mod naming;
 pub mod outcome;
-pub mod quantity;
 pub mod trace;
 
 pub use effect::{Effect, Fact, Kept, NotAcquired, Step, Timer, Unreported};

@@ -25,6 +25,7 @@ const LAYERS: [(&str, &[Uses]); 4] = [
             ("signals", &[]),
             ("backoff", &[]),
             ("job", &["api", "backoff"]),
+            ("admission", &[]),
         ],
     ),
     (
@@ -39,7 +40,20 @@ const LAYERS: [(&str, &[Uses]); 4] = [
         PROGRAMS,
         &[
             ("gmc", &["api", "handoff", "github-proto", "operator", "runtime", "signals"]),
-            ("agc", &["api", "handoff", "github-proto", "job", "operator", "github", "runtime", "signals"]),
+            (
+                "agc",
+                &[
+                    "api",
+                    "handoff",
+                    "github-proto",
+                    "job",
+                    "admission",
+                    "operator",
+                    "github",
+                    "runtime",
+                    "signals",
+                ],
+            ),
             ("proxy", &["handoff", "runtime", "signals"]),
             ("worker", &["handoff"]),
             ("fakegithub", &["runtime"]),

@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
+use admission::quota::QuotaFacts;
 use api::RunnerJob;
 use github_proto::JobId;
 use jiff::SignedDuration;
@@ -12,7 +13,6 @@ use k8s_openapi::api::core::v1::Pod;
 
 use super::acquired::AcquiredJob;
 use super::offer::Offer;
-use super::quota::QuotaFacts;
 use super::snapshot::PodFacts;
 use crate::agents::PoolHandle;
 use crate::runner_group::group::Group;

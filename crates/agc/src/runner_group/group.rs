@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use admission::capacity::{Amounts, Ceiling};
 use api::RunnerGroup;
 use api::runner_group::JobHistory;
 use jiff::SignedDuration;
-use job::capacity::{Amounts, Ceiling};
 use job::naming::AgentSeries;
 use k8s_openapi::api::core::v1::ObjectReference;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;

@@ -2,16 +2,16 @@
 
 use std::sync::Arc;
 
+use admission::capacity::{Ceiling, Tier};
 use api::actions_gateway::SecurityProfile;
 use api::field_error::{self, FieldError};
 use api::{GoDuration, RunnerGroup, problems};
 use jiff::SignedDuration;
-use job::capacity::{Ceiling, Tier};
 use kube::ResourceExt as _;
 
-use crate::jobs::quota::demand;
 use crate::pod::build::Template;
 use crate::runner_group::group::{Group, GroupId};
+use admission::quota::demand;
 
 /// The spec cannot be honoured. The schema and the webhook refuse most of this before; here it is refused for good.
 #[derive(Debug, thiserror::Error)]

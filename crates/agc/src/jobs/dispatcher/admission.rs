@@ -3,13 +3,13 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use job::capacity::{Amounts, Question, Quota, Verdict, admit};
+use admission::capacity::{Amounts, Question, Quota, Verdict, admit};
+use admission::quota::QuotaFacts;
 use job::effect::Slot;
 use runtime::backoff::{Backoff, Failures};
 use tokio::time::Instant;
 
 use super::in_hand::JobInHand;
-use crate::jobs::quota::QuotaFacts;
 use crate::runner_group::group::Group;
 
 /// How long a group holds back after claims that GitHub refused with 404, 409 or 422 (protocol §5.2).
@@ -52,8 +52,11 @@ impl Admission {
                 *reserved.entry(resource.clone()).or_default() += amount;
             }
         }
+        let template = &group.template;
+        let deadline = template.lifetime_seconds.is_some()
+            || template.pod.spec.as_ref().is_some_and(|it| it.active_deadline_seconds.is_some());
         let quotas: Vec<Quota> =
-            self.quotas.iter().filter(|it| it.counts(&group.template)).map(|it| it.quota.clone()).collect();
+            self.quotas.iter().filter(|it| it.counts(deadline)).map(|it| it.quota.clone()).collect();
         admit(&Question {
             ceiling: &group.ceiling,
             active: self.active(&group.id.name),

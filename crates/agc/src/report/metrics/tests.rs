@@ -1,8 +1,8 @@
+use admission::capacity::Verdict;
 use api::runner_job::JobResult;
 use api::{FailureClass, FailureReason, StopReason};
 use github::run_service::Completed;
 use github::session::PollError;
-use job::capacity::Verdict;
 use job::listeners::Trigger;
 use operator::metrics::{ControllerMetrics, ReconcileResult, RestMetrics};
 use prometheus::core::{Metric, MetricVec, MetricVecBuilder};

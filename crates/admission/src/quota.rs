@@ -1,13 +1,10 @@
 //! ResourceQuotas as the question of capacity needs them. Pure.
 
-use job::capacity::{Amounts, Quota};
-use job::quantity::millis;
+use crate::capacity::{Amounts, Quota};
+use crate::quantity::millis;
 use k8s_openapi::api::core::v1::{Container, PodSpec, ResourceQuota};
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
-use kube::ResourceExt as _;
 use std::collections::BTreeMap;
-
-use crate::pod::build::Template;
 
 /// One ResourceQuota, and which pods it counts.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,7 +25,7 @@ impl QuotaFacts {
         let status = object.status.clone().unwrap_or_default();
         Self {
             quota: Quota {
-                name: object.name_any(),
+                name: object.metadata.name.clone().unwrap_or_default(),
                 hard: amounts(&status.hard.or(spec.hard).unwrap_or_default()),
                 used: amounts(&status.used.unwrap_or_default()),
             },
@@ -37,12 +34,10 @@ impl QuotaFacts {
         }
     }
 
-    /// Whether it counts a worker of this template. A quota that selects by priority class is left to the API server,
+    /// Whether it counts a worker, which has a deadline or has none. A quota that selects by priority class is left to the API server,
     /// whose refusal is tried again.
     #[must_use]
-    pub fn counts(&self, template: &Template) -> bool {
-        let deadline = template.lifetime_seconds.is_some()
-            || template.pod.spec.as_ref().is_some_and(|it| it.active_deadline_seconds.is_some());
+    pub fn counts(&self, deadline: bool) -> bool {
         // Our install container has requests, so no worker is of the class BestEffort.
         !self.selective
             && self.scopes.iter().all(|scope| match scope.as_str() {
@@ -105,18 +100,12 @@ mod tests {
 
     #[test]
     fn scopes_decide_which_quota_counts_a_worker() {
-        let mortal = Template {
-            group: "g".into(),
-            pod: Default::default(),
-            worker_image: None,
-            lifetime_seconds: Some(60),
-        };
-        let immortal = Template { lifetime_seconds: None, ..mortal.clone() };
+        let (mortal, immortal) = (true, false);
         let scoped = |scope: &str| quota(&format!("spec: {{ scopes: [{scope}] }}"));
-        assert!(quota("spec: { hard: { pods: '1' } }").counts(&mortal));
-        assert!(scoped("Terminating").counts(&mortal) && !scoped("Terminating").counts(&immortal));
-        assert!(!scoped("NotTerminating").counts(&mortal) && scoped("NotTerminating").counts(&immortal));
-        assert!(!scoped("BestEffort").counts(&mortal) && scoped("NotBestEffort").counts(&mortal));
+        assert!(quota("spec: { hard: { pods: '1' } }").counts(mortal));
+        assert!(scoped("Terminating").counts(mortal) && !scoped("Terminating").counts(immortal));
+        assert!(!scoped("NotTerminating").counts(mortal) && scoped("NotTerminating").counts(immortal));
+        assert!(!scoped("BestEffort").counts(mortal) && scoped("NotBestEffort").counts(mortal));
     }
 
     #[test]
