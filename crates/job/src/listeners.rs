@@ -1,6 +1,6 @@
 //! The machine of one group's listeners: who listens, who is busy, who is registered next.
 //!
-//! One idle listener is always there, or on its way. More listen, up to `maxListeners`, while offers come as soon as a
+//! While the group takes jobs, one idle listener is always there, or on its way. More listen, up to `maxListeners`, while offers come as soon as a
 //! listener is ready; one that heard nothing for long leaves again. Each agent has a seat, and runs one job:
 //!
 //! ```text
@@ -33,7 +33,7 @@ mod session;
 
 pub use agent::{Agent, AgentId, FIRST_GENERATION, Inherited, RunnerId, SessionKey, Ticket};
 pub use effect::{Effect, Fact, Status, Timer, Trigger, Trouble};
-pub use event::{Death, Event, Heard, Prepared};
+pub use event::{Death, Event, Heard, Intake, Prepared};
 use patience::Patience;
 use seat::Seat;
 
@@ -52,8 +52,7 @@ pub struct Listeners {
     wanted: usize,
     /// The number of the last session that was opened.
     last_session: u64,
-    /// A job could be taken now.
-    room: bool,
+    intake: Intake,
     draining: bool,
     rate_limits: u32,
     /// With registrations that were refused.
@@ -98,7 +97,7 @@ impl Listeners {
             inherited,
             wanted: 1,
             last_session: 0,
-            room: true,
+            intake: Intake::Open,
             draining: false,
             rate_limits: 0,
             registrations: Patience::default(),
@@ -133,7 +132,7 @@ impl Listeners {
                 self.configured(max_listeners, edited, &outdated, now);
             }
             Event::CredentialsBack => self.credentials_back(now),
-            Event::Room(room) => self.room(room),
+            Event::Intake(intake) => self.set_intake(intake),
             Event::VersionChanged | Event::Due(Timer::Version) => self.version_pause = false,
             Event::Drain => self.drain(),
 

@@ -1,6 +1,7 @@
 //! How the rest of the program speaks to a pool.
 
 use api::runner_job::AgentRef;
+use job::listeners::Intake;
 use tokio::sync::{mpsc, oneshot};
 
 use super::registrar::SharedGroup;
@@ -18,8 +19,8 @@ pub enum Message {
     Released(AgentRef),
     /// The job of this agent is over: its seat is for another one. Answered when that is done, or put off.
     Replace(AgentRef, oneshot::Sender<()>),
-    /// Whether a job could be taken now: sessions otherwise listen without asking for one.
-    Room(bool),
+    /// Whether the group takes jobs has changed.
+    Intake(Intake),
     /// Stop listening for good, then answer.
     Drain(oneshot::Sender<()>),
     /// The runner version that the group reports has changed.
@@ -30,7 +31,7 @@ pub enum Message {
 ///
 /// What is told is never lost and nobody waits to tell it: whoever decides about jobs must not wait for a pool, and an
 /// agent that is not heard to be claimed or released would be lost to its group. So the queue has no bound of its own. Its
-/// length has one: each job is told of three times at most (claimed or released, then replaced), the group's room when it
+/// length has one: each job is told of three times at most (claimed or released, then replaced), the group's intake when it
 /// changes, and the rest once in a pass of the group's controller.
 #[derive(Debug, Clone)]
 pub struct PoolHandle(mpsc::UnboundedSender<Message>);

@@ -126,7 +126,7 @@ impl Pool {
             Message::Claimed(agent) => self.agent_id(&agent).map(Event::Claimed),
             Message::Released(agent) => self.agent_id(&agent).map(Event::Released),
             Message::Replace(agent, done) => self.agent_id(&agent).map(|it| self.replace(it, done)),
-            Message::Room(room) => Some(Event::Room(room)),
+            Message::Intake(intake) => Some(Event::Intake(intake)),
             Message::VersionChanged => Some(Event::VersionChanged),
             Message::Drain(_) => None, // taken by `run`
         };

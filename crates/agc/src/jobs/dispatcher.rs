@@ -15,6 +15,7 @@ use std::time::Duration;
 
 use github_proto::JobId;
 use jiff::{SignedDuration, Timestamp};
+use job::listeners::Intake;
 use job::naming::RunnerJobName;
 use job::{Effect, Event, Job, Phase, effect};
 use runtime::admin::Heartbeat;
@@ -333,7 +334,8 @@ impl Dispatcher {
         let changed = if held { self.held.insert(name.to_owned()) } else { self.held.remove(name) };
         if changed {
             self.reporter.held(&group.id, &verdict);
-            self.tell_pool(name, agents::Message::Room(!held));
+            let intake = if held { Intake::Held } else { Intake::Open };
+            self.tell_pool(name, agents::Message::Intake(intake));
         }
     }
 

@@ -19,8 +19,8 @@ pub enum Event {
     },
     /// There are credentials again.
     CredentialsBack,
-    /// Whether a job could be taken now: sessions otherwise listen without asking for one.
-    Room(bool),
+    /// Whether the group takes jobs has changed.
+    Intake(Intake),
     /// The runner version that the group reports has changed.
     VersionChanged,
     /// Stop listening for good.
@@ -55,6 +55,18 @@ pub enum Event {
     Dead(SessionKey, Death),
     /// The agent's credentials cannot be used: no session was opened.
     Unusable(SessionKey),
+}
+
+/// Whether a group takes jobs now, and what its sessions do meanwhile.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Intake {
+    /// It takes jobs: sessions poll `Online`.
+    Open,
+    /// It takes none, and may again at any moment: sessions listen and poll `Busy`, so that GitHub keeps its jobs queued or
+    /// offers them to others.
+    Held,
+    /// It takes none until something is mended: nobody listens, and agents stand by.
+    Closed,
 }
 
 /// An answer to a poll.

@@ -5,12 +5,13 @@ use jiff::Timestamp;
 use super::Listeners;
 use super::agent::{Agent, AgentId, SessionKey};
 use super::effect::{Effect, Status, Trigger};
+use super::event::Intake;
 use super::seat::{Duty, Seat, Session};
 
 impl Listeners {
     /// Starts listeners until there are as many as wanted, counting those on their way.
     pub(super) fn fill(&mut self, now: Timestamp) {
-        if self.draining || self.version_pause {
+        if self.draining || self.version_pause || self.intake == Intake::Closed {
             return;
         }
         while self.seats.iter().filter(|it| it.is_listener()).count() < self.wanted {
@@ -76,18 +77,30 @@ impl Listeners {
 
     /// What the sessions that listen say.
     fn status(&self) -> Status {
-        if self.room { Status::Online } else { Status::Busy }
+        if self.intake == Intake::Open { Status::Online } else { Status::Busy }
     }
 
-    /// Tells every session that listens whether to ask for jobs. One whose offer is being decided about asks for none
-    /// until it hears what became of it.
-    pub(super) fn room(&mut self, room: bool) {
-        self.room = room;
-        let status = self.status();
+    /// Tells every session that listens whether to ask for jobs, or to end. One whose offer is being decided about asks
+    /// for none until it hears what became of it.
+    pub(super) fn set_intake(&mut self, intake: Intake) {
+        self.intake = intake;
         let sessions = self.seats.iter_mut().filter_map(Seat::session);
-        let listeners: Vec<SessionKey> =
-            sessions.filter(|it| it.duty == Duty::Listen).map(|it| it.key()).collect();
-        self.effects.extend(listeners.into_iter().map(|it| Effect::SetStatus(it, status)));
+        let listeners: Vec<(SessionKey, Agent)> =
+            sessions.filter(|it| it.duty == Duty::Listen).map(|it| (it.key(), it.agent)).collect();
+        for (key, agent) in listeners {
+            self.listen_or_leave(key, agent);
+        }
+    }
+
+    /// What a session without an offer does while the group's intake is what it is.
+    fn listen_or_leave(&mut self, key: SessionKey, agent: Agent) {
+        match self.intake {
+            Intake::Open | Intake::Held => self.effects.push(Effect::SetStatus(key, self.status())),
+            Intake::Closed => {
+                self.effects.push(Effect::Close(key));
+                *self.seat_mut(key.seat) = Seat::Standby { agent, fresh: false };
+            }
+        }
     }
 
     /// The agent that claimed listens for its job's end only; somebody else must listen for jobs.
@@ -109,15 +122,14 @@ impl Listeners {
         self.effects.push(effect);
     }
 
-    /// The agent goes on listening.
+    /// The agent goes on listening, if anybody does.
     pub(super) fn released(&mut self, agent: AgentId) {
         self.inherited.reserved.remove(&agent.runner);
-        let status = self.status();
         match self.seat_of(agent) {
             Some(Seat::Session(session)) if session.duty == Duty::Claim => {
                 session.duty = Duty::Listen;
-                let key = session.key();
-                self.effects.push(Effect::SetStatus(key, status));
+                let (key, agent) = (session.key(), session.agent);
+                self.listen_or_leave(key, agent);
             }
             Some(seat @ Seat::Reserved(_)) => {
                 if let Some(agent) = seat.agent().copied() {

@@ -125,7 +125,7 @@ fn ag1_one_listens_and_another_follows_whoever_claims() {
     let follows = [Effect::SetStatus(key(0, 1), Status::Busy), Effect::Load { seat: 1 }];
     check(listening(std::slice::from_ref(&offered)), claimed, now, &follows);
     let undecided = listening(&[offered]);
-    check(undecided.clone(), Event::Room(false), now, &[]);
+    check(undecided.clone(), Event::Intake(Intake::Held), now, &[]);
     let polls_on = [Effect::SetStatus(key(0, 1), Status::Online)];
     check(undecided, Event::Released(agent(0, 1).id), now, &polls_on);
 }
@@ -173,11 +173,39 @@ fn ag2_a_busy_agent_hears_of_its_cancellation_whatever_becomes_of_its_session() 
 #[test]
 fn ag2_without_room_the_listeners_ask_for_no_job_and_count_all_the_same() {
     let mut listeners = busy();
-    let effects = listeners.handle(Event::Room(false), at(60));
+    let effects = listeners.handle(Event::Intake(Intake::Held), at(60));
     assert_eq!(effects, [Effect::SetStatus(key(1, 2), Status::Busy)]);
     assert_eq!(listeners.census(), Census { listening: 1, opening: 0, busy: 1, parked: 0 });
-    check(listeners, Event::Room(true), at(60), &[Effect::SetStatus(key(1, 2), Status::Online)]);
-    check(after(&[Event::Room(false)]), loaded(0, 1), at(60), &[open(0, 1, Status::Busy)]);
+    check(listeners, Event::Intake(Intake::Open), at(60), &[Effect::SetStatus(key(1, 2), Status::Online)]);
+    check(after(&[Event::Intake(Intake::Held)]), loaded(0, 1), at(60), &[open(0, 1, Status::Busy)]);
+}
+
+#[test]
+fn ag2_where_nobody_may_listen_sessions_are_deleted_and_those_of_jobs_stay() {
+    let closed = Event::Intake(Intake::Closed);
+    check(busy(), closed.clone(), at(60), &[Effect::Close(key(1, 2))]);
+    let mut listeners = busy();
+    listeners.handle(closed.clone(), at(60));
+    assert_eq!(listeners.census(), Census { listening: 0, opening: 0, busy: 1, parked: 0 });
+    check(listeners.clone(), closed.clone(), at(60), &[]);
+    check(listeners.clone(), configured(3), at(60), &[]);
+    check(listeners.clone(), Event::Offered(heard(1, 2)), at(60), &[]);
+    check(listeners.clone(), Event::Intake(Intake::Open), at(60), &[open(1, 3, Status::Online)]);
+    check(listeners, Event::Intake(Intake::Held), at(60), &[open(1, 3, Status::Busy)]);
+    check(after(std::slice::from_ref(&closed)), loaded(0, 1), at(60), &[]);
+}
+
+#[test]
+fn ag2_where_nobody_may_listen_an_offer_that_is_decided_about_keeps_its_session_until_then() {
+    let closed = Event::Intake(Intake::Closed);
+    let undecided = listening(&[Event::Offered(heard(0, 1))]);
+    check(undecided.clone(), closed.clone(), at(60), &[]);
+    let mut listeners = undecided;
+    listeners.handle(closed, at(60));
+    let released = Event::Released(agent(0, 1).id);
+    check(listeners.clone(), released, at(60), &[Effect::Close(key(0, 1))]);
+    let claimed = Event::Claimed(agent(0, 1).id);
+    check(listeners, claimed, at(60), &[Effect::SetStatus(key(0, 1), Status::Busy)]);
 }
 
 #[test]

@@ -51,7 +51,7 @@ struct World {
     machine: Listeners,
     now: Timestamp,
     max_listeners: usize,
-    room: bool,
+    intake: Intake,
     drained: bool,
     tasks: Vec<Task>,
     sessions: BTreeMap<(u32, u64), Open>,
@@ -79,7 +79,7 @@ impl World {
             machine,
             now: EPOCH,
             max_listeners,
-            room: true,
+            intake: Intake::Open,
             drained: false,
             tasks: Vec::new(),
             sessions: BTreeMap::new(),
@@ -169,6 +169,7 @@ impl World {
     fn open(&mut self, session: SessionKey, status: Status) {
         assert!(!self.has_session(session.seat), "{session:?} is the seat's second session");
         let agent = self.agents[&session.seat];
+        assert!(self.jobs.contains_key(&agent.id) || self.intake != Intake::Closed, "{agent:?} listens");
         let expected = match self.jobs.get(&agent.id) {
             Some(true) => Status::Busy,
             Some(false) => panic!("{agent:?} listens while its claim is open"),
@@ -200,7 +201,7 @@ impl World {
     }
 
     fn listening_status(&self) -> Status {
-        if self.room { Status::Online } else { Status::Busy }
+        if self.intake == Intake::Open { Status::Online } else { Status::Busy }
     }
 
     /// What holds after each event.
@@ -219,7 +220,8 @@ impl World {
         assert_eq!(known.collect::<BTreeSet<_>>(), open, "a session is open and forgotten, after {event:?}");
         let census = self.machine.census();
         let somebody = census.listening + census.opening + census.parked > 0;
-        assert!(somebody || *version_pause, "nobody listens, or will, after {event:?}: {seats:?}");
+        let may_listen = !*version_pause && self.intake != Intake::Closed;
+        assert!(somebody || !may_listen, "nobody listens, or will, after {event:?}: {seats:?}");
         let preparing = seats.iter().filter(|it| matches!(it, Seat::Preparing { .. })).count();
         let under_way = self.tasks.iter().filter(|it| !matches!(it, Task::Clear(..))).count();
         assert_eq!(preparing, under_way, "a seat waits for nothing: {seats:?}");
@@ -227,6 +229,7 @@ impl World {
             let expected = match self.jobs.get(&self.agents[seat].id) {
                 Some(true) => Some(Status::Busy),
                 Some(false) => None,
+                None if self.intake == Intake::Closed => panic!("seat {seat} listens after {event:?}"),
                 None => Some(self.listening_status()),
             };
             assert_eq!(open.status, expected, "seat {seat} after {event:?}");

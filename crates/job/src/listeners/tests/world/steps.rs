@@ -20,7 +20,7 @@ enum Step {
         outdated: BTreeSet<u32>,
     },
     CredentialsBack,
-    Room(bool),
+    Intake(Intake),
     VersionChanged,
     /// Time passes, and timers come due.
     Passes(i64),
@@ -93,9 +93,9 @@ impl World {
                 self.tell(Event::Configured { max_listeners, edited, outdated });
             }
             Step::CredentialsBack => self.tell(Event::CredentialsBack),
-            Step::Room(room) => {
-                self.room = room;
-                self.tell(Event::Room(room));
+            Step::Intake(intake) => {
+                self.intake = intake;
+                self.tell(Event::Intake(intake));
             }
             Step::VersionChanged => self.tell(Event::VersionChanged),
             Step::Passes(seconds) => self.pass(SignedDuration::from_secs(seconds)),
@@ -258,7 +258,7 @@ impl World {
             seats: self.jobs.keys().map(|it| it.seat).collect(),
         };
         self.fates.values_mut().filter(|it| **it == Fate::Gone).for_each(|it| *it = Fate::Alive);
-        (self.room, self.drained) = (true, false);
+        (self.intake, self.drained) = (Intake::Open, false);
         self.tasks.clear();
         self.sessions.clear();
         self.agents.clear();
@@ -271,6 +271,7 @@ impl World {
 
     /// Nothing fails any more, and everybody answers.
     fn calm_down(&mut self) {
+        self.step(Step::Intake(Intake::Open));
         for _ in 0..12 {
             self.tell(Event::VersionChanged);
             self.pass(SignedDuration::from_mins(10));
@@ -311,6 +312,7 @@ fn any_step() -> impl Strategy<Value = Step> {
         1 => Just(Word::Unusable),
     ];
     let turn = prop_oneof![3 => Just(Turn::Claimed), 1 => Just(Turn::Released), 3 => Just(Turn::Over)];
+    let intake = prop_oneof![Just(Intake::Open), Just(Intake::Held), Just(Intake::Closed)];
     let seats = proptest::collection::btree_set(0u32..8, 0..8);
     prop_oneof![
         20 => (any::<usize>(), outcome).prop_map(|(nth, it)| Step::Ends(nth, it)),
@@ -320,7 +322,7 @@ fn any_step() -> impl Strategy<Value = Step> {
             Step::Configured { max_listeners, edited, outdated }
         }),
         1 => Just(Step::CredentialsBack),
-        2 => any::<bool>().prop_map(Step::Room),
+        3 => intake.prop_map(Step::Intake),
         2 => Just(Step::VersionChanged),
         4 => (0i64..10).prop_map(Step::Passes),
         2 => (0i64..700).prop_map(Step::Passes),
