@@ -101,6 +101,16 @@ pub struct RunnerGroupSpec {
     #[x_kube(validation = Rule::new("duration(self) >= duration('1s')").message("evictionRetryDelay: must be at least 1s"))]
     pub eviction_retry_delay: GoDuration,
 
+    /// How often an acquired job is tried again whose pod or payload Secret a ResourceQuota refuses.
+    #[serde(default = "default_max_quota_retries")]
+    #[schemars(range(min = 0, max = 20))]
+    pub max_quota_retries: i32,
+
+    /// How long to wait before each such try.
+    #[serde(default = "default_quota_retry_delay")]
+    #[x_kube(validation = Rule::new("duration(self) >= duration('1s')").message("quotaRetryDelay: must be at least 1s"))]
+    pub quota_retry_delay: GoDuration,
+
     /// How long a finished worker pod stays for inspection. 0s: it goes at once.
     #[serde(default = "default_completed_pod_ttl")]
     #[serde(rename = "completedPodTTL")]
@@ -216,6 +226,12 @@ fn default_max_eviction_retries() -> i32 {
 }
 fn default_eviction_retry_delay() -> GoDuration {
     GoDuration::from_secs(5)
+}
+fn default_max_quota_retries() -> i32 {
+    5
+}
+fn default_quota_retry_delay() -> GoDuration {
+    GoDuration::from_secs(30)
 }
 fn default_completed_pod_ttl() -> GoDuration {
     GoDuration::from_minutes(5)

@@ -81,6 +81,8 @@ fn defaults_stand_in_the_schema() {
         ("maxListeners", Value::from(1)),
         ("maxEvictionRetries", 2.into()),
         ("evictionRetryDelay", "5s".into()),
+        ("maxQuotaRetries", 5.into()),
+        ("quotaRetryDelay", "30s".into()),
         ("completedPodTTL", "5m".into()),
         ("pendingPodDeadline", "10m".into()),
         ("maxWorkerLifetime", "12h".into()),

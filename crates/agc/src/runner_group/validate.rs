@@ -41,6 +41,8 @@ pub fn validate(group: &RunnerGroup, profile: SecurityProfile) -> Result<Group, 
         policy: job::Policy {
             pending_deadline: signed(&spec.pending_pod_deadline),
             lifetime: template_deadline.map(SignedDuration::from_secs).or(lifetime),
+            quota_retries: u32::try_from(spec.max_quota_retries).unwrap_or(0),
+            quota_delay: signed(&spec.quota_retry_delay),
             ..job::Policy::default()
         },
         demand: demand(&pod.spec.clone().unwrap_or_default()),

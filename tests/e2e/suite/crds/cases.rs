@@ -148,6 +148,12 @@ fn group() -> Vec<GroupCase> {
             json!({"evictionRetryDelay": "999ms"}),
         ),
         case(
+            "quotaRetryDelay",
+            "duration(self) >= duration('1s')",
+            json!({"quotaRetryDelay": "1s"}),
+            json!({"quotaRetryDelay": "999ms"}),
+        ),
+        case(
             "pendingPodDeadline",
             "duration(self) >= duration('1s')",
             json!({"pendingPodDeadline": "1s"}),

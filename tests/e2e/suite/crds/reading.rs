@@ -11,7 +11,7 @@ use super::objects::{Kind, Writer};
 fn group_defaults() -> Value {
     json!({
         "completedPodTTL": "5m", "evictionRetryDelay": "5s", "maxEvictionRetries": 2, "maxListeners": 1,
-        "maxWorkerLifetime": "12h", "pendingPodDeadline": "10m",
+        "maxQuotaRetries": 5, "maxWorkerLifetime": "12h", "pendingPodDeadline": "10m", "quotaRetryDelay": "30s",
         "jobHistory": {"succeeded": 20, "failed": 100, "ttl": "24h"},
     })
 }

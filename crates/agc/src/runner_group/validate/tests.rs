@@ -69,3 +69,13 @@ fn a_group_without_labels_is_refused() {
     let error = validate(&group("runnerLabels: []"), PROFILE).unwrap_err().to_string();
     assert_eq!(error, "spec.runnerLabels: no job can choose a group without labels; name at least one");
 }
+
+#[test]
+fn how_often_a_job_is_tried_again_against_a_quota_is_the_groups_to_say() {
+    let said = |spec: &str| {
+        let policy = valid(spec).policy;
+        (policy.quota_retries, policy.quota_delay)
+    };
+    assert_eq!(said(""), (5, SignedDuration::from_secs(30)));
+    assert_eq!(said("maxQuotaRetries: 0, quotaRetryDelay: 90s"), (0, SignedDuration::from_secs(90)));
+}

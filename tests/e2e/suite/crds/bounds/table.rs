@@ -96,9 +96,15 @@ fn gateway_fields(it: &mut Table) {
 }
 
 fn group_fields(it: &mut Table) {
-    for path in
-        ["completedPodTTL", "evictionRetryDelay", "jobHistory.ttl", "maxWorkerLifetime", "pendingPodDeadline"]
-    {
+    let durations = [
+        "completedPodTTL",
+        "evictionRetryDelay",
+        "jobHistory.ttl",
+        "maxWorkerLifetime",
+        "pendingPodDeadline",
+        "quotaRetryDelay",
+    ];
+    for path in durations {
         it.text(path, 2, 32, |length| match length % 2 {
             0 => "9m".repeat(length / 2),
             _ => "9".to_owned() + &"9m".repeat(length / 2),
@@ -109,6 +115,7 @@ fn group_fields(it: &mut Table) {
     it.number("jobHistory.succeeded", 0, 1000);
     it.number("maxEvictionRetries", 0, 10);
     it.number("maxListeners", 1, 1000);
+    it.number("maxQuotaRetries", 0, 20);
     it.number("maxWorkers", 1, 10_000);
     it.text("priorityTiers[].priorityClassName", 1, 253, |length| "c".repeat(length));
     it.and("priorityTiers[].threshold", json!(1));
