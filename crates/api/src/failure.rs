@@ -25,16 +25,9 @@ pub enum FailureReason {
     ImagePull,
     ContainerConfig,
     QuotaRejected,
-    Ceiling,
-    QueueTimeout,
     PendingDeadline,
     LifetimeExceeded,
-    JobTimeout,
     LockLost,
-    RunnerVersion,
-    Credential,
-    RateLimited,
-    EgressDenied,
     WrapperError,
     RunnerError,
     Cancelled,
@@ -99,7 +92,6 @@ impl FailureReason {
             | Self::ImagePull
             | Self::ContainerConfig
             | Self::LifetimeExceeded
-            | Self::JobTimeout
             | Self::Cancelled
             | Self::PayloadTooLarge => FailureClass::User,
             Self::EvictedMemory
@@ -111,14 +103,8 @@ impl FailureReason {
             | Self::PodDeleted
             | Self::Unschedulable
             | Self::QuotaRejected
-            | Self::Ceiling
-            | Self::QueueTimeout
             | Self::PendingDeadline
             | Self::LockLost
-            | Self::RunnerVersion
-            | Self::Credential
-            | Self::RateLimited
-            | Self::EgressDenied
             | Self::WrapperError
             | Self::RunnerError
             | Self::ClaimLost

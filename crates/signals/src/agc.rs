@@ -10,7 +10,7 @@ const JOB_SECONDS: [f64; 12] = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256
 const POD_SECONDS: [f64; 10] = [0.5, 1.0, 2.5, 5.0, 10.0, 15.0, 30.0, 60.0, 120.0, 300.0];
 
 /// Why a job failed.
-const FAILURE_REASONS: [&str; 29] = [
+const FAILURE_REASONS: [&str; 22] = [
     "oom_killed",
     "oom_subprocess",
     "evicted_memory",
@@ -24,16 +24,9 @@ const FAILURE_REASONS: [&str; 29] = [
     "image_pull",
     "container_config",
     "quota_rejected",
-    "ceiling",
-    "queue_timeout",
     "pending_deadline",
     "lifetime_exceeded",
-    "job_timeout",
     "lock_lost",
-    "runner_version",
-    "credential",
-    "rate_limited",
-    "egress_denied",
     "wrapper_error",
     "runner_error",
     "cancelled",

@@ -66,11 +66,6 @@ impl FailureReason {
                 "A ResourceQuota refused the worker again and again.",
                 "Raise the quota, or lower `maxWorkers` so that fewer jobs are claimed.",
             ),
-            Self::Ceiling => ("The group was full.", "Raise `maxWorkers`."),
-            Self::QueueTimeout => (
-                "No runner took the job in time.",
-                "See that a group listens whose labels the job's `runs-on` selects.",
-            ),
             Self::PendingDeadline => (
                 "The worker did not start within `pendingPodDeadline`.",
                 "Read the pod's Events: an image that is slow to pull, or no node with room.",
@@ -78,27 +73,9 @@ impl FailureReason {
             Self::LifetimeExceeded => {
                 ("The job ran longer than `maxWorkerLifetime`.", "Raise it, or make the job shorter.")
             }
-            Self::JobTimeout => {
-                ("The job ran longer than its own `timeout-minutes`.", "Raise it, or make the job shorter.")
-            }
             Self::LockLost => (
                 "GitHub no longer held the job for us, so the worker was stopped.",
                 "Look for failed renewals (`actions_gateway_renewjob_errors_total`) and for what cut the way to GitHub.",
-            ),
-            Self::RunnerVersion => (
-                "GitHub refuses the runner version that we report.",
-                "Move image and version together: the chart's `runner.image` and `runner.version`, or the group's.",
-            ),
-            Self::Credential => (
-                "GitHub issued no installation token for the App's credentials.",
-                "See condition `CredentialUnavailable` of the gateway.",
-            ),
-            Self::RateLimited => {
-                ("GitHub kept answering 429.", "Wait; give busy gateways Apps of their own.")
-            }
-            Self::EgressDenied => (
-                "The proxy refused an address that the runner needs.",
-                "Allow the address, or correct the workflow.",
             ),
             Self::WrapperError => (
                 "The wrapper could not hand the job to the runner, or left no report.",
