@@ -88,6 +88,7 @@ impl Config {
                 wrapper_image: env.wrapper_image.clone(),
                 service_account: env.worker_service_account.clone(),
                 profile,
+                app_secret: env.app_secret.clone(),
                 // A worker has the CA mounted from the ConfigMap, not from where we have it.
                 proxy: ClientEnv { ca_file: None, ..proxy.clone() }.to_env(),
                 proxy_ca: proxy.ca_file.as_ref().map(|_| names::TRUST.to_owned()),

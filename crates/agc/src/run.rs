@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use api::RunnerGroup;
-use api::actions_gateway::{NeverStarted, SecurityProfile};
+use api::actions_gateway::NeverStarted;
+use api::pod_template::Rules;
 use github::token::TokenState;
 use kube::api::ListParams;
 use kube::core::DeserializeGuard;
@@ -133,7 +134,7 @@ async fn work(parts: Parts, stop: CancellationToken) {
     } = parts;
     let namespace = platform.namespace.clone();
     let gateway = platform.gateway.clone();
-    let profile = platform.profile;
+    let rules = platform.rules();
 
     let (sender, mailbox) = mpsc::channel(dispatcher::MAILBOX);
     let executor = Executor::new(
@@ -151,7 +152,7 @@ async fn work(parts: Parts, stop: CancellationToken) {
     let dispatching = tokio::spawn(dispatcher.run(heartbeat, jobs_ended.clone()));
 
     let stores = watches::start(&client, &namespace, &health, &github.clock, &sender, &github.versions);
-    let Some(groups) = first_look(&client, &namespace, profile, &stores, &github, &stop).await else {
+    let Some(groups) = first_look(&client, &namespace, &rules, &stores, &github, &stop).await else {
         return;
     };
     checks.watches.pass();
@@ -213,7 +214,7 @@ async fn work(parts: Parts, stop: CancellationToken) {
         states,
         stores,
         reporter,
-        profile,
+        rules,
         clock: github.clock.clone(),
     };
     operator::controller::run(
@@ -239,14 +240,14 @@ async fn work(parts: Parts, stop: CancellationToken) {
 async fn first_look(
     client: &Client,
     namespace: &str,
-    profile: SecurityProfile,
+    rules: &Rules,
     stores: &Stores,
     github: &GitHub,
     stop: &CancellationToken,
 ) -> Option<BTreeMap<String, Known>> {
     let look = async {
         stores.delivered().await;
-        groups(&Api::namespaced(client.clone(), namespace), profile, github).await
+        groups(&Api::namespaced(client.clone(), namespace), rules, github).await
     };
     tokio::select! {
         groups = look => Some(groups),
@@ -256,7 +257,7 @@ async fn first_look(
 
 async fn groups(
     api: &Api<DeserializeGuard<RunnerGroup>>,
-    profile: SecurityProfile,
+    rules: &Rules,
     github: &GitHub,
 ) -> BTreeMap<String, Known> {
     let mut failures = github.clock.failures(RETRY);
@@ -274,7 +275,7 @@ async fn groups(
             github.versions.recall(&group.name_any(), written);
         }
         // The jobs of a group whose spec no longer holds are seen to their end all the same.
-        let spec = validate::validate(&group, profile).ok().map(Arc::new);
+        let spec = validate::validate(&group, rules).ok().map(Arc::new);
         let id = spec.as_ref().map_or_else(|| Arc::new(GroupId::of(&group)), |it| it.id.clone());
         (group.name_any(), Known { id, spec })
     });

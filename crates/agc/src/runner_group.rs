@@ -10,7 +10,7 @@ pub(crate) mod validate;
 use std::sync::Arc;
 use std::time::Duration;
 
-use api::actions_gateway::SecurityProfile;
+use api::pod_template::Rules;
 use api::{RunnerGroup, labels};
 use futures::{Stream, stream};
 use kube::core::DeserializeGuard;
@@ -94,8 +94,8 @@ pub struct Groups {
     pub stores: Stores,
     /// Tells what stays behind.
     pub reporter: Reporter,
-    /// What workers may ask for.
-    pub profile: SecurityProfile,
+    /// What templates may ask for.
+    pub rules: Rules,
     /// The time.
     pub clock: Clock,
 }
@@ -110,7 +110,7 @@ impl Reconciler for Groups {
             return self.clean_up(&group).await;
         }
         finalizer::add(&self.api, &*group, labels::FINALIZER_GROUP).await.map_err(Error::Finalizer)?;
-        let validated = validate::validate(&group, self.profile);
+        let validated = validate::validate(&group, &self.rules);
         if let Ok(validated) = &validated {
             self.pools.ensure(Arc::new(validated.clone())).await;
         }

@@ -27,10 +27,20 @@ pub const CA_KEY: &str = "ca.crt";
 /// Name of the metrics port of every Service.
 pub const METRICS_PORT: &str = "metrics";
 
-/// Whether a Secret of this name is, or could be, one that the tenant's controller makes: `…-<8 hex>-agent-<index>` with the
-/// registration of a runner, `…-<10 hex>-payload` with a claimed job.
+/// Begins the name of everything of the gateway's in a tenant's namespace, or in a worker pod, that is not named after its
+/// group.
+const PREFIX: &str = "actions-gateway-";
+
+/// Whether something of this name is, or could be, the gateway's.
 #[must_use]
-pub fn is_controllers_secret(name: &str) -> bool {
+pub fn is_gateways(name: &str) -> bool {
+    name.starts_with(PREFIX)
+}
+
+/// Whether a Secret of this name is, or could be, one of the gateway's: `actions-gateway-…`, and those of the tenant's
+/// controller: `…-<8 hex>-agent-<index>` with the registration of a runner, `…-<10 hex>-payload` with a claimed job.
+#[must_use]
+pub fn is_gateways_secret(name: &str) -> bool {
     let ends_in_hex = |text: &str, length: usize| {
         let digits = text.rsplit('-').next().unwrap_or_default();
         digits.len() == length && digits.bytes().all(|it| it.is_ascii_digit() || (b'a'..=b'f').contains(&it))
@@ -38,5 +48,6 @@ pub fn is_controllers_secret(name: &str) -> bool {
     let is_index = |text: &str| !text.is_empty() && text.bytes().all(|it| it.is_ascii_digit());
     let agent =
         name.rsplit_once("-agent-").is_some_and(|(series, index)| ends_in_hex(series, 8) && is_index(index));
-    agent || name.strip_suffix("-payload").is_some_and(|job| ends_in_hex(job, 10))
+    let payload = name.strip_suffix("-payload").is_some_and(|job| ends_in_hex(job, 10));
+    is_gateways(name) || agent || payload
 }

@@ -5,6 +5,7 @@
 
 mod fence;
 mod secrets;
+mod volumes;
 
 use std::borrow::Cow;
 
@@ -57,9 +58,21 @@ impl JsonSchema for PodTemplate {
     }
 }
 
-/// Reads the template of a gateway with this profile, or says everything that is wrong with it, with paths from the
+/// What a gateway decides about the templates of its groups.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Rules {
+    /// What a job may do.
+    pub profile: SecurityProfile,
+    /// The Secret with the App's credentials (`spec.gitHubAppRef.name`), which no worker may read.
+    pub app_secret: String,
+}
+
+/// Reads a template by the rules of its gateway, or says everything that is wrong with it, with paths from the
 /// template's root, as in `spec.containers[0].env[1]`.
-pub fn parse(template: &PodTemplate, profile: SecurityProfile) -> Result<PodTemplateSpec, Vec<FieldError>> {
+///
+/// # Errors
+/// Everything that is wrong.
+pub fn parse(template: &PodTemplate, rules: &Rules) -> Result<PodTemplateSpec, Vec<FieldError>> {
     let mut written = Value::Object(template.0.clone());
     quantities_as_text(&mut written);
     let typed: PodTemplateSpec = serde_json::from_value(written.clone()).map_err(|error| {
@@ -73,10 +86,13 @@ pub fn parse(template: &PodTemplate, profile: SecurityProfile) -> Result<PodTemp
     reserved_metadata(&typed, &mut errors);
     if let Some(spec) = &typed.spec {
         reserved_spec(spec, &mut errors);
-        secrets::judge(spec, &mut errors);
-        if profile != SecurityProfile::Privileged {
+        if rules.profile != SecurityProfile::Privileged {
             fence::judge(spec, &mut errors);
         }
+    }
+    if let Some(spec) = understood.get("spec") {
+        volumes::judge(spec, &mut errors);
+        secrets::judge(spec, &rules.app_secret, &mut errors);
     }
     if errors.is_empty() { Ok(typed) } else { Err(errors) }
 }
@@ -172,6 +188,17 @@ fn reserved_spec(spec: &PodSpec, errors: &mut Vec<FieldError>) {
     refuse(spec.host_network == Some(true), "hostNetwork", host);
     refuse(spec.host_pid == Some(true), "hostPID", host);
     refuse(spec.host_ipc == Some(true), "hostIPC", host);
+    let shared = (
+        "a container beside the runner would see its processes, files and secrets",
+        "remove it or set false",
+    );
+    refuse(spec.share_process_namespace == Some(true), "shareProcessNamespace", shared);
+    let on_create = ("the API server takes none in a new pod", "remove them");
+    refuse(
+        spec.ephemeral_containers.as_ref().is_some_and(|it| !it.is_empty()),
+        "ephemeralContainers",
+        on_create,
+    );
     let restart = ("a job runs once", "remove it or set Never");
     refuse(spec.restart_policy.as_deref().is_some_and(|it| it != "Never"), "restartPolicy", restart);
     let grace = ("the runner needs 25 s to end a job and report it", "set 30 or more");
@@ -183,12 +210,6 @@ fn reserved_spec(spec: &PodSpec, errors: &mut Vec<FieldError>) {
     let class = ("is chosen by priorityTiers", "remove it");
     refuse(spec.priority.is_some(), "priority", class);
 
-    for (index, volume) in spec.volumes.iter().flatten().enumerate() {
-        if volume.name.starts_with("actions-gateway-") {
-            let rule = "volume names of this prefix are the gateway's";
-            errors.push(FieldError::new(format!("spec.volumes[{index}].name"), rule, "choose another name"));
-        }
-    }
     for (path, container) in all_containers(spec) {
         reserved_container(&path, container, errors);
     }

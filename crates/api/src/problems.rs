@@ -10,6 +10,7 @@ use url::Url;
 
 use crate::actions_gateway::{ActionsGatewaySpec, SecurityProfile, Tracing};
 use crate::field_error::FieldError;
+use crate::pod_template::Rules;
 use crate::runner_group::RunnerGroupSpec;
 use crate::{labels, pod_template};
 
@@ -29,6 +30,7 @@ pub fn actions_gateway(spec: &ActionsGatewaySpec, namespace: Namespace<'_>) -> V
     if let Some(tracing) = &spec.tracing {
         trace_export(tracing, &mut errors);
     }
+    let rules = Rules { profile: spec.security_profile, app_secret: spec.git_hub_app_ref.name.clone() };
     let mut names = BTreeSet::new();
     for (index, entry) in spec.runner_groups.iter().enumerate() {
         let path = format!("spec.runnerGroups[{index}]");
@@ -36,27 +38,24 @@ pub fn actions_gateway(spec: &ActionsGatewaySpec, namespace: Namespace<'_>) -> V
             let rule = format!("{:?} stands twice", entry.name);
             errors.push(FieldError::new(format!("{path}.name"), rule, "names are unique, rename one"));
         }
-        let group = runner_group(&entry.spec, spec.security_profile).err();
+        let group = runner_group(&entry.spec, &rules).err();
         errors.extend(group.into_iter().flatten().map(|it| it.below(&path)));
     }
     errors
 }
 
-/// The pod template of a RunnerGroup whose gateway has this profile, or what is wrong with the group: with paths from its
+/// The pod template of a RunnerGroup whose gateway has these rules, or what is wrong with the group: with paths from its
 /// spec's root, which is a gateway's entry or the group's own `spec`.
 ///
 /// # Errors
 /// Everything that is wrong.
-pub fn runner_group(
-    spec: &RunnerGroupSpec,
-    profile: SecurityProfile,
-) -> Result<PodTemplateSpec, Vec<FieldError>> {
+pub fn runner_group(spec: &RunnerGroupSpec, rules: &Rules) -> Result<PodTemplateSpec, Vec<FieldError>> {
     let mut errors = Vec::new();
     if spec.runner_labels.is_empty() {
         let rule = "no job can choose a group without labels";
         errors.push(FieldError::new("runnerLabels", rule, "name at least one"));
     }
-    match pod_template::parse(&spec.pod_template, profile) {
+    match pod_template::parse(&spec.pod_template, rules) {
         Ok(template) if errors.is_empty() => Ok(template),
         Ok(_) => Err(errors),
         Err(template) => {

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use api::actions_gateway::SecurityProfile;
+use api::pod_template::Rules;
 use api::{ActionsGateway, RunnerGroup, labels};
 use gmc::config::Provision;
 use gmc::gateway::dereference::References;
@@ -70,7 +70,7 @@ fn every_runner_group_of_the_examples_has_a_template_that_is_taken() {
     for (file, document) in groups {
         let group: RunnerGroup =
             serde_yaml::from_value(document).unwrap_or_else(|error| panic!("{file}: {error}"));
-        let template = api::pod_template::parse(&group.spec.pod_template, SecurityProfile::Restricted);
+        let template = api::pod_template::parse(&group.spec.pod_template, &Rules::default());
         assert!(template.is_ok(), "{file}: {:?}", template.unwrap_err());
     }
 }

@@ -43,6 +43,8 @@ pub struct AgcEnv {
     pub github_url: String,
     /// Folder with the files [`APP_ID`], [`INSTALLATION_ID`], [`PRIVATE_KEY`]; may be empty.
     pub credentials_dir: String,
+    /// The Secret that these come from, which no worker may read.
+    pub app_secret: String,
     /// File with GitHub's private CA.
     pub github_ca_file: Option<String>,
     /// ConfigMap with that CA, for mounting into workers.
@@ -72,6 +74,7 @@ impl AgcEnv {
         env.set("GATEWAY_NAME", &self.gateway_name);
         env.set("GITHUB_URL", &self.github_url);
         env.set("GITHUB_CREDENTIALS_DIR", &self.credentials_dir);
+        env.set("GITHUB_APP_SECRET_NAME", &self.app_secret);
         env.set_optional("GITHUB_CA_FILE", self.github_ca_file.as_deref());
         env.set_optional("GITHUB_CA_CONFIGMAP_NAME", self.github_ca_config_map.as_deref());
         env.set("WORKER_SERVICE_ACCOUNT", &self.worker_service_account);
@@ -95,6 +98,7 @@ impl AgcEnv {
             gateway_name: env.required("GATEWAY_NAME")?,
             github_url: env.required("GITHUB_URL")?,
             credentials_dir: env.or("GITHUB_CREDENTIALS_DIR", CREDENTIALS_DIR),
+            app_secret: env.required("GITHUB_APP_SECRET_NAME")?,
             github_ca_file: env.optional("GITHUB_CA_FILE"),
             github_ca_config_map: env.optional("GITHUB_CA_CONFIGMAP_NAME"),
             worker_service_account: env.required("WORKER_SERVICE_ACCOUNT")?,

@@ -65,6 +65,7 @@ impl Installation {
             ("GATEWAY_NAME", "bench"),
             ("GITHUB_URL", &url),
             ("GITHUB_CREDENTIALS_DIR", &credentials),
+            ("GITHUB_APP_SECRET_NAME", "github-app"),
             ("GITHUB_CA_FILE", &ca),
             ("WORKER_SERVICE_ACCOUNT", "actions-gateway-worker"),
             ("WORKER_IMAGE", "localhost/runner:bench"),

@@ -8,6 +8,7 @@ fn env(extra: &[(&str, &str)]) -> BTreeMap<String, String> {
         gateway_name: "team-a".into(),
         github_url: "https://github.com/synthetic-org".into(),
         credentials_dir: "/creds".into(),
+        app_secret: "github-app".into(),
         github_ca_file: None,
         github_ca_config_map: None,
         worker_service_account: "actions-gateway-worker".into(),

@@ -9,6 +9,7 @@ mod security;
 use std::collections::BTreeMap;
 
 use api::actions_gateway::SecurityProfile;
+use api::pod_template::Rules;
 use api::{labels, names};
 use handoff::worker::{ANNOTATION_STOP, RUN_DIR, RunInfo, STOP_FILE};
 use k8s_openapi::api::core::v1::{
@@ -44,12 +45,22 @@ pub struct Platform {
     pub service_account: String,
     /// What a job may do.
     pub profile: SecurityProfile,
+    /// The Secret with the App's credentials, which no worker may read.
+    pub app_secret: String,
     /// Proxy variables, in both cases; empty without a proxy.
     pub proxy: BTreeMap<String, String>,
     /// ConfigMap with the proxy's CA.
     pub proxy_ca: Option<String>,
     /// ConfigMap with GitHub's private CA.
     pub github_ca: Option<String>,
+}
+
+impl Platform {
+    /// What templates may ask for.
+    #[must_use]
+    pub fn rules(&self) -> Rules {
+        Rules { profile: self.profile, app_secret: self.app_secret.clone() }
+    }
 }
 
 /// What one group says of its workers.

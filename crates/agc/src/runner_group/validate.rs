@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use admission::capacity::{Ceiling, Tier};
-use api::actions_gateway::SecurityProfile;
 use api::field_error::{self, FieldError};
+use api::pod_template::Rules;
 use api::{GoDuration, RunnerGroup, problems};
 use jiff::SignedDuration;
 use kube::ResourceExt as _;
@@ -18,13 +18,13 @@ use admission::quota::demand;
 #[error("{}", field_error::message(.0))]
 pub struct Error(pub Vec<FieldError>);
 
-/// Checks the whole spec, for a gateway of this profile.
+/// Checks the whole spec, by the rules of its gateway.
 ///
 /// # Errors
 /// [`Error`] says what to change.
-pub fn validate(group: &RunnerGroup, profile: SecurityProfile) -> Result<Group, Error> {
+pub fn validate(group: &RunnerGroup, rules: &Rules) -> Result<Group, Error> {
     let spec = &group.spec;
-    let pod = problems::runner_group(spec, profile)
+    let pod = problems::runner_group(spec, rules)
         .map_err(|errors| Error(errors.into_iter().map(|it| it.below("spec")).collect()))?;
     let lifetime = signed(&spec.max_worker_lifetime);
     let lifetime = Some(lifetime).filter(|it| *it > SignedDuration::ZERO);

@@ -1,5 +1,4 @@
 use api::RunnerGroup;
-use api::actions_gateway::SecurityProfile;
 
 use super::*;
 use crate::runner_group::validate::validate;
@@ -14,7 +13,7 @@ fn group(spec: &str) -> Group {
            spec: {{ runnerLabels: [linux], {spec} }} }}"
     );
     let group: RunnerGroup = serde_yaml::from_str(&yaml).unwrap();
-    validate(&group, SecurityProfile::Baseline).unwrap()
+    validate(&group, &Default::default()).unwrap()
 }
 
 fn versions() -> Versions {

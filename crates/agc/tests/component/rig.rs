@@ -349,6 +349,7 @@ async fn serve(
             wrapper_image: "wrapper:test".into(),
             service_account: "actions-gateway-worker".into(),
             profile: SecurityProfile::Restricted,
+            app_secret: "github-app".into(),
             proxy: BTreeMap::new(),
             proxy_ca: None,
             github_ca: None,

@@ -1,6 +1,14 @@
 use super::*;
 
-const PROFILE: SecurityProfile = SecurityProfile::Restricted;
+mod everywhere;
+
+fn rules(profile: SecurityProfile) -> Rules {
+    Rules { profile, app_secret: "the-app".into() }
+}
+
+fn parsed(yaml: &str) -> Result<PodTemplateSpec, Vec<FieldError>> {
+    parse(&template(yaml), &rules(SecurityProfile::Restricted))
+}
 
 fn template(yaml: &str) -> PodTemplate {
     serde_yaml::from_str(yaml).unwrap()
@@ -8,13 +16,16 @@ fn template(yaml: &str) -> PodTemplate {
 
 #[track_caller]
 fn refused(yaml: &str, paths: &[&str]) {
-    let errors = parse(&template(yaml), PROFILE).expect_err("must be refused");
+    let errors = parsed(yaml).expect_err("must be refused");
     assert_eq!(errors.iter().map(|it| it.path.as_str()).collect::<Vec<_>>(), paths);
 }
 
 #[test]
 fn an_empty_template_is_taken() {
-    assert_eq!(parse(&PodTemplate::default(), PROFILE).unwrap(), PodTemplateSpec::default());
+    assert_eq!(
+        parse(&PodTemplate::default(), &rules(SecurityProfile::Restricted)).unwrap(),
+        PodTemplateSpec::default()
+    );
 }
 
 #[test]
@@ -23,7 +34,7 @@ fn an_ordinary_template_is_taken() {
         "{metadata: {labels: {team: blue}}, spec: {nodeSelector: {disk: ssd}, terminationGracePeriodSeconds: 60,
           containers: [{name: runner, image: 'example.org/runner:1', resources: {requests: {cpu: 1, memory: 2Gi}, limits: {cpu: 1.5}}}]}}",
     );
-    let parsed = parse(&written, PROFILE).unwrap();
+    let parsed = parse(&written, &rules(SecurityProfile::Restricted)).unwrap();
     let runner = &parsed.spec.unwrap().containers[0];
     let requests = runner.resources.as_ref().unwrap().requests.as_ref().unwrap();
     assert_eq!(requests["cpu"].0, "1", "a number is a quantity too");
@@ -45,7 +56,7 @@ fn a_wrong_type_is_refused() {
 
 #[test]
 fn an_explicit_null_is_as_if_absent() {
-    parse(&template("{spec: {containers: [], nodeSelector: null}}"), PROFILE).unwrap();
+    parsed("{spec: {containers: [], nodeSelector: null}}").unwrap();
 }
 
 #[test]
@@ -61,6 +72,8 @@ fn reserved_fields_are_refused_with_their_path() {
         ("hostNetwork", "true"),
         ("hostPID", "true"),
         ("hostIPC", "true"),
+        ("shareProcessNamespace", "true"),
+        ("ephemeralContainers", "[{name: debug}]"),
         ("restartPolicy", "Always"),
         ("terminationGracePeriodSeconds", "10"),
         ("priority", "5"),
@@ -87,12 +100,12 @@ fn the_harmless_value_of_a_reserved_field_is_taken() {
     let harmless = template(
         "{spec: {containers: [], hostNetwork: false, automountServiceAccountToken: false, restartPolicy: Never}}",
     );
-    parse(&harmless, PROFILE).unwrap();
+    parse(&harmless, &rules(SecurityProfile::Restricted)).unwrap();
 }
 
 #[test]
 fn an_error_names_field_rule_and_remedy() {
-    let errors = parse(&template("{spec: {containers: [], hostPID: true}}"), PROFILE).unwrap_err();
+    let errors = parsed("{spec: {containers: [], hostPID: true}}").unwrap_err();
     assert_eq!(
         errors[0].to_string(),
         "spec.hostPID: workers share no namespace with the node; remove it or set false"
@@ -123,11 +136,11 @@ fn a_way_out_of_the_container_needs_the_privileged_profile() {
         let containers = if written.starts_with("containers") { "" } else { ", containers: []" };
         let asks = template(&format!("{{spec: {{{written}{containers}}}}}"));
         for profile in [SecurityProfile::Restricted, SecurityProfile::Baseline] {
-            let errors = parse(&asks, profile).unwrap_err();
+            let errors = parse(&asks, &rules(profile)).unwrap_err();
             let paths: Vec<_> = errors.iter().map(|it| it.path.as_str()).collect();
             assert_eq!(paths, [path], "{profile:?}");
         }
-        parse(&asks, SecurityProfile::Privileged).unwrap();
+        parse(&asks, &rules(SecurityProfile::Privileged)).unwrap();
     }
 }
 
@@ -149,11 +162,21 @@ fn the_controllers_own_secrets_are_refused_wherever_a_template_may_name_one() {
         );
     }
     let own = "{spec: {volumes: [{name: a, secret: {secretName: payload}}, {name: b, secret: {secretName: build-agent-1}}], containers: []}}";
-    parse(&template(own), PROFILE).unwrap();
+    parsed(own).unwrap();
+}
+
+#[test]
+fn a_mount_of_a_volume_of_the_gateway_is_refused_with_its_path() {
+    let errors = parsed(
+        "{spec: {containers: [{name: runner}, {name: side, volumeMounts: [{name: actions-gateway-payload, mountPath: /p}]}]}}",
+    )
+    .unwrap_err();
+    let expected = "spec.containers[1].volumeMounts[0].name: actions-gateway-payload is a volume of the gateway; remove the mount";
+    assert_eq!(errors.iter().map(ToString::to_string).collect::<Vec<_>>(), [expected]);
 }
 
 #[test]
 fn a_shutdown_grace_may_stand_in_a_template_whatever_it_is() {
     let long = "{spec: {terminationGracePeriodSeconds: 30, containers: [{name: runner, env: [{name: WORKER_SHUTDOWN_GRACE, value: 10m}]}]}}";
-    parse(&template(long), PROFILE).unwrap();
+    parsed(long).unwrap();
 }

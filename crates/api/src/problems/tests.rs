@@ -66,6 +66,6 @@ fn a_template_that_cannot_be_read_is_named_by_itself() {
 fn a_group_without_a_fault_gives_its_template() {
     let spec =
         serde_yaml::from_str("{ runnerLabels: [x], podTemplate: { spec: { containers: [], hostname: h } } }");
-    let template = runner_group(&spec.unwrap(), SecurityProfile::Restricted).unwrap();
+    let template = runner_group(&spec.unwrap(), &Rules::default()).unwrap();
     assert_eq!(template.spec.unwrap().hostname.as_deref(), Some("h"));
 }

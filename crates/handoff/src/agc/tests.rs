@@ -8,6 +8,7 @@ fn full() -> AgcEnv {
         gateway_name: "team-a".into(),
         github_url: "https://github.example/acme".into(),
         credentials_dir: CREDENTIALS_DIR.into(),
+        app_secret: "github-app".into(),
         github_ca_file: Some("/etc/actions-gateway/github-ca/ca.crt".into()),
         github_ca_config_map: Some("github-ca".into()),
         worker_service_account: "actions-gateway-worker".into(),

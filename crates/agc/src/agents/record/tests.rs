@@ -17,7 +17,7 @@ fn what_is_stored_of_an_agent_is_read_back() {
     let secret = agent.to_secret(&group, "team-a", "team-a");
     assert_eq!(secret.metadata.name.as_deref(), Some(group.agents().secret(3).as_str()));
     assert_eq!(secret.metadata.labels.as_ref().unwrap()[api::labels::MANAGED_BY], "actions-gateway");
-    assert!(api::names::is_controllers_secret(&group.agents().secret(3)), "no template may mount it");
+    assert!(api::names::is_gateways_secret(&group.agents().secret(3)), "no template may mount it");
     assert_eq!(Stored::from_secret(3, &secret), Stored::Agent(agent.clone()));
     assert_eq!(Stored::from_secret(3, &Secret::default()), Stored::Nothing);
 

@@ -74,7 +74,7 @@ fn status(
 #[test]
 fn no_template_may_mount_the_payload_of_a_job() {
     let name = RunnerJobName::of_offer("blue", "uid", "request").payload_secret();
-    assert!(api::names::is_controllers_secret(&name), "{name}");
+    assert!(api::names::is_gateways_secret(&name), "{name}");
 }
 
 #[test]

@@ -8,6 +8,7 @@ fn platform(profile: SecurityProfile) -> Platform {
         wrapper_image: "wrapper:1".into(),
         service_account: names::WORKER.into(),
         profile,
+        app_secret: "github-app".into(),
         proxy: BTreeMap::new(),
         proxy_ca: None,
         github_ca: None,
@@ -15,8 +16,8 @@ fn platform(profile: SecurityProfile) -> Platform {
 }
 
 fn template(yaml: &str) -> Template {
-    let pod =
-        api::pod_template::parse(&serde_yaml::from_str(yaml).unwrap(), SecurityProfile::Privileged).unwrap();
+    let rules = platform(SecurityProfile::Privileged).rules();
+    let pod = api::pod_template::parse(&serde_yaml::from_str(yaml).unwrap(), &rules).unwrap();
     Template { group: "blue".into(), pod, worker_image: None, lifetime_seconds: Some(43_200) }
 }
 
@@ -111,7 +112,7 @@ fn what_the_gateway_sets_on_a_worker_no_template_may_set() {
     for name in variables.iter().filter(|it| **it != "ACTIONS_RUNNER_PRINT_LOG_TO_STDOUT") {
         let yaml = format!("{{ spec: {{ containers: [{{ name: runner, env: [{{ name: {name} }}] }}] }} }}");
         let template = serde_yaml::from_str(&yaml).unwrap();
-        let refused = api::pod_template::parse(&template, SecurityProfile::Privileged).unwrap_err();
+        let refused = api::pod_template::parse(&template, &everything.rules()).unwrap_err();
         assert_eq!(refused[0].path, "spec.containers[0].env[0]", "{name}");
     }
 }

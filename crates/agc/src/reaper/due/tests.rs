@@ -11,7 +11,7 @@ fn groups(spec: &str) -> BTreeMap<String, Arc<Group>> {
         "{{ apiVersion: v, kind: RunnerGroup, metadata: {{ name: {GROUP} }}, spec: {{ runnerLabels: [a], {spec} }} }}"
     );
     let group = serde_yaml::from_str(&yaml).unwrap();
-    let group = crate::runner_group::validate::validate(&group, Default::default()).unwrap();
+    let group = crate::runner_group::validate::validate(&group, &Default::default()).unwrap();
     [(GROUP.to_owned(), Arc::new(group))].into()
 }
 

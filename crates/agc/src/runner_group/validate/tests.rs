@@ -1,6 +1,14 @@
+use api::actions_gateway::SecurityProfile;
+
 use super::*;
 
-const PROFILE: SecurityProfile = SecurityProfile::Restricted;
+fn rules(profile: SecurityProfile) -> Rules {
+    Rules { profile, app_secret: "the-app".into() }
+}
+
+fn refusal(group: &RunnerGroup) -> String {
+    validate(group, &rules(SecurityProfile::Restricted)).unwrap_err().to_string()
+}
 
 fn group(spec: &str) -> RunnerGroup {
     let yaml = format!(
@@ -11,7 +19,7 @@ fn group(spec: &str) -> RunnerGroup {
 }
 
 fn valid(spec: &str) -> Group {
-    validate(&group(&format!("runnerLabels: [linux], {spec}")), PROFILE).unwrap()
+    validate(&group(&format!("runnerLabels: [linux], {spec}")), &rules(SecurityProfile::Restricted)).unwrap()
 }
 
 #[test]
@@ -46,7 +54,7 @@ fn a_lifetime_of_zero_is_none_and_the_templates_own_deadline_wins() {
 fn a_template_that_reaches_for_what_is_ours_is_refused_with_its_path() {
     let refused =
         group("runnerLabels: [a], podTemplate: { spec: { hostNetwork: true, containers: [], nonsense: 1 } }");
-    let error = validate(&refused, PROFILE).unwrap_err().to_string();
+    let error = refusal(&refused);
     assert!(
         error.contains("spec.podTemplate.spec.hostNetwork: ")
             && error.contains("spec.podTemplate.spec.nonsense: "),
@@ -59,14 +67,32 @@ fn what_a_gateways_profile_does_not_allow_no_group_of_it_may_ask_for() {
     let asks = group(
         "runnerLabels: [a], podTemplate: { spec: { containers: [{ name: runner, securityContext: { privileged: true } }] } }",
     );
-    let error = validate(&asks, SecurityProfile::Baseline).unwrap_err().to_string();
+    let error = validate(&asks, &rules(SecurityProfile::Baseline)).unwrap_err().to_string();
     assert!(error.contains("spec.podTemplate.spec.containers[0].securityContext.privileged"), "{error}");
-    validate(&asks, SecurityProfile::Privileged).unwrap();
+    validate(&asks, &rules(SecurityProfile::Privileged)).unwrap();
+}
+
+#[test]
+fn a_group_of_a_tenants_own_reaches_no_secret_and_no_volume_of_the_gateway() {
+    for (written, path) in [
+        (
+            "volumes: [{ name: a, secret: { secretName: the-app } }], containers: []",
+            "spec.podTemplate.spec.volumes[0].secret.secretName: this Secret holds the App's credentials",
+        ),
+        (
+            "containers: [{ name: side, volumeMounts: [{ name: actions-gateway-payload, mountPath: /p }] }]",
+            "spec.podTemplate.spec.containers[0].volumeMounts[0].name: actions-gateway-payload is a volume of the gateway; remove the mount",
+        ),
+        ("shareProcessNamespace: true, containers: []", "spec.podTemplate.spec.shareProcessNamespace: "),
+    ] {
+        let error = refusal(&group(&format!("runnerLabels: [a], podTemplate: {{ spec: {{ {written} }} }}")));
+        assert!(error.starts_with(path), "{error}");
+    }
 }
 
 #[test]
 fn a_group_without_labels_is_refused() {
-    let error = validate(&group("runnerLabels: []"), PROFILE).unwrap_err().to_string();
+    let error = refusal(&group("runnerLabels: []"));
     assert_eq!(error, "spec.runnerLabels: no job can choose a group without labels; name at least one");
 }
 

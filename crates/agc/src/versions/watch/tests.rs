@@ -63,7 +63,7 @@ impl World {
             "{ apiVersion: actions-gateway.github.com/v1alpha1, kind: RunnerGroup, metadata: { name: blue },
                       spec: { runnerLabels: [linux] } }";
         let group = serde_yaml::from_str(yaml).unwrap();
-        let mut group = validate(&group, api::actions_gateway::SecurityProfile::Restricted).unwrap();
+        let mut group = validate(&group, &Default::default()).unwrap();
         group.runner_version = Some(version.to_owned());
         self.versions.configure(&group, NOW);
     }

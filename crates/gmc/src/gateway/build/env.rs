@@ -32,6 +32,7 @@ fn controller(gateway: &Gateway) -> AgcEnv {
         gateway_name: gateway.identity.name.clone(),
         github_url: gateway.github_url.clone(),
         credentials_dir: CREDENTIALS_DIR.to_owned(),
+        app_secret: gateway.credentials_secret.clone(),
         github_ca_file: gateway.github_ca.as_ref().map(|_| format!("{GITHUB_CA_DIR}/{}", names::CA_KEY)),
         github_ca_config_map: gateway.github_ca.clone(),
         worker_service_account: names::WORKER.to_owned(),

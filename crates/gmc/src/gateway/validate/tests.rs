@@ -144,6 +144,23 @@ fn a_privileged_container_needs_the_privileged_profile() {
 }
 
 #[test]
+fn a_template_reaches_no_secret_and_no_volume_of_the_gateway() {
+    let found = problems_of(|spec| {
+        let side = json!({ "name": "side", "volumeMounts": [{ "name": "actions-gateway-payload", "mountPath": "/p" }] });
+        let app = json!([{ "secretRef": { "name": "github-app" } }]);
+        let pod = json!({ "containers": [{ "name": "runner", "envFrom": app }, side] });
+        spec["runnerGroups"][0]["podTemplate"] = json!({ "spec": pod });
+    });
+    let expected = [
+        "spec.runnerGroups[0].podTemplate.spec.containers[1].volumeMounts[0].name: actions-gateway-payload is a volume of \
+         the gateway; remove the mount",
+        "spec.runnerGroups[0].podTemplate.spec.containers[0].envFrom[0].secretRef.name: this Secret holds the App's \
+         credentials, which no worker may read; refer to a Secret of your own, under another name",
+    ];
+    assert_eq!(found.lines().collect::<Vec<_>>(), expected);
+}
+
+#[test]
 fn two_entries_of_one_name_are_refused() {
     let found = problems_of(|spec| {
         let twin = spec["runnerGroups"][0].clone();
