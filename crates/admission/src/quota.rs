@@ -1,138 +1,115 @@
-//! ResourceQuotas as the question of capacity needs them. Pure.
+//! ResourceQuotas: whom they count, and what they have left.
 
-use crate::capacity::{Amounts, Quota};
-use crate::quantity::millis;
-use k8s_openapi::api::core::v1::{Container, PodSpec, ResourceQuota};
-use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
-use std::collections::BTreeMap;
+use k8s_openapi::api::core::v1::{Container, PodSpec, ResourceQuota, ScopedResourceSelectorRequirement};
 
-/// One ResourceQuota, and which pods it counts.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct QuotaFacts {
-    /// Its numbers.
-    pub quota: Quota,
-    /// Its scopes, as in `Terminating`.
-    scopes: Vec<String>,
-    /// It selects pods in a way that is not judged here.
-    selective: bool,
+use crate::amounts::{Amounts, read};
+use crate::demand::{Need, Part, pod};
+use crate::resources::{Side, containers, default_requests, has_pod_level};
+
+/// One ResourceQuota.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Quota {
+    /// Its name.
+    pub name: String,
+    /// What may be used.
+    pub hard: Amounts,
+    /// What is used, as the API server last said.
+    pub used: Amounts,
+    /// It counts what is in all of them.
+    scopes: Vec<ScopedResourceSelectorRequirement>,
 }
 
-impl QuotaFacts {
+/// What a quota has too little of. In thousandths.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Shortage {
+    /// The resource, as the quota names it.
+    pub resource: String,
+    /// What is used, and reserved for jobs in flight.
+    pub used: i128,
+    /// What may be used.
+    pub hard: i128,
+    /// What the job needs.
+    pub needed: i128,
+}
+
+impl Quota {
     /// Reads the object. What is no quantity counts as not there.
     #[must_use]
     pub fn of(object: &ResourceQuota) -> Self {
         let spec = object.spec.clone().unwrap_or_default();
         let status = object.status.clone().unwrap_or_default();
+        let plain = spec.scopes.into_iter().flatten().map(|scope_name| ScopedResourceSelectorRequirement {
+            operator: "Exists".to_owned(),
+            scope_name,
+            values: None,
+        });
+        let selected =
+            spec.scope_selector.into_iter().flat_map(|it| it.match_expressions.unwrap_or_default());
         Self {
-            quota: Quota {
-                name: object.metadata.name.clone().unwrap_or_default(),
-                hard: amounts(&status.hard.or(spec.hard).unwrap_or_default()),
-                used: amounts(&status.used.unwrap_or_default()),
-            },
-            scopes: spec.scopes.unwrap_or_default(),
-            selective: spec.scope_selector.is_some(),
+            name: object.metadata.name.clone().unwrap_or_default(),
+            hard: read(&status.hard.or(spec.hard).unwrap_or_default()),
+            used: read(&status.used.unwrap_or_default()),
+            scopes: plain.chain(selected).collect(),
         }
     }
 
-    /// Whether it counts a worker, which has a deadline or has none. A quota that selects by priority class is left to the API server,
-    /// whose refusal is tried again.
+    /// The first resource that the job, on top of what is used and what others still need, would take past its bound. A
+    /// resource of which it needs none does not hold it back, however overdrawn.
     #[must_use]
-    pub fn counts(&self, deadline: bool) -> bool {
-        // Our install container has requests, so no worker is of the class BestEffort.
-        !self.selective
-            && self.scopes.iter().all(|scope| match scope.as_str() {
-                "Terminating" => deadline,
-                "NotTerminating" => !deadline,
-                "NotBestEffort" => true,
-                _ => false,
-            })
+    pub fn short_of(&self, need: Need<'_>, reserved: &[Need<'_>]) -> Option<Shortage> {
+        self.hard.iter().find_map(|(resource, hard)| {
+            let needed = self.taken(need, resource);
+            let reserved: i128 = reserved.iter().map(|it| self.taken(*it, resource)).sum();
+            let used = self.used.get(resource).copied().unwrap_or_default() + reserved;
+            let short = needed > 0 && used + needed > *hard;
+            short.then(|| Shortage { resource: resource.clone(), used, hard: *hard, needed })
+        })
+    }
+
+    /// How much of a resource this quota counts of what a job still needs.
+    #[must_use]
+    pub fn taken(&self, need: Need<'_>, resource: &str) -> i128 {
+        let counted = need.parts().filter(|it| self.counts(it, need.priority_class));
+        counted.filter_map(|it| it.amounts.get(resource)).sum()
+    }
+
+    fn counts(&self, part: &Part, tier: Option<&str>) -> bool {
+        self.scopes.iter().all(|it| part.is_in(it, tier))
+    }
+
+    /// What the API server answers to a pod that leaves out what this quota counts: whoever bounds CPU or memory wants each
+    /// container to say how much.
+    #[must_use]
+    pub fn must_specify(&self, spec: &PodSpec) -> Option<String> {
+        let mut spec = spec.clone();
+        default_requests(&mut spec);
+        if has_pod_level(&spec) || !self.counts(&pod(&spec), None) {
+            return None;
+        }
+        let missing: Vec<String> = SAID.into_iter().filter_map(|it| self.unsaid(&spec, it)).collect();
+        let quota = &self.name;
+        (!missing.is_empty()).then(|| format!("failed quota: {quota}: must specify {}", missing.join("; ")))
+    }
+
+    /// The containers that leave out one resource which this quota counts.
+    fn unsaid(&self, spec: &PodSpec, (resource, side, name): (&str, Side, &str)) -> Option<String> {
+        let silent = |it: &&Container| !side.of(it.resources.as_ref()).contains_key(name);
+        let mut names: Vec<&str> = containers(spec).filter(silent).map(|it| it.name.as_str()).collect();
+        names.sort_unstable();
+        let missing = self.hard.contains_key(resource) && !names.is_empty();
+        missing.then(|| format!("{resource} for: {}", names.join(",")))
     }
 }
 
-/// What a pod of this spec takes: the larger of its containers together and each init container alone.
-#[must_use]
-pub fn demand(spec: &PodSpec) -> Amounts {
-    let mut demand = Amounts::from([("pods".to_owned(), 1000), ("count/pods".to_owned(), 1000)]);
-    for (prefix, pick) in [("requests", requests as Pick), ("limits", limits as Pick)] {
-        let mut total = Amounts::new();
-        for (resource, amount) in spec.containers.iter().flat_map(pick) {
-            *total.entry(resource).or_default() += amount;
-        }
-        for (resource, amount) in spec.init_containers.iter().flatten().flat_map(pick) {
-            let most = total.entry(resource).or_default();
-            *most = (*most).max(amount);
-        }
-        for (resource, amount) in total {
-            if prefix == "requests" && ["cpu", "memory", "ephemeral-storage"].contains(&resource.as_str()) {
-                demand.insert(resource.clone(), amount);
-            }
-            demand.insert(format!("{prefix}.{resource}"), amount);
-        }
-    }
-    demand
-}
-
-type Pick = fn(&Container) -> Amounts;
-
-/// A container without a request for what it limits requests as much.
-fn requests(container: &Container) -> Amounts {
-    let mut requests = limits(container);
-    let written = container.resources.as_ref().and_then(|it| it.requests.as_ref());
-    requests.extend(written.map(amounts).unwrap_or_default());
-    requests
-}
-
-fn limits(container: &Container) -> Amounts {
-    container.resources.as_ref().and_then(|it| it.limits.as_ref()).map(amounts).unwrap_or_default()
-}
-
-fn amounts(quantities: &BTreeMap<String, Quantity>) -> Amounts {
-    quantities.iter().filter_map(|(name, it)| Some((name.clone(), millis(&it.0)?))).collect()
-}
+/// The resources of a quota that each container must specify, and where; in the order of the API server's sentence.
+const SAID: [(&str, Side, &str); 6] = [
+    ("cpu", Side::Requests, "cpu"),
+    ("limits.cpu", Side::Limits, "cpu"),
+    ("limits.memory", Side::Limits, "memory"),
+    ("memory", Side::Requests, "memory"),
+    ("requests.cpu", Side::Requests, "cpu"),
+    ("requests.memory", Side::Requests, "memory"),
+];
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn quota(yaml: &str) -> QuotaFacts {
-        QuotaFacts::of(&serde_yaml::from_str(yaml).unwrap())
-    }
-
-    #[test]
-    fn scopes_decide_which_quota_counts_a_worker() {
-        let (mortal, immortal) = (true, false);
-        let scoped = |scope: &str| quota(&format!("spec: {{ scopes: [{scope}] }}"));
-        assert!(quota("spec: { hard: { pods: '1' } }").counts(mortal));
-        assert!(scoped("Terminating").counts(mortal) && !scoped("Terminating").counts(immortal));
-        assert!(!scoped("NotTerminating").counts(mortal) && scoped("NotTerminating").counts(immortal));
-        assert!(!scoped("BestEffort").counts(mortal) && scoped("NotBestEffort").counts(mortal));
-    }
-
-    #[test]
-    fn what_the_api_server_counts_goes_before_what_was_asked() {
-        let facts =
-            quota("{ spec: { hard: { pods: '5' } }, status: { hard: { pods: '4' }, used: { pods: '1' } } }");
-        assert_eq!((facts.quota.hard["pods"], facts.quota.used["pods"]), (4000, 1000));
-    }
-
-    #[test]
-    fn a_pod_takes_the_larger_of_its_containers_and_each_init_container() {
-        let spec: PodSpec = serde_yaml::from_str(
-            "
-            initContainers:
-            - { name: install, resources: { requests: { cpu: 10m, memory: 2Gi }, limits: { memory: 2Gi } } }
-            containers:
-            - { name: runner, resources: { requests: { cpu: '1' }, limits: { memory: 1Gi } } }
-            - { name: sidecar, resources: { requests: { cpu: 500m } } }
-            ",
-        )
-        .unwrap();
-        let demand = demand(&spec);
-        assert_eq!(demand["pods"], 1000);
-        assert_eq!(demand["requests.cpu"], 1500);
-        assert_eq!(demand["cpu"], 1500);
-        let gib = 1000 * (1i128 << 30);
-        assert_eq!(demand["requests.memory"], 2 * gib);
-        assert_eq!(demand["limits.memory"], 2 * gib);
-    }
-}
+mod tests;

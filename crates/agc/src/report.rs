@@ -12,7 +12,7 @@ mod trace;
 
 use std::sync::Arc;
 
-use admission::capacity::Verdict;
+use admission::Verdict;
 use api::Kind;
 use api::events::Reason;
 use api::runner_job::JobIdentity;
@@ -73,7 +73,7 @@ impl Reporter {
     pub fn admission(&self, group: &GroupId, verdict: &Verdict) {
         let labels = [self.namespace.as_str(), group.name.as_str(), verdict.as_str()];
         self.metrics.admission_decisions.with_label_values(&labels).inc();
-        if !matches!(verdict, Verdict::Admit { .. }) {
+        if !verdict.is_admitted() {
             tracing::debug!(runner_group = group.name, verdict = verdict.as_str(), "a job stays queued");
         }
     }
@@ -82,28 +82,14 @@ impl Reporter {
     /// change is the decision that counts.
     pub fn held(&self, group: &GroupId, verdict: &Verdict) {
         let labels = [self.namespace.as_str(), group.name.as_str(), verdict.as_str()];
-        if !matches!(verdict, Verdict::Admit { .. }) {
+        if !verdict.is_admitted() {
             self.metrics.admission_decisions.with_label_values(&labels).inc();
         }
+        let runner_group = group.name.as_str();
         match verdict {
-            Verdict::Admit { .. } => {
-                tracing::debug!(runner_group = group.name, "listening for jobs again");
-            }
-            Verdict::Ceiling { limit } => {
-                tracing::debug!(
-                    runner_group = group.name,
-                    limit,
-                    "jobs stay queued: the RunnerGroup is at its limit of workers"
-                );
-            }
-            Verdict::Quota { name, resource } => {
-                tracing::info!(
-                    runner_group = group.name,
-                    quota = name,
-                    resource,
-                    "jobs stay queued: exceeded quota"
-                );
-            }
+            Verdict::Admitted { .. } => tracing::debug!(runner_group, "listening for jobs again"),
+            Verdict::Ceiling { .. } => tracing::debug!(runner_group, %verdict, "jobs stay queued"),
+            _ => tracing::info!(runner_group, %verdict, "jobs stay queued"),
         }
     }
 

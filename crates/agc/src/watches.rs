@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use admission::quota::QuotaFacts;
+use admission::Quota;
 use api::{RunnerJob, labels};
 use futures::{Stream, StreamExt as _};
 use k8s_openapi::api::core::v1::{Pod, PodSpec, ResourceQuota};
@@ -143,7 +143,7 @@ async fn forward_quotas(
         if matches!(event, Err(_) | Ok(Event::Init | Event::InitApply(_))) {
             continue;
         }
-        let quotas = store.state().iter().map(|it| QuotaFacts::of(it)).collect();
+        let quotas = store.state().iter().map(|it| Quota::of(it)).collect();
         if dispatcher.send(Message::Quotas(quotas)).await.is_err() {
             return;
         }

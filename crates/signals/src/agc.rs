@@ -155,14 +155,14 @@ pub const AGENT_RECYCLE_ERRORS: Series = Series::counter(
 );
 pub const ADMISSION_DECISIONS: Series = Series::counter(
     "actions_gateway_admission_decisions_total",
-    "Answers to whether one more job may be claimed: admitted, ceiling, quota.",
+    "Answers to whether one more job may be claimed: admitted, or what keeps it queued at GitHub.",
     &[
         NAMESPACE,
         RUNNER_GROUP,
         Label::closed(
             "verdict",
-            "Claimed, or what kept it queued at GitHub: the group's bound or a ResourceQuota.",
-            &["admitted", "ceiling", "quota"],
+            "Claimed, or what kept it queued at GitHub: the end of the controller, a dry run of the pod that is not answered or was refused, jobs that GitHub refused to assign, the group's bound or a ResourceQuota.",
+            &["admitted", "draining", "unasked", "refused", "throttled", "ceiling", "quota"],
         ),
     ],
 );

@@ -200,7 +200,7 @@ impl Dispatcher {
         let verdict = self.admission.admit(&group, self.jobs.values());
         self.reporter.admission(&group.id, &verdict);
         let job = Job::offered(group.policy.clone(), name.seed(), now);
-        let ::admission::capacity::Verdict::Admit { priority_class } = verdict else {
+        let ::admission::Verdict::Admitted { priority_class } = verdict else {
             return self.release(&offer);
         };
         let active = self.admission.active(&group.id.name);
@@ -330,7 +330,7 @@ impl Dispatcher {
     fn hold_or_let_listen(&mut self, name: &str) {
         let Some((group, _)) = self.groups.get(name) else { return };
         let verdict = self.admission.admit(group, self.jobs.values());
-        let held = !matches!(verdict, ::admission::capacity::Verdict::Admit { .. });
+        let held = !verdict.is_admitted();
         let changed = if held { self.held.insert(name.to_owned()) } else { self.held.remove(name) };
         if changed {
             self.reporter.held(&group.id, &verdict);

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use admission::quota::QuotaFacts;
+use admission::Quota;
 use api::RunnerJob;
 use github_proto::JobId;
 use jiff::SignedDuration;
@@ -49,7 +49,7 @@ pub enum Message {
     /// A group is gone.
     GroupGone(String),
     /// What the namespace's quotas say.
-    Quotas(Vec<QuotaFacts>),
+    Quotas(Vec<Quota>),
     /// A job that a predecessor left.
     Adopt(Box<Adopted>),
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use admission::capacity::{Amounts, Ceiling};
+use admission::{Ceiling, Demand};
 use api::RunnerGroup;
 use api::runner_group::JobHistory;
 use jiff::SignedDuration;
@@ -57,8 +57,8 @@ pub struct Group {
     pub template: Template,
     /// The runner version in its image, where it says so.
     pub runner_version: Option<String>,
-    /// What one more worker takes from a ResourceQuota.
-    pub demand: Amounts,
+    /// What one more job takes from ResourceQuotas.
+    pub demand: Demand,
     /// How long a finished worker stays on show.
     pub completed_pod_ttl: SignedDuration,
     /// How much of the past is kept.

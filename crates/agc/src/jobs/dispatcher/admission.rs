@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use admission::capacity::{Amounts, Question, Quota, Verdict, admit};
-use admission::quota::QuotaFacts;
+use admission::{Need, Object, Question, Quota, Verdict, Worker, admit};
+use job::Phase;
 use job::effect::Slot;
 use runtime::backoff::{Backoff, Failures};
 use tokio::time::Instant;
@@ -21,7 +21,7 @@ const REFUSED_CLAIMS: Backoff =
 pub(super) struct Admission {
     slots: HashMap<String, u32>,
     throttles: HashMap<String, (Failures, Instant)>,
-    pub(super) quotas: Vec<QuotaFacts>,
+    pub(super) quotas: Vec<Quota>,
 }
 
 impl Admission {
@@ -45,24 +45,16 @@ impl Admission {
 
     /// May one more job of this group be claimed?
     pub(super) fn admit<'a>(&self, group: &Group, jobs: impl Iterator<Item = &'a JobInHand>) -> Verdict {
-        let mut reserved = Amounts::new();
-        // A job whose pod exists is counted by the quota itself.
-        for job in jobs.filter(|it| it.job.outcome().is_none() && it.pod.is_none()) {
-            for (resource, amount) in job.offer.spec.iter().flat_map(|it| &it.demand) {
-                *reserved.entry(resource.clone()).or_default() += amount;
-            }
-        }
-        let template = &group.template;
-        let deadline = template.lifetime_seconds.is_some()
-            || template.pod.spec.as_ref().is_some_and(|it| it.active_deadline_seconds.is_some());
-        let quotas: Vec<Quota> =
-            self.quotas.iter().filter(|it| it.counts(deadline)).map(|it| it.quota.clone()).collect();
+        let reserved: Vec<Need<'_>> = jobs.filter_map(still_needs).collect();
         admit(&Question {
+            draining: false,
+            worker: Worker::Accepted,
+            throttled: false,
             ceiling: &group.ceiling,
             active: self.active(&group.id.name),
             demand: &group.demand,
             reserved: &reserved,
-            quotas: &quotas,
+            quotas: &self.quotas,
         })
     }
 
@@ -78,4 +70,20 @@ impl Admission {
     pub(super) fn is_throttled(&self, group: &str, now: Instant) -> bool {
         self.throttles.get(group).is_some_and(|(_, until)| now < *until)
     }
+}
+
+/// What a job in hand takes that no quota counts yet.
+fn still_needs(job: &JobInHand) -> Option<Need<'_>> {
+    let spec = job.offer.spec.as_deref().filter(|_| job.job.outcome().is_none())?;
+    let from = match (&job.pod, job.job.phase()) {
+        // A pod is bound to a node only when its volume claims exist.
+        (Some(pod), _) if pod.node.is_some() => return None,
+        (Some(_), _) => Object::Claims,
+        (None, Phase::Offered | Phase::Recording) => Object::RunnerJob,
+        (None, Phase::Acquiring { .. } | Phase::Verifying { .. } | Phase::Storing { .. }) => {
+            Object::PayloadSecret
+        }
+        (None, _) => Object::Pod,
+    };
+    Some(Need { demand: &spec.demand, priority_class: job.priority_class.as_deref(), from })
 }

@@ -23,7 +23,7 @@ pub(super) struct JobInHand {
     /// What the cluster said of its pod last, for people.
     pub(super) cluster_words: Option<String>,
     pub(super) writer: JobWriter,
-    priority_class: Option<String>,
+    pub(super) priority_class: Option<String>,
     /// Jobs of the group when this one was admitted.
     active: u32,
     pub(super) trace: JobTrace,

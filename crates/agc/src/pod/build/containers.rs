@@ -63,9 +63,10 @@ pub(super) fn install(spec: &mut PodSpec, platform: &Platform) {
     spec.init_containers.get_or_insert_default().insert(0, install);
 }
 
-/// Below any runner's own, so it costs nothing: a pod needs the larger of the two. The files it writes stay in
-/// memory and count.
-fn install_resources() -> ResourceRequirements {
+/// What the install container takes. Below any runner's own, so it costs nothing: a pod needs the larger of the two. The files
+/// it writes stay in memory and count.
+#[must_use]
+pub fn install_resources() -> ResourceRequirements {
     let amounts = |cpu: &str, memory: &str| {
         Some(BTreeMap::from([
             ("cpu".to_owned(), Quantity(cpu.to_owned())),

@@ -1,4 +1,4 @@
-use admission::capacity::Verdict;
+use admission::Verdict;
 use api::runner_job::JobResult;
 use api::{FailureClass, FailureReason, StopReason};
 use github::run_service::Completed;
@@ -96,9 +96,13 @@ fn the_words_of_the_table_are_those_of_the_program() {
     let errors = [PollError::RateLimited, PollError::Timeout, PollError::Other];
     check(&series::MESSAGE_POLL_ERRORS, "reason", errors.map(PollError::as_str).to_vec());
     let verdicts = [
-        Verdict::Admit { priority_class: None },
-        Verdict::Ceiling { limit: 1 },
-        Verdict::Quota { name: String::new(), resource: String::new() },
+        Verdict::Admitted { priority_class: None },
+        Verdict::Draining,
+        Verdict::Unasked,
+        Verdict::Refused { message: String::new() },
+        Verdict::Throttled,
+        Verdict::Ceiling { active: 1, limit: 1 },
+        Verdict::Quota { name: String::new(), resource: String::new(), used: 0, hard: 0, needed: 1 },
     ];
     let words = verdicts.iter().map(Verdict::as_str).collect();
     check(&series::ADMISSION_DECISIONS, "verdict", words);
