@@ -8,6 +8,7 @@ mod amounts;
 pub mod breaker;
 mod ceiling;
 mod demand;
+pub mod limit_range;
 pub mod quantity;
 mod question;
 mod quota;

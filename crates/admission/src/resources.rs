@@ -76,6 +76,11 @@ pub(crate) fn containers(spec: &PodSpec) -> impl Iterator<Item = &Container> {
     spec.containers.iter().chain(spec.init_containers.iter().flatten())
 }
 
+/// The same, to change them.
+pub(crate) fn containers_mut(spec: &mut PodSpec) -> impl Iterator<Item = &mut Container> {
+    spec.containers.iter_mut().chain(spec.init_containers.iter_mut().flatten())
+}
+
 /// Resources that a pod can claim as a whole, in `spec.resources`.
 pub(crate) fn is_pod_level(name: &str) -> bool {
     matches!(name, "cpu" | "memory") || is_hugepages(name)
@@ -100,8 +105,7 @@ pub(crate) fn is_extended(name: &str) -> bool {
 /// Fills in what the API server fills in when it reads a pod: a request for what is only limited, of each container and, where
 /// the pod has limits of its own, of the pod.
 pub(crate) fn default_requests(spec: &mut PodSpec) {
-    let init = spec.init_containers.iter_mut().flatten();
-    for resources in spec.containers.iter_mut().chain(init).filter_map(|it| it.resources.as_mut()) {
+    for resources in containers_mut(spec).filter_map(|it| it.resources.as_mut()) {
         for (name, limit) in resources.limits.clone().unwrap_or_default() {
             resources.requests.get_or_insert_default().entry(name).or_insert(limit);
         }
