@@ -129,11 +129,14 @@ impl Reporter {
     fn stopping(&self, subject: &Subject<'_>, reason: StopReason) {
         let group = self.of_group(subject);
         let pod = subject.pod.map_or("", |it| it.name.as_str());
-        if matches!(reason, StopReason::PendingDeadline | StopReason::LifetimeExceeded) {
+        if matches!(
+            reason,
+            StopReason::PendingDeadline | StopReason::Unschedulable | StopReason::LifetimeExceeded
+        ) {
             self.metrics.pods_reaped.with_label_values(&[group[0], group[1], reason.as_str()]).inc();
         }
         let said = match reason {
-            StopReason::PendingDeadline => {
+            StopReason::PendingDeadline | StopReason::Unschedulable => {
                 Some((Reason::WorkerPodStuckPending, "did not start within pendingPodDeadline"))
             }
             StopReason::LifetimeExceeded => {

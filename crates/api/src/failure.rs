@@ -22,8 +22,10 @@ pub enum FailureReason {
     Drained,
     PodDeleted,
     Unschedulable,
+    NodeRejected,
     ImagePull,
     ContainerConfig,
+    InitContainerFailed,
     QuotaRejected,
     PendingDeadline,
     LifetimeExceeded,
@@ -91,6 +93,7 @@ impl FailureReason {
             | Self::OomSubprocess
             | Self::ImagePull
             | Self::ContainerConfig
+            | Self::InitContainerFailed
             | Self::LifetimeExceeded
             | Self::Cancelled
             | Self::PayloadTooLarge => FailureClass::User,
@@ -102,6 +105,7 @@ impl FailureReason {
             | Self::Drained
             | Self::PodDeleted
             | Self::Unschedulable
+            | Self::NodeRejected
             | Self::QuotaRejected
             | Self::PendingDeadline
             | Self::LockLost

@@ -11,10 +11,16 @@ pub enum StopReason {
     Cancelled,
     /// GitHub no longer knows our claim.
     LockLost,
-    /// The image cannot be pulled, for good.
+    /// The registry refuses the image, or its name is malformed.
     ImagePull,
     /// The container cannot be configured, for good.
     ContainerConfig,
+    /// The container that installs the wrapper cannot start.
+    InstallFailed,
+    /// The kubelet refused it before anything ran; its job gets another one.
+    NodeRejected,
+    /// No node was found for it within the group's `pendingPodDeadline`.
+    Unschedulable,
     /// It did not start within the group's `pendingPodDeadline`.
     PendingDeadline,
     /// It outlived the group's `maxWorkerLifetime`.

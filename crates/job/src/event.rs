@@ -115,15 +115,34 @@ pub enum PodRefusal {
     Invalid,
 }
 
-/// Why a container does not start.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// Why a pod does not start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, strum::EnumIter)]
 pub enum StartFailure {
+    /// The scheduler finds no node for it.
+    Unschedulable,
     /// The image's name is malformed, or must not be pulled and is not there: no waiting helps.
     ImageName,
     /// The registry says that the image is not there or not for us.
     ImagePull,
+    /// The next pull is waited for, and why the last one failed is not said again.
+    PullBackOff,
     /// The container's configuration refers to something that is not there.
     ContainerConfig,
+    /// The container that installs the wrapper cannot start: no fault of the template.
+    Install,
+    /// Something else that may pass by itself.
+    Passing,
+}
+
+impl StartFailure {
+    /// Whether waiting may help.
+    #[must_use]
+    pub fn may_pass(self) -> bool {
+        match self {
+            Self::Unschedulable | Self::PullBackOff | Self::Passing => true,
+            Self::ImageName | Self::ImagePull | Self::ContainerConfig | Self::Install => false,
+        }
+    }
 }
 
 /// How far a pod is.

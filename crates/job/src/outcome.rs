@@ -120,6 +120,15 @@ impl Disruption {
     }
 }
 
+/// An init container that failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, strum::EnumIter)]
+pub enum FailedInit {
+    /// Ours, which installs the wrapper.
+    Install,
+    /// One of the template.
+    Template,
+}
+
 /// Everything a pod's end says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ending {
@@ -129,8 +138,12 @@ pub struct Ending {
     pub exit_code: Option<i32>,
     /// Whether the kernel killed the container's first process for memory.
     pub oom_killed: bool,
-    /// Whether the init container failed, so that the runner never had its wrapper.
-    pub init_failed: bool,
+    /// Whether the `runner` container's program could not be executed.
+    pub cannot_run: bool,
+    /// Which init container failed, so that the runner never started.
+    pub failed_init: Option<FailedInit>,
+    /// Whether the kubelet refused the pod that it was given: certainly nothing ran.
+    pub rejected: bool,
     /// Whether the kubelet ended the pod for its `activeDeadlineSeconds`.
     pub deadline_exceeded: bool,
     /// The worker's own report.
@@ -151,7 +164,9 @@ impl Ending {
             at,
             exit_code: None,
             oom_killed: false,
-            init_failed: false,
+            cannot_run: false,
+            failed_init: None,
+            rejected: false,
             deadline_exceeded: false,
             report: Report::Missing,
             disruption: None,
@@ -193,6 +208,9 @@ impl Ending {
         if self.deadline_exceeded {
             return Some(failed(FailureReason::LifetimeExceeded));
         }
+        if self.rejected {
+            return Some(failed(FailureReason::NodeRejected));
+        }
         if let Some(disruption) = self.disruption {
             return Some(failed(disruption.reason()));
         }
@@ -205,9 +223,14 @@ impl Ending {
             // Nothing of the pod says why the kubelet stopped it: a node that shuts down.
             Report::ShutDown { .. } => FailureReason::EvictedOther,
             Report::RunnerDied { .. } => FailureReason::RunnerError,
-            _ if self.init_failed || self.exit_code.is_some() => FailureReason::WrapperError,
             Report::WrapperFailed => FailureReason::WrapperError,
-            _ => FailureReason::Unknown,
+            _ if self.cannot_run => FailureReason::ContainerConfig,
+            _ if self.exit_code.is_some() => FailureReason::WrapperError,
+            _ => match self.failed_init {
+                Some(FailedInit::Install) => FailureReason::WrapperError,
+                Some(FailedInit::Template) => FailureReason::InitContainerFailed,
+                None => FailureReason::Unknown,
+            },
         }
     }
 }
@@ -221,6 +244,9 @@ pub(crate) fn stopped(reason: StopReason) -> (JobResult, Option<FailureReason>) 
         StopReason::LockLost => failed(FailureReason::LockLost),
         StopReason::ImagePull => failed(FailureReason::ImagePull),
         StopReason::ContainerConfig => failed(FailureReason::ContainerConfig),
+        StopReason::InstallFailed => failed(FailureReason::WrapperError),
+        StopReason::NodeRejected => failed(FailureReason::NodeRejected),
+        StopReason::Unschedulable => failed(FailureReason::Unschedulable),
         StopReason::PendingDeadline => failed(FailureReason::PendingDeadline),
         StopReason::LifetimeExceeded => failed(FailureReason::LifetimeExceeded),
         StopReason::CompletedTtl | StopReason::Orphaned => failed(FailureReason::PodDeleted),

@@ -10,7 +10,7 @@ const JOB_SECONDS: [f64; 12] = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256
 const POD_SECONDS: [f64; 10] = [0.5, 1.0, 2.5, 5.0, 10.0, 15.0, 30.0, 60.0, 120.0, 300.0];
 
 /// Why a job failed.
-const FAILURE_REASONS: [&str; 22] = [
+const FAILURE_REASONS: [&str; 24] = [
     "oom_killed",
     "oom_subprocess",
     "evicted_memory",
@@ -21,8 +21,10 @@ const FAILURE_REASONS: [&str; 22] = [
     "drained",
     "pod_deleted",
     "unschedulable",
+    "node_rejected",
     "image_pull",
     "container_config",
+    "init_container_failed",
     "quota_rejected",
     "pending_deadline",
     "lifetime_exceeded",
@@ -113,7 +115,7 @@ pub const WORKER_PODS_REAPED: Series = Series::counter(
         Label::closed(
             "reason",
             "Why the pod was deleted.",
-            &["pending_deadline", "lifetime_exceeded", "completed_ttl", "orphaned"],
+            &["pending_deadline", "unschedulable", "lifetime_exceeded", "completed_ttl", "orphaned"],
         ),
     ],
 );

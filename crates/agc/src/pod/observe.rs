@@ -1,13 +1,19 @@
 //! Reads a worker pod: the whole of what the job needs to know, each time. Pure.
 
+mod pull;
+mod start;
+mod words;
+
 use api::StopReason;
 use api::runner_job::JobResult;
 use api::{labels, names};
 use handoff::worker::{ANNOTATION_STOP, StopFrame, StopRequest, TaskResult, TerminationReport};
 use jiff::{SignedDuration, Timestamp};
-use job::outcome::{Disruption, Report};
-use job::{Asked, Ending, PodStage, PodView, StartFailure};
+use job::outcome::{Disruption, FailedInit, Report};
+use job::{Asked, Ending, PodStage, PodView};
 use k8s_openapi::api::core::v1::{ContainerStateTerminated, ContainerStatus, Pod, PodCondition, PodStatus};
+
+pub use words::{more_telling, words};
 
 /// What the job needs to know of its pod. `now` is when the pod was seen, for ends that carry no time.
 #[must_use]
@@ -25,45 +31,6 @@ pub fn observe(pod: &Pod, now: Timestamp) -> PodView {
         held: pod.metadata.finalizers.iter().flatten().any(|it| it == labels::FINALIZER_JOB),
         listens: stop_annotation(pod).is_some(),
         asked: asked(pod),
-    }
-}
-
-/// What the cluster says of the pod's end, or of why it does not start: for people, in its own words.
-#[must_use]
-pub fn words(pod: &Pod) -> Option<String> {
-    let status = pod.status.as_ref()?;
-    let containers = || {
-        let inits = status.init_container_statuses.iter().flatten();
-        inits.chain(status.container_statuses.iter().flatten())
-    };
-    let of_pod = words_of(status.reason.as_deref(), status.message.as_deref());
-    let disrupted = || {
-        let target = condition(status, "DisruptionTarget")?;
-        words_of(target.reason.as_deref(), target.message.as_deref())
-    };
-    let waiting = || {
-        let mut waiting = containers().filter_map(|it| it.state.as_ref()?.waiting.as_ref());
-        waiting.find_map(|it| words_of(it.reason.as_deref(), it.message.as_deref()))
-    };
-    let unplaced = || {
-        let placed = status.conditions.iter().flatten().find(|it| it.type_ == "PodScheduled")?;
-        words_of(placed.reason.as_deref(), placed.message.as_deref()).filter(|_| placed.status == "False")
-    };
-    let ended = || {
-        let (name, it) = containers().find_map(|it| {
-            let terminated = it.state.as_ref()?.terminated.as_ref()?;
-            (terminated.exit_code != 0).then_some((&it.name, terminated))
-        })?;
-        let reason = it.reason.as_deref().unwrap_or("Error");
-        Some(format!("container {name}: {reason}, exit code {}", it.exit_code))
-    };
-    of_pod.or_else(disrupted).or_else(waiting).or_else(unplaced).or_else(ended)
-}
-
-fn words_of(reason: Option<&str>, message: Option<&str>) -> Option<String> {
-    match (reason.filter(|it| !it.is_empty()), message.filter(|it| !it.is_empty())) {
-        (Some(reason), Some(message)) => Some(format!("{reason}: {message}")),
-        (only, None) | (None, only) => only.map(str::to_owned),
     }
 }
 
@@ -103,7 +70,7 @@ fn stage(pod: &Pod, status: &PodStatus, now: Timestamp) -> PodStage {
     }
     match state.and_then(|it| it.running.as_ref()) {
         Some(running) => PodStage::Running { since: running.started_at.as_ref().map_or(now, |it| it.0) },
-        None => PodStage::Pending(start_failure(status)),
+        None => PodStage::Pending(start::hindrance(status).map(|it| it.failure)),
     }
 }
 
@@ -118,7 +85,9 @@ fn ending(
         at,
         exit_code: terminated.map(|it| it.exit_code),
         oom_killed: terminated.is_some_and(|it| it.reason.as_deref() == Some("OOMKilled")),
-        init_failed: init_failed(status),
+        cannot_run: terminated.is_some_and(start::cannot_run),
+        failed_init: failed_init(status),
+        rejected: start::is_rejected(status),
         deadline_exceeded: status.reason.as_deref() == Some("DeadlineExceeded"),
         report: terminated.map_or(Report::Missing, read_report),
         disruption: disruption(status),
@@ -160,9 +129,13 @@ fn shut_down(report: &TerminationReport) -> bool {
     report.frame == Some(StopFrame::Shutdown.number())
 }
 
-fn init_failed(status: &PodStatus) -> bool {
-    let states = status.init_container_statuses.iter().flatten().filter_map(|it| it.state.as_ref());
-    states.filter_map(|it| it.terminated.as_ref()).any(|it| it.exit_code != 0)
+fn failed_init(status: &PodStatus) -> Option<FailedInit> {
+    let failed = |it: &&ContainerStatus| start::failure_of(it).is_some();
+    let first = status.init_container_statuses.iter().flatten().find(failed)?;
+    Some(match first.name.as_str() {
+        names::INSTALL_CONTAINER => FailedInit::Install,
+        _ => FailedInit::Template,
+    })
 }
 
 fn runner(status: &PodStatus) -> Option<&ContainerStatus> {
@@ -176,6 +149,9 @@ fn condition<'a>(status: &'a PodStatus, type_: &str) -> Option<&'a PodCondition>
 
 /// What the cluster does to the pod: as its condition says, or for older kubelets its status.
 fn disruption(status: &PodStatus) -> Option<Disruption> {
+    if start::is_rejected(status) {
+        return None;
+    }
     let message = status.message.as_deref().unwrap_or_default();
     let target = condition(status, "DisruptionTarget").and_then(|it| it.reason.as_deref());
     match target {
@@ -204,38 +180,6 @@ fn eviction(message: &str) -> Disruption {
     } else {
         Disruption::EvictedOther
     }
-}
-
-/// The first container that cannot start, and why.
-fn start_failure(status: &PodStatus) -> Option<StartFailure> {
-    let statuses =
-        status.init_container_statuses.iter().flatten().chain(status.container_statuses.iter().flatten());
-    statuses.filter_map(|it| it.state.as_ref()?.waiting.as_ref()).find_map(|waiting| {
-        let message = waiting.message.as_deref().unwrap_or_default();
-        match waiting.reason.as_deref()? {
-            "ErrImageNeverPull" | "InvalidImageName" => Some(StartFailure::ImageName),
-            "ErrImagePull" | "ImagePullBackOff" if !may_pass(message) => Some(StartFailure::ImagePull),
-            "CreateContainerConfigError" | "CreateContainerError" => Some(StartFailure::ContainerConfig),
-            _ => None,
-        }
-    })
-}
-
-/// Whether a pull failed in a way that passes by itself: such a pod has until its pending deadline.
-fn may_pass(message: &str) -> bool {
-    const PASSING: [&str; 9] = [
-        "timeout",
-        "deadline exceeded",
-        "connection refused",
-        "connection reset",
-        "temporary failure",
-        "toomanyrequests",
-        "429",
-        "503 service",
-        "tls handshake",
-    ];
-    let message = message.to_ascii_lowercase();
-    PASSING.iter().any(|it| message.contains(it))
 }
 
 #[cfg(test)]

@@ -51,16 +51,27 @@ impl FailureReason {
                 "Somebody deleted the worker pod.",
                 "Run the job again. To cancel a job, cancel its run at GitHub or delete its RunnerJob.",
             ),
-            Self::Unschedulable => {
-                ("No node takes the worker.", "Compare the template's requests and selectors with the nodes.")
-            }
+            Self::Unschedulable => (
+                "The scheduler found no node for the worker within `pendingPodDeadline`.",
+                "Compare the template's requests, selectors and tolerations with the nodes; where they were only full, \
+                 run the job again.",
+            ),
+            Self::NodeRejected => (
+                "The kubelet refused the worker before any of its containers started.",
+                "Compare the template's requests, `nodeName` and selectors with the node; where it was only full or \
+                 restarting, run the job again.",
+            ),
             Self::ImagePull => (
-                "The image cannot be pulled, for good.",
+                "The registry refused the image, its name is malformed, or it may not be pulled and is not there.",
                 "Correct the image's name, or the credentials for its registry.",
             ),
             Self::ContainerConfig => (
-                "The pod or its container cannot be made as the template says.",
-                "Read the pod's Events; correct the template, or create what it refers to.",
+                "The pod or a container of it cannot be made as the template says.",
+                "Correct the template, or create what it refers to.",
+            ),
+            Self::InitContainerFailed => (
+                "An init container of the template failed, so the runner never started.",
+                "Read the log of that init container in the pod; run the job again when its cause is mended.",
             ),
             Self::QuotaRejected => (
                 "A ResourceQuota refused the worker again and again.",
@@ -68,7 +79,7 @@ impl FailureReason {
             ),
             Self::PendingDeadline => (
                 "The worker did not start within `pendingPodDeadline`.",
-                "Read the pod's Events: an image that is slow to pull, or no node with room.",
+                "Mend what hindered it, and run the job again. Volumes that cannot be mounted stand in the pod's Events only.",
             ),
             Self::LifetimeExceeded => {
                 ("The job ran longer than `maxWorkerLifetime`.", "Raise it, or make the job shorter.")
@@ -78,8 +89,8 @@ impl FailureReason {
                 "Look for failed renewals (`actions_gateway_renewjob_errors_total`) and for what cut the way to GitHub.",
             ),
             Self::WrapperError => (
-                "The wrapper could not hand the job to the runner, or left no report.",
-                "Read the worker's log and the termination message.",
+                "The wrapper could not be installed, could not hand the job to the runner, or left no report.",
+                "Read the logs of containers `actions-gateway-install` and `runner`; the template is not at fault.",
             ),
             Self::RunnerError => (
                 "GitHub's runner ended without a result.",

@@ -101,14 +101,31 @@ impl Job {
     }
 
     fn note_start_failure(&mut self, failure: Option<StartFailure>, now: Timestamp) -> Vec<Effect> {
-        if self.start_failure.map(|it| it.0) == failure {
+        let before = self.start_failure.map(|it| it.0);
+        let failure = match (failure, before) {
+            // Why it backs off was seen before.
+            (
+                Some(StartFailure::PullBackOff),
+                Some(StartFailure::ImagePull | StartFailure::Install | StartFailure::Passing),
+            ) => before,
+            _ => failure,
+        };
+        if before == failure {
             return Vec::new();
         }
         self.start_failure = failure.map(|it| (it, now));
-        match failure {
-            Some(failure) if patience(failure).is_zero() => self.stop(stop_reason(failure), now),
-            Some(failure) => vec![Effect::Wake(Timer::StartFailure, now + patience(failure))],
+        match failure.and_then(verdict) {
+            Some((SignedDuration::ZERO, reason)) => self.stop(reason, now),
+            Some((patience, _)) => vec![Effect::Wake(Timer::StartFailure, now + patience)],
             None => Vec::new(),
+        }
+    }
+
+    /// Why a pod is given up that did not start in time.
+    fn overdue(&self) -> StopReason {
+        match self.start_failure {
+            Some((StartFailure::Unschedulable, _)) => StopReason::Unschedulable,
+            _ => StopReason::PendingDeadline,
         }
     }
 
@@ -126,7 +143,7 @@ impl Job {
     }
 
     fn ended(&mut self, ending: Ending, now: Timestamp) -> Vec<Effect> {
-        if ending.exit_code.is_some() {
+        if ending.exit_code.is_some() && !ending.cannot_run {
             self.times.started.get_or_insert(ending.at);
         }
         let stamp = ending.stamp.or(self.stopping.map(|it| it.reason));
@@ -145,15 +162,8 @@ impl Job {
 
     pub(super) fn pod_timer_due(&mut self, timer: Timer, now: Timestamp) -> Vec<Effect> {
         match timer {
-            Timer::Pending if self.phase == Phase::Starting => self.stop(StopReason::PendingDeadline, now),
-            Timer::StartFailure => match self.start_failure {
-                Some((failure, since))
-                    if now >= since + patience(failure) && self.phase == Phase::Starting =>
-                {
-                    self.stop(stop_reason(failure), now)
-                }
-                _ => Vec::new(),
-            },
+            Timer::Pending if self.phase == Phase::Starting => self.stop(self.overdue(), now),
+            Timer::StartFailure if self.phase == Phase::Starting => self.start_failure_due(now),
             Timer::Cancel => self.cancel_due(now),
             Timer::Lifetime if self.phase == Phase::Running => self.stop(StopReason::LifetimeExceeded, now),
             // The kubelet would have said something by now: it is not there any more.
@@ -165,24 +175,29 @@ impl Job {
         }
     }
 
+    fn start_failure_due(&mut self, now: Timestamp) -> Vec<Effect> {
+        let verdict = self.start_failure.and_then(|(failure, since)| Some((verdict(failure)?, since)));
+        match verdict {
+            Some(((patience, reason), since)) if now >= since + patience => self.stop(reason, now),
+            _ => Vec::new(),
+        }
+    }
+
     fn since_claim(&self, at: Timestamp) -> SignedDuration {
         at.duration_since(self.times.acquired.unwrap_or(at)).max(SignedDuration::ZERO)
     }
 }
 
-/// How long a container may fail to start for this before it counts as one that never will.
-fn patience(failure: StartFailure) -> SignedDuration {
+/// How long a pod may fail to start for this before it counts as one that never will, and what it is given up for. What
+/// may pass has until the pending deadline.
+fn verdict(failure: StartFailure) -> Option<(SignedDuration, StopReason)> {
+    let seconds = SignedDuration::from_secs;
     match failure {
-        StartFailure::ImageName => SignedDuration::ZERO,
+        StartFailure::ImageName => Some((SignedDuration::ZERO, StopReason::ImagePull)),
         // A tag that is pushed this very moment; a ConfigMap that another tool applies right after us.
-        StartFailure::ImagePull => SignedDuration::from_secs(40),
-        StartFailure::ContainerConfig => SignedDuration::from_secs(30),
-    }
-}
-
-fn stop_reason(failure: StartFailure) -> StopReason {
-    match failure {
-        StartFailure::ImageName | StartFailure::ImagePull => StopReason::ImagePull,
-        StartFailure::ContainerConfig => StopReason::ContainerConfig,
+        StartFailure::ImagePull => Some((seconds(40), StopReason::ImagePull)),
+        StartFailure::ContainerConfig => Some((seconds(30), StopReason::ContainerConfig)),
+        StartFailure::Install => Some((seconds(40), StopReason::InstallFailed)),
+        StartFailure::Unschedulable | StartFailure::PullBackOff | StartFailure::Passing => None,
     }
 }

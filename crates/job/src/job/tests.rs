@@ -4,9 +4,10 @@ use proptest::prelude::*;
 use super::*;
 use crate::effect::{Agent, Fact, Unreported};
 use crate::event::{Asked, PodRefusal, PodStage, PodView, StepOutcome, Verdict};
-use crate::outcome::{Ending, Report};
+use crate::outcome::{Ending, FailedInit, Report};
 
 mod settling;
+mod starting;
 mod stopping;
 mod world;
 
@@ -241,40 +242,6 @@ fn a_renewal_is_tried_until_five_minutes_past_the_lock() {
 }
 
 #[test]
-fn a_container_that_never_will_start_ends_the_job_within_a_minute_and_github_is_told() {
-    for (failure, patience, expected) in [
-        (StartFailure::ImageName, 0, FailureReason::ImagePull),
-        (StartFailure::ImagePull, 40, FailureReason::ImagePull),
-        (StartFailure::ContainerConfig, 30, FailureReason::ContainerConfig),
-    ] {
-        let mut job = starting();
-        let mut effects = job.handle(Event::PodSeen(pod(PodStage::Pending(Some(failure)))), EPOCH);
-        if patience > 0 {
-            assert_eq!(effects, [Effect::Wake(Timer::StartFailure, at(patience))]);
-            assert_eq!(job.handle(Event::Due(Timer::StartFailure), at(patience - 1)), []);
-            effects = job.handle(Event::Due(Timer::StartFailure), at(patience));
-        }
-        assert!(
-            matches!(effects[..], [Effect::Write(Write::DeletePod(_, None)), _]),
-            "{failure:?}: {effects:?}"
-        );
-        let effects = job.handle(Event::PodSeen(pod(PodStage::Ended(Ending::vanished(at(60))))), at(60));
-        assert_eq!(told(&effects), Some(Unreported::NeverStarted));
-        assert_eq!(reason(&job), Some(expected));
-    }
-}
-
-#[test]
-fn a_container_that_starts_after_all_is_left_alone() {
-    let mut job = starting();
-    job.handle(Event::PodSeen(pod(PodStage::Pending(Some(StartFailure::ContainerConfig)))), EPOCH);
-    job.handle(Event::PodSeen(pod(PodStage::Pending(None))), at(10));
-    assert_eq!(job.handle(Event::Due(Timer::StartFailure), at(30)), []);
-    job.handle(Event::PodSeen(pod(PodStage::Running { since: at(31) })), at(31));
-    assert_eq!(job.handle(Event::Due(Timer::Pending), at(600)), []);
-}
-
-#[test]
 fn a_pod_whose_node_is_gone_does_not_hold_its_job_for_ever() {
     let mut job = running();
     let deleting = PodView { gone_by: Some(at(60)), ..pod(PodStage::Running { since: at(5) }) };
@@ -387,6 +354,8 @@ fn any_event() -> impl Strategy<Value = Event> {
         Just(PodStage::Pending(None)),
         Just(PodStage::Pending(Some(StartFailure::ImageName))),
         Just(PodStage::Pending(Some(StartFailure::ImagePull))),
+        Just(PodStage::Pending(Some(StartFailure::PullBackOff))),
+        Just(PodStage::Pending(Some(StartFailure::Passing))),
         Just(PodStage::Running { since: at(5) }),
         Just(PodStage::Ended(succeeded())),
         Just(PodStage::Ended(Ending::vanished(at(9))))

@@ -110,9 +110,24 @@ fn github_cancelling_the_runner_directly_is_a_cancellation() {
 fn without_a_report_the_remains_speak() {
     check(ended(), JobResult::Failed, Some(FailureReason::WrapperError));
     check(
-        Ending { init_failed: true, exit_code: None, ..ended() },
+        Ending { failed_init: Some(FailedInit::Install), exit_code: None, ..ended() },
         JobResult::Failed,
         Some(FailureReason::WrapperError),
+    );
+    check(
+        Ending { failed_init: Some(FailedInit::Template), exit_code: None, ..ended() },
+        JobResult::Failed,
+        Some(FailureReason::InitContainerFailed),
+    );
+    check(
+        Ending { failed_init: Some(FailedInit::Template), ..ended() },
+        JobResult::Failed,
+        Some(FailureReason::WrapperError),
+    );
+    check(
+        Ending { rejected: true, exit_code: None, ..ended() },
+        JobResult::Failed,
+        Some(FailureReason::NodeRejected),
     );
     check(
         Ending { report: Report::WrapperFailed, exit_code: None, ..ended() },

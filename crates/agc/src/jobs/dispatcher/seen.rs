@@ -4,15 +4,15 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use api::{RunnerJob, labels};
-use job::Event;
 use job::naming::RunnerJobName;
+use job::{Event, PodStage};
 use k8s_openapi::api::core::v1::Pod;
 use kube::ResourceExt as _;
 
 use super::Dispatcher;
 use super::in_hand::JobInHand;
 use crate::jobs::snapshot::PodFacts;
-use crate::pod::observe::{observe, words};
+use crate::pod::observe::{more_telling, observe, words};
 
 impl Dispatcher {
     /// The job that a pod belongs to: named by its label, and its owner.
@@ -27,7 +27,8 @@ impl Dispatcher {
         let view = observe(pod, self.clock.now());
         let Some((name, record)) = self.job_of(pod) else { return };
         record.pod = Some(PodFacts::of(pod));
-        record.cluster_words = words(pod).or_else(|| record.cluster_words.take());
+        let before = record.cluster_words.take().filter(|_| !matches!(view.stage, PodStage::Running { .. }));
+        record.cluster_words = more_telling(before, words(pod));
         self.event(&name, Event::PodSeen(view));
     }
 

@@ -1,35 +1,37 @@
+use job::StartFailure;
+
 use super::*;
 
 const NOW: Timestamp = Timestamp::UNIX_EPOCH;
 
-fn pod(yaml: &str) -> Pod {
+pub(super) fn pod(yaml: &str) -> Pod {
     let mut pod: Pod = serde_yaml::from_str(yaml).unwrap();
     pod.metadata.creation_timestamp.get_or_insert(k8s_openapi::apimachinery::pkg::apis::meta::v1::Time(NOW));
     pod.spec.get_or_insert_default().node_name.get_or_insert("node-1".into());
     pod
 }
 
-fn ended(yaml: &str) -> Ending {
+pub(super) fn ended(yaml: &str) -> Ending {
     match observe(&pod(yaml), NOW).stage {
         PodStage::Ended(ending) => ending,
         other => panic!("not ended: {other:?}"),
     }
 }
 
-fn pending(yaml: &str) -> Option<StartFailure> {
+pub(super) fn pending(yaml: &str) -> Option<StartFailure> {
     match observe(&pod(yaml), NOW).stage {
         PodStage::Pending(failure) => failure,
         other => panic!("not pending: {other:?}"),
     }
 }
 
-fn terminated(state: &str) -> String {
+pub(super) fn terminated(state: &str) -> String {
     format!(
         "status: {{ phase: Failed, containerStatuses: [{{ name: runner, image: i, imageID: i, ready: false, restartCount: 0, state: {{ terminated: {state} }} }}] }}"
     )
 }
 
-fn waiting(list: &str, container: &str, reason: &str, message: &str) -> String {
+pub(super) fn waiting(list: &str, container: &str, reason: &str, message: &str) -> String {
     format!(
         "status: {{ phase: Pending, {list}: [{{ name: {container}, image: i, imageID: '', ready: false, restartCount: 0, state: {{ waiting: {{ reason: {reason}, message: {message:?} }} }} }}] }}"
     )
@@ -70,32 +72,6 @@ fn what_a_worker_was_asked_is_read_from_its_annotations() {
     assert_eq!(seen(""), (true, None), "nothing yet");
     assert_eq!(seen("soon"), (true, None));
     assert!(!observe(&pod("{}"), NOW).listens, "a wrapper of an older release looks for no request");
-}
-
-#[test]
-fn the_clusters_words_are_the_ones_that_explain_the_end() {
-    let cases = [
-        (
-            "status: { phase: Failed, reason: Evicted, message: 'The node was low on resource: memory.' }",
-            "Evicted: The node was low on resource: memory.",
-        ),
-        (
-            "status: { phase: Running, conditions: [{ type: DisruptionTarget, status: 'True', reason: EvictionByEvictionAPI, message: 'Eviction API: evicting' }] }",
-            "EvictionByEvictionAPI: Eviction API: evicting",
-        ),
-        (
-            "status: { phase: Pending, conditions: [{ type: PodScheduled, status: 'False', reason: Unschedulable, message: '0/1 nodes are available' }] }",
-            "Unschedulable: 0/1 nodes are available",
-        ),
-    ];
-    for (yaml, expected) in cases {
-        assert_eq!(words(&pod(yaml)).as_deref(), Some(expected));
-    }
-    let pulling = waiting("containerStatuses", "runner", "ErrImagePull", "manifest unknown");
-    assert_eq!(words(&pod(&pulling)).as_deref(), Some("ErrImagePull: manifest unknown"));
-    let killed = terminated("{ exitCode: 137, reason: OOMKilled }");
-    assert_eq!(words(&pod(&killed)).as_deref(), Some("container runner: OOMKilled, exit code 137"));
-    assert_eq!(words(&pod(&terminated("{ exitCode: 0, reason: Completed }"))), None, "nothing is to explain");
 }
 
 #[test]
@@ -180,23 +156,6 @@ fn a_deleted_pod_that_was_never_placed_has_ended() {
     assert!(matches!(observe(&unplaced, NOW).stage, PodStage::Ended(_)));
     unplaced.spec.as_mut().unwrap().node_name = Some("node".into());
     assert!(matches!(observe(&unplaced, NOW).stage, PodStage::Pending(None)));
-}
-
-#[test]
-fn a_container_that_never_will_start_is_told_from_one_that_may() {
-    let runner = |reason, message| pending(&waiting("containerStatuses", "runner", reason, message));
-    assert_eq!(runner("ContainerCreating", ""), None);
-    assert_eq!(runner("InvalidImageName", ""), Some(StartFailure::ImageName));
-    assert_eq!(runner("ErrImageNeverPull", ""), Some(StartFailure::ImageName));
-    assert_eq!(runner("ErrImagePull", "manifest unknown: not found"), Some(StartFailure::ImagePull));
-    assert_eq!(runner("ImagePullBackOff", "Back-off pulling image"), Some(StartFailure::ImagePull));
-    assert_eq!(runner("ErrImagePull", "dial tcp: i/o timeout"), None);
-    assert_eq!(
-        runner("CreateContainerConfigError", "configmap not found"),
-        Some(StartFailure::ContainerConfig)
-    );
-    let init = pending(&waiting("initContainerStatuses", names::INSTALL_CONTAINER, "ErrImageNeverPull", ""));
-    assert_eq!(init, Some(StartFailure::ImageName));
 }
 
 #[test]

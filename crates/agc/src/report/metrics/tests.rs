@@ -108,6 +108,7 @@ fn the_words_of_the_table_are_those_of_the_program() {
     check(&series::ADMISSION_DECISIONS, "verdict", words);
     let reaped = [
         StopReason::PendingDeadline,
+        StopReason::Unschedulable,
         StopReason::LifetimeExceeded,
         StopReason::CompletedTtl,
         StopReason::Orphaned,

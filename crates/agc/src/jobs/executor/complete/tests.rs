@@ -55,7 +55,7 @@ fn the_annotation_says_the_reason_its_remedy_and_the_clusters_words() {
         ..snapshot(Phase::Failed, outcome)
     };
     insta::assert_snapshot!(annotation("team-a", &seen), @r"
-    image_pull: The image cannot be pulled, for good. Correct the image's name, or the credentials for its registry.
+    image_pull: The registry refused the image, its name is malformed, or it may not be pulled and is not there. Correct the image's name, or the credentials for its registry.
     Kubernetes says: ErrImagePull: manifest unknown
     RunnerJob team-a/blue-0123456789, pod pod
     ");
