@@ -43,8 +43,8 @@ pub(super) fn runner(spec: &mut PodSpec, platform: &Platform, template: &Templat
     add_mounts(runner, run_mounts(platform));
 }
 
-/// Puts the install container in front of the template's own init containers, so that a sidecar among them starts
-/// after it.
+/// Puts the install container behind the template's own init containers: while the claim lies in memory, none of them
+/// runs but the sidecars among them.
 pub(super) fn install(spec: &mut PodSpec, platform: &Platform) {
     let install = Container {
         name: names::INSTALL_CONTAINER.to_owned(),
@@ -60,7 +60,7 @@ pub(super) fn install(spec: &mut PodSpec, platform: &Platform) {
         ]),
         ..Container::default()
     };
-    spec.init_containers.get_or_insert_default().insert(0, install);
+    spec.init_containers.get_or_insert_default().push(install);
 }
 
 /// What the install container takes. Below any runner's own, so it costs nothing: a pod needs the larger of the two. The files

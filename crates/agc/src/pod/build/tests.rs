@@ -176,3 +176,15 @@ fn only_the_install_container_sees_the_payload_secret() {
         .collect();
     assert_eq!(mounting, [names::INSTALL_CONTAINER]);
 }
+
+#[test]
+fn the_payload_is_installed_when_the_templates_init_containers_are_done() {
+    let template =
+        template("{ spec: { initContainers: [{ name: one, image: x }, { name: two, image: x }] } }");
+    let pod = built(&platform(SecurityProfile::Baseline), &template, None);
+    let inits = pod.spec.unwrap().init_containers.unwrap_or_default();
+    assert_eq!(
+        inits.iter().map(|it| it.name.as_str()).collect::<Vec<_>>(),
+        ["one", "two", names::INSTALL_CONTAINER]
+    );
+}
