@@ -19,7 +19,7 @@ use crate::field_error::FieldError;
 use crate::{labels, names};
 
 /// Environment variables of a worker that only we set, compared without case.
-const RESERVED_ENV: [&str; 10] = [
+const RESERVED_ENV: [&str; 11] = [
     "http_proxy",
     "https_proxy",
     "no_proxy",
@@ -30,6 +30,7 @@ const RESERVED_ENV: [&str; 10] = [
     "termination_message_path",
     "pod_termination_grace_seconds",
     "worker_stop_file",
+    "actions_gateway_claim",
 ];
 
 /// A pod template as the user wrote it.

@@ -11,9 +11,12 @@ pub use stop::{NoStopRequest, StopFrame, StopRequest};
 
 /// Folder that the install container fills and `runner` reads: wrapper and payload, in memory.
 pub const RUN_DIR: &str = "/run/actions-gateway";
-/// Folder of the claim's files within [`RUN_DIR`]: their reader must be able to remove them, and [`RUN_DIR`] itself,
-/// a volume in memory, lets only a file's owner do so (its sticky bit is set).
+/// Folder within [`RUN_DIR`], which nobody but its owner can list. The claim's files are in the folder below it that
+/// [`ENV_CLAIM`] names: their reader must be able to remove them, and [`RUN_DIR`] itself, a volume in memory, lets only a
+/// file's owner do so (its sticky bit is set).
 pub const CLAIM_DIR: &str = "claim";
+/// Argument of `worker install`: the job's user is the one that installs, so the claim is for nobody else.
+pub const INSTALL_PRIVATE: &str = "--private";
 /// The wrapper within [`RUN_DIR`].
 pub const WRAPPER: &str = "worker";
 /// Where the payload Secret is mounted in the install container.
@@ -42,6 +45,9 @@ pub const STOP_FILE: &str = "stop";
 pub const ENV_PAYLOAD_DIR: &str = "PAYLOAD_SECRET_PATH";
 /// Variable: folder of wrapper and payload, for `worker run`.
 pub const ENV_RUN_DIR: &str = "ACTIONS_GATEWAY_RUN_DIR";
+/// Variable: name of the folder below [`CLAIM_DIR`] that holds the claim's files, of which no other container of the pod
+/// knows; absent: they are in [`CLAIM_DIR`] itself.
+pub const ENV_CLAIM: &str = "ACTIONS_GATEWAY_CLAIM";
 /// Variable: root of the runner, parent of `bin`.
 pub const ENV_RUNNER_HOME: &str = "RUNNER_HOME_DIR";
 /// Variable: the stop file, where it is not [`STOP_FILE`] in [`STOP_DIR`].
@@ -58,9 +64,10 @@ pub const ENV_TERMINATION_PATH: &str = "TERMINATION_MESSAGE_PATH";
 pub const ENV_LOG_LEVEL: &str = "LOG_LEVEL";
 
 /// Every variable that only the wrapper reads: the runner and its steps, which inherit all others, never see these.
-pub const WRAPPER_ENV: [&str; 10] = [
+pub const WRAPPER_ENV: [&str; 11] = [
     ENV_PAYLOAD_DIR,
     ENV_RUN_DIR,
+    ENV_CLAIM,
     ENV_RUNNER_HOME,
     ENV_STOP_FILE,
     ENV_POD_GRACE,

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use handoff::proxy::ENV_PROXY_CA;
 use handoff::worker::{
-    ENV_GITHUB_CA, ENV_LOG_LEVEL, ENV_PAYLOAD_DIR, ENV_POD_GRACE, ENV_RUN_DIR, ENV_RUNNER_HOME,
-    ENV_SHUTDOWN_GRACE, ENV_STOP_FILE, ENV_TERMINATION_PATH, PAYLOAD_DIR, RUN_DIR, RUNNER_HOME, STOP_DIR,
-    STOP_FILE,
+    CLAIM_DIR, ENV_CLAIM, ENV_GITHUB_CA, ENV_LOG_LEVEL, ENV_PAYLOAD_DIR, ENV_POD_GRACE, ENV_RUN_DIR,
+    ENV_RUNNER_HOME, ENV_SHUTDOWN_GRACE, ENV_STOP_FILE, ENV_TERMINATION_PATH, PAYLOAD_DIR, RUN_DIR,
+    RUNNER_HOME, STOP_DIR, STOP_FILE,
 };
 use jiff::SignedDuration;
 
@@ -26,6 +26,8 @@ const POD_GRACE: Duration = Duration::from_secs(30);
 pub struct Config {
     /// Wrapper and claim, in memory.
     pub run_dir: PathBuf,
+    /// The claim's files, relative to that.
+    pub claim: PathBuf,
     /// The mounted payload Secret.
     pub payload_dir: PathBuf,
     /// Root of the runner, parent of `bin`.
@@ -88,6 +90,7 @@ impl Config {
         let mut doubts = Vec::new();
         Ok(Config {
             run_dir: path(ENV_RUN_DIR, RUN_DIR),
+            claim: set(&env, ENV_CLAIM).iter().fold(PathBuf::from(CLAIM_DIR), |dir, name| dir.join(name)),
             payload_dir: path(ENV_PAYLOAD_DIR, PAYLOAD_DIR),
             home: path(ENV_RUNNER_HOME, RUNNER_HOME),
             proxy_ca: set(&env, ENV_PROXY_CA).map(Into::into),

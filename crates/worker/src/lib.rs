@@ -25,29 +25,34 @@ pub mod watch;
 
 use std::path::Path;
 
-use handoff::worker::TerminationReport;
+use handoff::worker::{INSTALL_PRIVATE, TerminationReport};
 
 use crate::config::Config;
 use crate::environment::Environment;
+use crate::install::For;
 use crate::log::Log;
 
 /// Bad arguments, as `sh` and `getopt` users know it.
 const USAGE: u8 = 2;
 
-/// The program: `worker [run]` or `worker install <dir>`, with its arguments and its environment.
+/// The program: `worker [run]` or `worker install <dir> [--private]`, with its arguments and its environment.
 /// Gives the exit code.
 pub fn main(arguments: impl Iterator<Item = String>, environment: Environment) -> u8 {
     let env = |name: &str| environment::text(&environment, name);
     let arguments: Vec<String> = arguments.collect();
     let report_path = config::report_path(env);
+    let install = |dir: &str, reader| {
+        finish(&report_path, |_| install(&Config::from_env(env)?, Path::new(dir), reader))
+    };
     match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         [] | ["run"] => {
             report_panics(&report_path);
             finish(&report_path, |report| run::run(&Config::from_env(env)?, &environment, report))
         }
-        ["install", dir] => finish(&report_path, |_| install(&Config::from_env(env)?, Path::new(dir))),
+        ["install", dir] => install(dir, For::Anybody),
+        ["install", dir, INSTALL_PRIVATE] => install(dir, For::Owner),
         _ => {
-            Log::default().error("usage: worker [run] | worker install <dir>", &[]);
+            Log::default().error("usage: worker [run] | worker install <dir> [--private]", &[]);
             USAGE
         }
     }
@@ -71,9 +76,9 @@ fn finish(report_path: &Path, work: impl FnOnce(&mut TerminationReport) -> Outco
     code
 }
 
-fn install(config: &Config, dir: &Path) -> Outcome {
+fn install(config: &Config, dir: &Path, reader: For) -> Outcome {
     let program = std::env::current_exe().map_err(install::Error::Program)?;
-    install::install(&program, &config.payload_dir, dir)?;
+    install::install(&program, &config.payload_dir, dir, &config.claim, reader)?;
     Ok(0)
 }
 

@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::path::Path;
 
-use handoff::worker::{CLAIM_DIR, RunInfo, TerminationReport};
+use handoff::worker::{RunInfo, TerminationReport};
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 
@@ -22,7 +22,7 @@ pub(crate) fn run(config: &Config, container: &Environment, report: &mut Termina
     let mut watch = Watch::begin(config.stop_file.clone())?; // before anything that takes time: no signal is missed
     let used_before = usage::read(Path::new(usage::CGROUP));
     report.runner_version = report::runner_version(&config.home);
-    let claim = payload::take(&config.run_dir.join(CLAIM_DIR))?;
+    let claim = payload::take(&config.run_dir.join(&config.claim))?;
     let log = announce(Log::new(config.log_level), &claim.run, report.runner_version.as_deref());
     for doubt in &config.doubts {
         log.warn("environment variable adjusted", &[("error", doubt.to_string().into())]);

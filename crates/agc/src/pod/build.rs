@@ -99,8 +99,9 @@ pub fn build(platform: &Platform, template: &Template, work: &Work<'_>) -> Pod {
     let mut spec = template.pod.spec.clone().unwrap_or_default();
     let grace = spec.termination_grace_period_seconds.unwrap_or(MIN_GRACE_SECONDS).max(MIN_GRACE_SECONDS);
     spec.termination_grace_period_seconds = Some(grace);
-    containers::runner(&mut spec, platform, template, grace);
-    containers::install(&mut spec, platform);
+    // The containers of the pod cannot know it: they have no way to ask for the pod's owner.
+    let claim = &work.owner.uid;
+    containers::runner(&mut spec, platform, template, claim, grace);
     add_volumes(&mut spec, platform, work.payload_secret);
     if let Some(class) = work.priority_class {
         spec.priority_class_name = Some(class.to_owned());
@@ -108,6 +109,7 @@ pub fn build(platform: &Platform, template: &Template, work: &Work<'_>) -> Pod {
     spec.active_deadline_seconds = spec.active_deadline_seconds.or(template.lifetime_seconds);
     spec.enable_service_links = spec.enable_service_links.or(Some(false));
     security::fill_gaps(&mut spec, platform.profile);
+    containers::install(&mut spec, platform, claim);
     reserve(&mut spec, platform);
     Pod { metadata: metadata(platform, template, work), spec: Some(spec), status: None }
 }

@@ -9,6 +9,7 @@ fn without_variables_the_stock_image_is_assumed() {
     let config = config(&[]).unwrap();
     assert_eq!(config.home, PathBuf::from("/home/runner"));
     assert_eq!(config.run_dir, PathBuf::from("/run/actions-gateway"));
+    assert_eq!(config.claim, PathBuf::from("claim"));
     assert_eq!(config.payload_dir, PathBuf::from("/run/secrets/job-payload"));
     assert_eq!(config.stop_file, PathBuf::from("/etc/actions-gateway/pod/stop"));
     assert_eq!(config.limits, Limits::new(Duration::from_secs(30), None));

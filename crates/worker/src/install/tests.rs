@@ -32,32 +32,63 @@ fn modes(dir: &Path) -> Vec<(String, u32)> {
     modes
 }
 
+fn installed(it: &Folders, claim: &str, reader: For) -> Result<(), Error> {
+    install(&it.program, &it.secret, &it.target, Path::new(claim), reader)
+}
+
+#[track_caller]
+fn check_modes(dir: PathBuf, expected: &[(&str, u32)]) {
+    let owned: Vec<_> = expected.iter().map(|(name, mode)| ((*name).to_owned(), *mode)).collect();
+    assert_eq!(modes(&dir), owned, "{}", dir.display());
+}
+
 #[test]
-fn wrapper_and_claim_are_copied_for_any_user_and_nothing_else_is() {
+fn wrapper_and_claim_are_copied_and_nothing_else_is() {
+    let it = folders(&["payload", "jitconfig", "run.json", "stranger"]);
+    installed(&it, "claim/name", For::Anybody).unwrap();
+    assert_eq!(fs::read_to_string(it.target.join("claim/name/payload")).unwrap(), "content of payload");
+    assert_eq!(fs::read_to_string(it.target.join("worker")).unwrap(), "elf");
+}
+
+#[test]
+fn a_claim_for_any_user_is_for_those_who_know_its_folder() {
     let it = folders(&["payload", "jitconfig", "run.json", "stranger"]);
     for _ in 0..2 {
-        install(&it.program, &it.secret, &it.target).unwrap();
-        let owned = |(name, mode): (&str, u32)| (name.to_owned(), mode);
+        installed(&it, "claim/name", For::Anybody).unwrap();
+        check_modes(it.target.clone(), &[("claim", 0o711), ("worker", 0o755)]);
         // Without the sticky bit: the runner's user is not the one that installs, and must be able to unlink.
-        assert_eq!(modes(&it.target), [("claim", 0o777), ("worker", 0o755)].map(owned));
-        let claim = [("jitconfig", 0o644), ("payload", 0o644), ("run.json", 0o644)];
-        assert_eq!(modes(&it.target.join("claim")), claim.map(owned));
+        check_modes(it.target.join("claim"), &[("name", 0o777)]);
+        let files = [("jitconfig", 0o644), ("payload", 0o644), ("run.json", 0o644)];
+        check_modes(it.target.join("claim/name"), &files);
     }
-    assert_eq!(fs::read_to_string(it.target.join("claim/payload")).unwrap(), "content of payload");
-    assert_eq!(fs::read_to_string(it.target.join("worker")).unwrap(), "elf");
+}
+
+#[test]
+fn a_private_claim_is_for_its_owner_alone() {
+    let it = folders(&["payload", "run.json"]);
+    for _ in 0..2 {
+        installed(&it, "claim/name", For::Owner).unwrap();
+        check_modes(it.target.clone(), &[("claim", 0o700), ("worker", 0o755)]);
+        check_modes(it.target.join("claim"), &[("name", 0o700)]);
+        check_modes(it.target.join("claim/name"), &[("payload", 0o600), ("run.json", 0o600)]);
+    }
 }
 
 #[test]
 fn a_secret_without_a_job_is_an_error() {
     let it = folders(&["jitconfig"]);
-    assert!(matches!(install(&it.program, &it.secret, &it.target), Err(Error::NoJob { .. })));
+    assert!(matches!(installed(&it, "claim", For::Anybody), Err(Error::NoJob { .. })));
     let missing = it.secret.join("missing");
-    assert!(matches!(install(&it.program, &missing, &it.target), Err(Error::NoJob { .. })));
+    assert!(matches!(
+        installed(&Folders { secret: missing, ..it }, "claim", For::Anybody),
+        Err(Error::NoJob { .. })
+    ));
 }
 
 #[test]
 fn a_target_that_takes_no_file_is_named() {
     let it = folders(&["payload"]);
-    let error = install(&it.program, &it.secret, &it.target.join("missing")).unwrap_err();
+    let error =
+        installed(&Folders { target: it.target.join("missing"), ..it }, "claim", For::Owner).unwrap_err();
     assert!(matches!(&error, Error::Copy { to, .. } if *to == it.target.join("missing/worker")), "{error}");
 }

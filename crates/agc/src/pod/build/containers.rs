@@ -5,20 +5,23 @@ use std::collections::BTreeMap;
 use api::names;
 use handoff::pod::{GITHUB_CA_DIR, PROXY_CA_DIR, USER};
 use handoff::proxy::ENV_PROXY_CA;
-use handoff::worker::{ENV_GITHUB_CA, ENV_PAYLOAD_DIR, ENV_POD_GRACE, PAYLOAD_DIR, RUN_DIR, STOP_DIR};
+use handoff::worker::{
+    ENV_CLAIM, ENV_GITHUB_CA, ENV_PAYLOAD_DIR, ENV_POD_GRACE, INSTALL_PRIVATE, PAYLOAD_DIR, RUN_DIR, STOP_DIR,
+};
 use k8s_openapi::api::core::v1::{
     Capabilities, Container, EnvVar, PodSpec, ResourceRequirements, SeccompProfile, SecurityContext,
     VolumeMount,
 };
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 
-use super::{Platform, Template, wrapper};
+use super::{Platform, Template, security, wrapper};
 
 /// Variable of the runner: its diagnostics on stdout, which images switch on.
 const PRINT_LOG: &str = "ACTIONS_RUNNER_PRINT_LOG_TO_STDOUT";
 
-/// Makes the `runner` container run the wrapper; adds one if the template has none. `grace` is the pod's, in seconds.
-pub(super) fn runner(spec: &mut PodSpec, platform: &Platform, template: &Template, grace: i64) {
+/// Makes the `runner` container run the wrapper; adds one if the template has none. `claim` names the folder of the
+/// claim's files, `grace` is the pod's, in seconds.
+pub(super) fn runner(spec: &mut PodSpec, platform: &Platform, template: &Template, claim: &str, grace: i64) {
     let position =
         spec.containers.iter().position(|it| it.name == names::RUNNER_CONTAINER).unwrap_or_else(|| {
             spec.containers
@@ -35,7 +38,7 @@ pub(super) fn runner(spec: &mut PodSpec, platform: &Platform, template: &Templat
     runner.termination_message_path = None;
     runner.termination_message_policy = Some("File".to_owned());
     let printed = runner.env.iter().flatten().any(|it| it.name == PRINT_LOG);
-    set_env(runner, environment(platform, grace));
+    set_env(runner, environment(platform, claim, grace));
     if !printed {
         // Between the wrapper's JSON lines they would break the log's shape; a crash is printed all the same.
         runner.env.get_or_insert_default().push(variable(PRINT_LOG, "0"));
@@ -44,16 +47,19 @@ pub(super) fn runner(spec: &mut PodSpec, platform: &Platform, template: &Templat
 }
 
 /// Puts the install container behind the template's own init containers: while the claim lies in memory, none of them
-/// runs but the sidecars among them.
-pub(super) fn install(spec: &mut PodSpec, platform: &Platform) {
+/// runs but the sidecars among them. It runs as the job's user where the pod says which one that is, since it cannot give
+/// its files to another: so nobody else can read them. Comes when all else is decided.
+pub(super) fn install(spec: &mut PodSpec, platform: &Platform, claim: &str) {
+    let user = security::runners_user(spec);
+    let args = ["install", RUN_DIR].into_iter().chain(user.map(|_| INSTALL_PRIVATE));
     let install = Container {
         name: names::INSTALL_CONTAINER.to_owned(),
         image: Some(platform.wrapper_image.clone()),
         image_pull_policy: Some("IfNotPresent".to_owned()),
-        args: Some(vec!["install".to_owned(), RUN_DIR.to_owned()]),
-        env: Some(vec![variable(ENV_PAYLOAD_DIR, PAYLOAD_DIR)]),
+        args: Some(args.map(str::to_owned).collect()),
+        env: Some(vec![variable(ENV_PAYLOAD_DIR, PAYLOAD_DIR), variable(ENV_CLAIM, claim)]),
         resources: Some(install_resources()),
-        security_context: Some(hardened()),
+        security_context: Some(hardened(user.unwrap_or(USER))),
         volume_mounts: Some(vec![
             mount(names::RUN_VOLUME, RUN_DIR, false),
             mount(names::PAYLOAD_VOLUME, PAYLOAD_DIR, true),
@@ -76,21 +82,22 @@ pub fn install_resources() -> ResourceRequirements {
     ResourceRequirements { requests: amounts("10m", "32Mi"), limits: amounts("500m", "128Mi"), claims: None }
 }
 
-fn hardened() -> SecurityContext {
+fn hardened(user: i64) -> SecurityContext {
     SecurityContext {
         allow_privilege_escalation: Some(false),
         capabilities: Some(Capabilities { drop: Some(vec!["ALL".to_owned()]), add: None }),
         read_only_root_filesystem: Some(true),
-        run_as_non_root: Some(true),
-        run_as_user: Some(USER),
+        run_as_non_root: Some(user != 0),
+        run_as_user: Some(user),
         seccomp_profile: Some(SeccompProfile { type_: "RuntimeDefault".to_owned(), localhost_profile: None }),
         ..SecurityContext::default()
     }
 }
 
-fn environment(platform: &Platform, grace: i64) -> Vec<EnvVar> {
+fn environment(platform: &Platform, claim: &str, grace: i64) -> Vec<EnvVar> {
     let mut environment: Vec<EnvVar> =
         platform.proxy.iter().map(|(name, value)| variable(name, value)).collect();
+    environment.push(variable(ENV_CLAIM, claim));
     environment.push(variable(ENV_POD_GRACE, &grace.to_string()));
     let file = |dir: &str| format!("{dir}/{}", names::CA_KEY);
     if platform.proxy_ca.is_some() {

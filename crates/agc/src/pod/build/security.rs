@@ -5,6 +5,7 @@ use api::names;
 use handoff::worker::RUNNER_USER;
 use k8s_openapi::api::core::v1::{Capabilities, Container, PodSpec, SeccompProfile};
 
+/// For the containers of the template, and the runner.
 pub(super) fn fill_gaps(spec: &mut PodSpec, profile: SecurityProfile) {
     if profile == SecurityProfile::Privileged {
         return;
@@ -14,10 +15,15 @@ pub(super) fn fill_gaps(spec: &mut PodSpec, profile: SecurityProfile) {
     if profile == SecurityProfile::Restricted {
         pod.run_as_non_root.get_or_insert(true);
         pod.run_as_user.get_or_insert(RUNNER_USER);
-        let own_init =
-            spec.init_containers.iter_mut().flatten().filter(|it| it.name != names::INSTALL_CONTAINER);
-        own_init.chain(&mut spec.containers).for_each(restrict);
+        spec.init_containers.iter_mut().flatten().chain(&mut spec.containers).for_each(restrict);
     }
+}
+
+/// The user that runs the job, as far as the pod says it; else the image does.
+pub(super) fn runners_user(spec: &PodSpec) -> Option<i64> {
+    let runner = spec.containers.iter().find(|it| it.name == names::RUNNER_CONTAINER);
+    let own = runner.and_then(|it| it.security_context.as_ref()?.run_as_user);
+    own.or_else(|| spec.security_context.as_ref()?.run_as_user)
 }
 
 fn restrict(container: &mut Container) {

@@ -1,3 +1,5 @@
+use handoff::worker::INSTALL_PRIVATE;
+
 use super::*;
 
 fn platform(profile: SecurityProfile) -> Platform {
@@ -108,7 +110,7 @@ fn what_the_gateway_sets_on_a_worker_no_template_may_set() {
     let containers = spec.containers.iter().chain(spec.init_containers.iter().flatten());
     let variables: Vec<&str> =
         containers.flat_map(|it| it.env.iter().flatten()).map(|it| it.name.as_str()).collect();
-    assert_eq!(variables.len(), 11, "{variables:?}");
+    assert_eq!(variables.len(), 13, "{variables:?}");
     for name in variables.iter().filter(|it| **it != "ACTIONS_RUNNER_PRINT_LOG_TO_STDOUT") {
         let yaml = format!("{{ spec: {{ containers: [{{ name: runner, env: [{{ name: {name} }}] }}] }} }}");
         let template = serde_yaml::from_str(&yaml).unwrap();
@@ -175,6 +177,26 @@ fn only_the_install_container_sees_the_payload_secret() {
         .map(|it| it.name.as_str())
         .collect();
     assert_eq!(mounting, [names::INSTALL_CONTAINER]);
+}
+
+#[test]
+fn the_user_of_the_job_installs_its_claim_and_nobody_else_may_read_it_where_the_pod_says_who_it_is() {
+    let installed = |profile, yaml: &str| {
+        let spec = built(&platform(profile), &template(yaml), None).spec.unwrap();
+        let install = spec.init_containers.unwrap_or_default().pop().unwrap();
+        let private = install.args.unwrap_or_default().iter().any(|it| it == INSTALL_PRIVATE);
+        let context = install.security_context.unwrap();
+        (context.run_as_user.unwrap(), context.run_as_non_root.unwrap(), private)
+    };
+    let of_pod = "{ spec: { securityContext: { runAsUser: 5 }, containers: [{ name: other, securityContext: { runAsUser: 6 } }] } }";
+    let of_runner = "{ spec: { securityContext: { runAsUser: 5 }, containers: [{ name: runner, securityContext: { runAsUser: 7 } }] } }";
+    let root = "{ spec: { containers: [{ name: runner, securityContext: { runAsUser: 0 } }] } }";
+    use SecurityProfile::{Baseline, Privileged, Restricted};
+    assert_eq!(installed(Restricted, "{}"), (1001, true, true));
+    assert_eq!(installed(Restricted, of_runner), (7, true, true));
+    assert_eq!(installed(Baseline, of_pod), (5, true, true));
+    assert_eq!(installed(Privileged, root), (0, false, true));
+    assert_eq!(installed(Baseline, "{}"), (65532, true, false), "only the image knows its user");
 }
 
 #[test]
