@@ -2,6 +2,7 @@
 
 pub mod ending;
 pub mod failures;
+pub mod fence;
 pub mod handed_over;
 pub mod recovery;
 pub mod running;

@@ -71,7 +71,7 @@ fn manager() -> Vec<Test> {
 }
 
 fn jobs() -> Vec<Test> {
-    use jobs::{ending, failures, handed_over, recovery, running, secrets, stopping};
+    use jobs::{ending, failures, fence, handed_over, recovery, running, secrets, stopping};
     tests! {
         "a queued job is acquired, run in a pod and reported" => running::a_job_is_acquired_run_and_reported,
         "an agent is replaced after its job" => running::an_agent_is_replaced_after_its_job,
@@ -97,6 +97,9 @@ fn jobs() -> Vec<Test> {
         "the runner's private key is in nothing that runs the job" => handed_over::the_private_key_is_in_nothing_that_runs_the_job,
         "a step sees TRACEPARENT and no variable of the wrapper" => handed_over::a_step_sees_no_variable_of_the_wrapper,
         "a step finds only its own secrets" => secrets::a_step_finds_only_its_own,
+        "no template reaches what a job is handed over with" => fence::no_template_reaches_what_a_job_is_handed_over_with,
+        "no container beside the runner finds the job" => fence::nothing_beside_the_runner_finds_the_job,
+        "the user that the pod names has the job to itself" => fence::the_user_that_the_pod_names_has_the_job_to_itself,
     }
 }
 

@@ -99,7 +99,7 @@ fn mangled(text: &str) -> String {
 const SCRIPT: &str = "\u{1b}[36;1m";
 
 /// What stands behind this word, on each line that has it and was printed by the step.
-fn after<'a>(log: &'a str, word: &'a str) -> impl Iterator<Item = &'a str> {
+pub(super) fn after<'a>(log: &'a str, word: &'a str) -> impl Iterator<Item = &'a str> {
     log.lines()
         .filter(|it| !it.contains(SCRIPT))
         .filter_map(move |line| line.split_once(word))
