@@ -74,7 +74,7 @@ pub enum Reason {
     GitHubUnreachable,
     /// GitHub issues tokens for the credentials.
     SecretFound,
-    /// At least one session listens.
+    /// At least one session listens, and GitHub answers its polls; or none does for less than ten seconds.
     ListenerActive,
     /// No session listens; the message has the last error.
     NoActiveSessions,

@@ -74,7 +74,8 @@ pub enum Command {
     Abandon,
 }
 
-/// What a session has to say. The last three are last words: the channel closes after them.
+/// What a session has to say. Whether polls are answered or fail can be told from it. The last three are last words: the
+/// channel closes after them.
 #[derive(Debug)]
 pub enum Event {
     /// A session is open and polling. Comes again when a lost session was replaced.
@@ -91,8 +92,10 @@ pub enum Event {
     Cancelled(JobCancellation),
     /// A poll brought nothing.
     EmptyPoll,
-    /// Something failed, and will be tried again.
-    PollError(PollError),
+    /// A poll brought what asks for nothing here.
+    Answered,
+    /// A poll, or what it needs, failed, and will be tried again: why, and what was said.
+    PollError(PollError, String),
     /// A message of a type we handle was of no use, and was dropped. More in a row that make no sense slow the polls
     /// down; one that is merely not supported does not.
     BadMessage(MessageError),

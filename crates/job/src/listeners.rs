@@ -14,13 +14,13 @@
 //! use job::listeners::{Effect, Inherited, Listeners};
 //! let now = jiff::Timestamp::UNIX_EPOCH;
 //! let (_listeners, effects) = Listeners::start(10, Inherited::default(), 7, now);
-//! assert_eq!(effects, [Effect::Load { seat: 0 }]); // somebody must listen
+//! assert_eq!(effects[0], Effect::Load { seat: 0 }); // somebody must listen
 //! ```
 
 use std::collections::BTreeSet;
 use std::mem;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 mod agent;
 mod effect;
@@ -39,6 +39,9 @@ use seat::Seat;
 
 /// So many 429 in a row, of all sessions together, are no accident.
 const SUSTAINED_RATE_LIMIT: u32 = 3;
+
+/// So long nobody may listen before that is news: between a claim and the next session lies a moment that is no trouble.
+const SHORT: SignedDuration = SignedDuration::from_secs(10);
 
 /// The listeners of one group.
 #[derive(Debug, Clone)]
@@ -60,6 +63,10 @@ pub struct Listeners {
     /// With agents that were registered and got no session.
     refused_sessions: Patience,
     trouble: Option<Trouble>,
+    /// Why the last poll of a session that is to listen failed, until one is answered.
+    poll_error: Option<String>,
+    /// Since when nobody listens; the start counts.
+    nobody_since: Option<Timestamp>,
     /// GitHub's words, until a poll is answered again.
     version_too_old: Option<String>,
     /// Nobody listens until the version is tried again.
@@ -71,14 +78,16 @@ pub struct Listeners {
 /// How many sessions there are, of which sort.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Census {
-    /// They listen for jobs.
+    /// They listen for jobs, and GitHub answers their polls.
     pub listening: usize,
-    /// They will listen soon.
+    /// They will listen soon, or again.
     pub opening: usize,
     /// They stay open for the cancellation of a running job.
     pub busy: usize,
     /// Seats whose agent could not be registered.
     pub parked: usize,
+    /// Nobody listens, and that only for a moment so far: another session is on its way.
+    pub is_between: bool,
 }
 
 impl Listeners {
@@ -103,6 +112,8 @@ impl Listeners {
             registrations: Patience::default(),
             refused_sessions: Patience::default(),
             trouble: None,
+            poll_error: None,
+            nobody_since: None,
             version_too_old: None,
             version_pause: false,
             effects: Vec::new(),
@@ -111,6 +122,7 @@ impl Listeners {
             listeners.load(seat, Vec::new());
         }
         listeners.fill(now);
+        listeners.watch_the_time(now);
         let effects = mem::take(&mut listeners.effects);
         (listeners, effects)
     }
@@ -122,6 +134,7 @@ impl Listeners {
         } else {
             self.decide(event, now);
             self.fill(now);
+            self.watch_the_time(now);
         }
         mem::take(&mut self.effects)
     }
@@ -134,6 +147,7 @@ impl Listeners {
             Event::CredentialsBack => self.credentials_back(now),
             Event::Intake(intake) => self.set_intake(intake),
             Event::VersionChanged | Event::Due(Timer::Version) => self.version_pause = false,
+            Event::Due(Timer::Census) => {}
             Event::Drain => self.drain(),
 
             Event::Prepared(seat, prepared) => self.prepared(seat, prepared, now),
@@ -145,7 +159,9 @@ impl Listeners {
             Event::Due(Timer::Reopen(agent)) => self.reopen(agent),
 
             Event::Listening(session) => self.listening(session, now),
-            Event::EmptyPoll(heard) => self.empty_poll(heard),
+            Event::EmptyPoll(heard) => self.empty_poll(heard, now),
+            Event::Answered(session) => self.answered(session, now),
+            Event::PollFailed(session, words) => self.poll_failed(session, words, now),
             Event::Offered(heard) => self.offered(heard, now),
             Event::RateLimited(session) => self.rate_limited(session),
             Event::VersionRefused(session, words) => self.version_refused(session, words, now),
@@ -154,16 +170,19 @@ impl Listeners {
         }
     }
 
-    /// How many sessions there are.
+    /// How many sessions there are at this time.
     #[must_use]
-    pub fn census(&self) -> Census {
+    pub fn census(&self, now: Timestamp) -> Census {
         let count = |is: fn(&Seat) -> bool| self.seats.iter().filter(|it| is(it)).count();
-        let listening = count(Seat::is_listening);
+        let listening = self.seats.iter().filter(|it| it.is_listening(now)).count();
+        let opening = count(Seat::is_listener) - listening;
+        let recently = |it: Timestamp| now.duration_since(it) < SHORT;
         Census {
             listening,
-            opening: count(Seat::is_listener) - listening,
+            opening,
             busy: count(Seat::is_busy),
             parked: count(|it| matches!(it, Seat::Parked { .. })),
+            is_between: listening == 0 && opening > 0 && self.nobody_since.is_none_or(recently),
         }
     }
 
@@ -171,6 +190,12 @@ impl Listeners {
     #[must_use]
     pub fn trouble(&self) -> Option<&Trouble> {
         self.trouble.as_ref()
+    }
+
+    /// Why the last poll of a session that is to listen failed, until one is answered.
+    #[must_use]
+    pub fn poll_error(&self) -> Option<&str> {
+        self.poll_error.as_deref()
     }
 
     /// Whether polls keep being answered with 429.
@@ -203,6 +228,19 @@ impl Listeners {
             self.registrations = Patience::default();
             self.refused_sessions = Patience::default();
             self.repair(now);
+        }
+    }
+
+    /// That nobody listens becomes news with time.
+    fn watch_the_time(&mut self, now: Timestamp) {
+        if self.draining {
+            return;
+        }
+        if self.seats.iter().any(|it| it.is_listening(now)) {
+            self.nobody_since = None;
+        } else if self.nobody_since.is_none() {
+            self.nobody_since = Some(now);
+            self.effects.push(Effect::Wake(Timer::Census, now + SHORT));
         }
     }
 

@@ -39,7 +39,7 @@ const FAILURE_REASONS: [&str; 24] = [
 
 pub const ACTIVE_SESSIONS: Series = Series::gauge(
     "actions_gateway_active_sessions",
-    "Long-poll sessions that listen for jobs.",
+    "Long-poll sessions that listen for jobs, and whose polls GitHub answers.",
     &[NAMESPACE, RUNNER_GROUP],
 );
 pub const BUSY_SESSIONS: Series = Series::gauge(

@@ -199,13 +199,15 @@ impl Pool {
     }
 
     fn publish(&self) {
-        let (census, listeners) = (self.listeners.census(), &self.listeners);
+        let (census, listeners) = (self.listeners.census(self.now()), &self.listeners);
         self.context.states.update(&self.group.id.name, |facts| {
             // A session that is opened to see whether the version is served again is none yet.
             facts.listening = if listeners.version_too_old().is_some() { 0 } else { census.listening };
             facts.opening = census.opening;
             facts.busy = census.busy;
             facts.parked = census.parked;
+            facts.is_between = census.is_between;
+            facts.poll_error = listeners.poll_error().map(str::to_owned);
             facts.trouble = listeners.trouble().cloned();
             facts.rate_limited = listeners.is_rate_limited();
             facts.version_too_old = listeners.version_too_old().map(str::to_owned);

@@ -16,14 +16,18 @@ pub struct GroupStates(Arc<watch::Sender<BTreeMap<String, GroupState>>>);
 /// What is known of one group.
 #[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize)]
 pub struct GroupState {
-    /// Sessions that listen for jobs.
+    /// Sessions that listen for jobs, and whose polls GitHub answers.
     pub listening: usize,
-    /// Sessions that will listen soon.
+    /// Sessions that will listen soon, or again.
     pub opening: usize,
     /// Sessions that stay open for the cancellation of a running job.
     pub busy: usize,
     /// Agents that could not be registered and wait for the next pass.
     pub parked: usize,
+    /// Nobody listens, and that only for a moment so far.
+    pub is_between: bool,
+    /// Why the last poll failed, until one is answered.
+    pub poll_error: Option<String>,
     /// Why agents cannot be registered.
     #[serde(serialize_with = "by_word")]
     pub trouble: Option<Trouble>,

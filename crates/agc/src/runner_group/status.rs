@@ -75,10 +75,17 @@ fn ready(facts: &GroupState, was_ready: bool) -> Said {
         Some(Trouble::SessionRefused(words) | Trouble::Other(words)) => {
             (false, Reason::NoActiveSessions, words.clone())
         }
-        None if facts.opening > 0 && was_ready && facts.version_too_old.is_none() => {
+        None if facts.is_between && was_ready && facts.version_too_old.is_none() => {
             (true, Reason::ListenerActive, "a session listens for jobs".to_owned())
         }
-        None => (false, Reason::NoActiveSessions, "no session listens for jobs yet".to_owned()),
+        None => (false, Reason::NoActiveSessions, nobody_listens(facts)),
+    }
+}
+
+fn nobody_listens(facts: &GroupState) -> String {
+    match &facts.poll_error {
+        Some(words) => format!("no session listens for jobs: {words}"),
+        None => "no session listens for jobs yet".to_owned(),
     }
 }
 

@@ -354,3 +354,22 @@ async fn a_registration_that_cannot_be_read_is_a_failed_one_and_leaves_no_record
     let run = rig.push("{ build: { runs-on: linux } }");
     rig.assert_ran_once(&run, FIRST).await;
 }
+
+#[tokio::test]
+async fn a_session_whose_polls_all_fail_is_not_active_and_the_group_says_why_until_one_is_answered() {
+    let rig = Rig::start(json!({}), Behaviour::Succeeds).await;
+    let controller = rig.controller(FIRST);
+    says(&rig, GROUP, "Ready", "True", "ListenerActive").await;
+    rig.github.control().fail(Fault { effect: Failure::Reset, ..Fault::new("*").times(u64::MAX) });
+    let said = says(&rig, GROUP, "Ready", "False", "NoActiveSessions").await;
+    let words = said["message"].as_str().unwrap().strip_prefix("no session listens for jobs: ");
+    assert!(words.is_some_and(|it| it.contains("connection")), "{said}");
+    assert_eq!(rig.api.get(GROUP).unwrap()["status"]["activeSessions"], 0);
+    let listening = "actions_gateway_active_sessions{namespace=\"team-a\",runner_group=\"blue\"}";
+    assert_eq!(controller.metric(listening), Some("0".into()));
+    rig.github.control().reset();
+    says(&rig, GROUP, "Ready", "True", "ListenerActive").await;
+    assert_eq!(rig.asked_github("R3").len(), 1, "the record is good");
+    let run = rig.push("{ build: { runs-on: linux } }");
+    rig.assert_ran_once(&run, FIRST).await;
+}

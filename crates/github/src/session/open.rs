@@ -48,7 +48,8 @@ impl Task {
                 }
                 Err(OpenError::Send(error)) => {
                     tracing::info!(error = %chain(&error), "failed to create a session");
-                    self.back_off(reason(&error)).await?;
+                    let words = chain(&error).to_string();
+                    self.back_off(reason(&error), words).await?;
                 }
             }
         }
@@ -75,36 +76,41 @@ impl Task {
             BrokerErrorKind::VersionTooOld => Err(refused(Refusal::VersionTooOld(error.message))),
             BrokerErrorKind::NotFound => {
                 row.not_found += 1;
-                self.ask_again_who_we_are(token, row.not_found).await
+                self.ask_again_who_we_are(&error, token, row.not_found).await
             }
-            BrokerErrorKind::Conflict => self.clear_conflict(row).await,
+            BrokerErrorKind::Conflict => self.clear_conflict(&error, row).await,
             BrokerErrorKind::RateLimited(limit) => self.hold_back(limit).await,
             BrokerErrorKind::RunnerNotFound
             | BrokerErrorKind::SessionInvalid
             | BrokerErrorKind::JobNotFound
-            | BrokerErrorKind::Transient => self.back_off(PollError::Other).await,
+            | BrokerErrorKind::Transient => self.back_off(PollError::Other, error.to_string()).await,
         }
     }
 
     /// The record may be gone, or the address wrong: the token service tells, if it is asked anew.
-    async fn ask_again_who_we_are(&mut self, refused: &RunnerToken, times: u32) -> Result<(), End> {
+    async fn ask_again_who_we_are(
+        &mut self,
+        error: &BrokerError,
+        refused: &RunnerToken,
+        times: u32,
+    ) -> Result<(), End> {
         if times == NOT_FOUND {
             return Err(dead(Death::NotFound));
         }
         self.config.auth.refused(refused);
         self.token().await?;
-        self.back_off(PollError::Other).await
+        self.back_off(PollError::Other, error.to_string()).await
     }
 
     /// A session of ours from before a restart, or one that we took for lost: it is deleted. When that does not help,
     /// another agent is quicker; but the job of a busy one has no other.
-    async fn clear_conflict(&mut self, row: &mut Row) -> Result<(), End> {
+    async fn clear_conflict(&mut self, error: &BrokerError, row: &mut Row) -> Result<(), End> {
         if row.conflict && self.status == RunnerStatus::Online {
             return Err(refused(Refusal::Conflict));
         }
         self.delete_session().await;
         if row.conflict {
-            self.back_off(PollError::Other).await?;
+            self.back_off(PollError::Other, error.to_string()).await?;
         }
         row.conflict = true;
         Ok(())
@@ -150,7 +156,8 @@ impl Task {
     }
 
     async fn mend(&mut self, error: &AuthError) -> Result<(), End> {
-        tracing::info!(error = %chain(error), "failed to get a runner token");
+        let words = chain(error).to_string();
+        tracing::info!(error = words, "failed to get a runner token");
         if error.is_final() {
             return Err(dead(Death::NotRegistered));
         }
@@ -160,12 +167,12 @@ impl Task {
         match error {
             AuthError::Refused(refusal) if refusal.kind == OAuthErrorKind::ClockSkew => {
                 tracing::warn!(error = %refusal, "the system clock is off by more than five minutes");
-                self.emit(Event::PollError(PollError::Other)).await?;
+                self.emit(Event::PollError(PollError::Other, words)).await?;
                 let wait = self.config.clock.about(self.config.timeouts.clock_skew);
                 self.pause(wait).await
             }
-            AuthError::Send(error) => self.back_off(reason(error)).await,
-            _ => self.back_off(PollError::Other).await,
+            AuthError::Send(error) => self.back_off(reason(error), words).await,
+            _ => self.back_off(PollError::Other, words).await,
         }
     }
 }

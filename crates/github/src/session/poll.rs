@@ -5,6 +5,7 @@ use github_proto::broker::{self, BrokerError, BrokerErrorKind, Poll, PollQuery, 
 use github_proto::limits::BROKER_BODY;
 use github_proto::message::{Message, MessageError};
 use http::Response;
+use runtime::telemetry::chain;
 use tokio::time::{Instant, sleep_until};
 
 use super::open::{dead, reason, refused};
@@ -43,12 +44,14 @@ impl Task {
                 Ok(reply) => broker::decode_poll(&reply, session.key.as_ref()),
                 // The deadline was wait enough.
                 Err(error) if error.is_timeout() => {
-                    self.emit(Event::PollError(PollError::Timeout)).await?;
+                    let words = chain(&error).to_string();
+                    self.emit(Event::PollError(PollError::Timeout, words)).await?;
                     continue;
                 }
                 Err(error) => {
-                    tracing::debug!(%error, "a poll failed");
-                    self.back_off(reason(&error)).await?;
+                    let words = chain(&error).to_string();
+                    tracing::debug!(error = words, "a poll failed");
+                    self.back_off(reason(&error), words).await?;
                     continue;
                 }
             };
@@ -103,7 +106,9 @@ impl Task {
         }
         match self.status {
             RunnerStatus::Online => Err(dead(Death::Hollow)),
-            RunnerStatus::Busy => self.lose_session().await.map(|()| false),
+            RunnerStatus::Busy => {
+                self.lose_session("polls are answered with nothing, at once").await.map(|()| false)
+            }
         }
     }
 
@@ -126,7 +131,7 @@ impl Task {
         match message {
             Message::JobRequest(_) if self.status == RunnerStatus::Busy => {
                 tracing::debug!("ignoring a job that was offered to a busy session");
-                Ok(())
+                self.emit(Event::Answered).await
             }
             Message::JobRequest(offer) => {
                 self.emit(Event::JobOffered { offer, session: session.id.clone() }).await?;
@@ -137,12 +142,12 @@ impl Task {
             Message::JobCancellation(cancellation) => self.emit(Event::Cancelled(cancellation)).await,
             Message::ForceTokenRefresh => {
                 self.config.auth.forget();
-                Ok(())
+                self.emit(Event::Answered).await
             }
             Message::Shutdown => Err(dead(Death::Shutdown)),
             Message::Ignored { message_type } => {
                 tracing::debug!(message_type, "ignoring a message of another type");
-                Ok(())
+                self.emit(Event::Answered).await
             }
             Message::Malformed { message_type, error } => {
                 tracing::warn!(message_type, %error, "a message was dropped");
@@ -171,24 +176,26 @@ impl Task {
             BrokerErrorKind::RunnerNotFound => Err(dead(Death::NotFound)),
             BrokerErrorKind::VersionTooOld => Err(refused(Refusal::VersionTooOld(error.message))),
             BrokerErrorKind::SessionInvalid | BrokerErrorKind::NotFound => {
-                self.lose_session().await.map(|()| false)
+                self.lose_session(&error.to_string()).await.map(|()| false)
             }
             BrokerErrorKind::RateLimited(limit) => self.hold_back(limit).await.map(|()| true),
             BrokerErrorKind::Conflict
             | BrokerErrorKind::Forbidden
             | BrokerErrorKind::JobNotFound
-            | BrokerErrorKind::Transient => self.back_off(PollError::Other).await.map(|()| true),
+            | BrokerErrorKind::Transient => {
+                self.back_off(PollError::Other, error.to_string()).await.map(|()| true)
+            }
         }
     }
 
     /// A session that is lost once is replaced at once; one that is lost again before it brought
     /// anything waits.
-    async fn lose_session(&mut self) -> Result<(), End> {
+    async fn lose_session(&mut self, words: &str) -> Result<(), End> {
         if self.config.auth.jit().runner.skip_session_recover {
             return Err(dead(Death::SessionLost));
         }
         if self.lost_before {
-            return self.back_off(PollError::Other).await;
+            return self.back_off(PollError::Other, words.to_owned()).await;
         }
         self.lost_before = true;
         Ok(())

@@ -164,15 +164,16 @@ impl Task {
     }
 
     /// Tells of a failure and waits as the tiers say.
-    pub(super) async fn back_off(&mut self, reason: PollError) -> Result<(), End> {
-        self.emit(Event::PollError(reason)).await?;
+    pub(super) async fn back_off(&mut self, reason: PollError, words: String) -> Result<(), End> {
+        self.emit(Event::PollError(reason, words)).await?;
         let wait = self.failures.fail();
         self.pause(wait).await
     }
 
     /// Tells of a rate limit and waits as long as GitHub asks, and a little longer.
     pub(super) async fn hold_back(&mut self, limit: RateLimit) -> Result<(), End> {
-        self.emit(Event::PollError(PollError::RateLimited)).await?;
+        let words = "GitHub answers with 429".to_owned();
+        self.emit(Event::PollError(PollError::RateLimited, words)).await?;
         let SessionConfig { clock, timeouts, .. } = &self.config;
         let wait = match limit {
             // GitHub did not say how long: what the tiers say is longer than nothing.

@@ -93,12 +93,20 @@ async fn next(session: &mut Session) -> Event {
 }
 
 /// What a session says until its last word.
+/// An event without the words of an error.
+fn told(event: &Event) -> String {
+    match event {
+        Event::PollError(reason, _) => format!("PollError({reason:?})"),
+        event => format!("{event:?}"),
+    }
+}
+
 async fn all(session: &mut Session) -> Vec<String> {
     let mut said = Vec::new();
     loop {
         let event = next(session).await;
         let last = event.is_last();
-        said.push(format!("{event:?}"));
+        said.push(told(&event));
         if last {
             assert!(timeout(Duration::from_secs(10), session.next()).await.unwrap().is_none());
             return said;

@@ -193,7 +193,7 @@ pub async fn offered(session: &mut Session) -> RunnerJobRequest {
     loop {
         match next(session).await {
             Event::JobOffered { offer, .. } => return offer,
-            Event::Listening | Event::PollError(_) => {}
+            Event::Listening | Event::Answered | Event::PollError(..) => {}
             other => panic!("{other:?}"),
         }
     }

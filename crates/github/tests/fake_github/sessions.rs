@@ -93,7 +93,7 @@ async fn a_black_holed_poll_does_not_cost_the_session() {
     rig.pull(Lever::BlackHolePoll { count: 1, agent: None });
     let mut session = rig.session(&auth);
     assert!(matches!(next(&mut session).await, Event::Listening));
-    assert!(matches!(next(&mut session).await, Event::PollError(PollError::Timeout)));
+    assert!(matches!(next(&mut session).await, Event::PollError(PollError::Timeout, _)));
     rig.start_run();
     offered(&mut session).await;
     assert_eq!(rig.count("B1"), 1);
@@ -165,7 +165,7 @@ async fn a_busy_session_that_is_dropped_still_hears_of_the_cancellation() {
     let cancellation = loop {
         match next(&mut session).await {
             Event::Cancelled(cancellation) => break cancellation,
-            Event::PollError(_) => {}
+            Event::PollError(..) | Event::Answered => {}
             other => panic!("{other:?}"),
         }
     };

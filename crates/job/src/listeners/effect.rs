@@ -70,6 +70,8 @@ pub enum Timer {
     Reopen(AgentId),
     /// The next try of a runner version that was refused.
     Version,
+    /// Who listens is a question of time: it is asked again.
+    Census,
 }
 
 /// What metrics and log lines are made of.

@@ -47,8 +47,12 @@ pub enum Event {
     EmptyPoll(Heard),
     /// A job waits to be claimed.
     Offered(Heard),
-    /// A poll was answered with 429.
+    /// A poll brought what needs no decision here.
+    Answered(SessionKey),
+    /// A poll was answered with 429: GitHub is there, and has a condition of its own for that.
     RateLimited(SessionKey),
+    /// A poll failed, or what it needs: why. It will be tried again.
+    PollFailed(SessionKey, String),
     /// GitHub serves the session's runner version no longer, in these words. The session has ended, the agent has not.
     VersionRefused(SessionKey, String),
     /// The agent is of no use any more, and its session has ended.

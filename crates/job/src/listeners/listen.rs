@@ -69,8 +69,16 @@ impl Listeners {
     pub(super) fn open(&mut self, agent: Agent, fresh: bool, duty: Duty, deaths: u32) {
         let status = if duty == Duty::Busy { Status::Busy } else { self.status() };
         self.last_session += 1;
-        let session =
-            Session { agent, number: self.last_session, open_since: None, empty_polls: 0, deaths, duty };
+        let session = Session {
+            agent,
+            number: self.last_session,
+            open_since: None,
+            answered: None,
+            failed_polls: 0,
+            empty_polls: 0,
+            deaths,
+            duty,
+        };
         self.effects.push(Effect::Open { session: session.key(), fresh, status });
         *self.seat_mut(agent.id.seat) = Seat::Session(session);
     }

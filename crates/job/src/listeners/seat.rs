@@ -1,9 +1,16 @@
 //! One seat of a group, and how far its agent is.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::agent::{Agent, SessionKey, Ticket};
 use super::effect::{Effect, Trigger};
+
+/// Polls that failed in a row until a session no longer counts as one that listens.
+const FAILED_POLLS: u32 = 2;
+
+/// After a failure a session must have been answered within this time. GitHub holds a poll for 50 s, and its answer is waited
+/// for for 55 s.
+pub(super) const POLL_PERIOD: SignedDuration = SignedDuration::from_secs(60);
 
 /// A seat. Seats are numbered from 0 and never taken away while the group lives.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -67,6 +74,10 @@ pub(super) struct Session {
     pub(super) number: u64,
     /// Since when it is open.
     pub(super) open_since: Option<Timestamp>,
+    /// When a poll was last answered, or the session opened.
+    pub(super) answered: Option<Timestamp>,
+    /// Polls in a row that failed.
+    pub(super) failed_polls: u32,
     /// Empty polls in a row.
     pub(super) empty_polls: u32,
     /// How often a session of this agent has died since it was claimed.
@@ -88,6 +99,18 @@ pub(super) enum Duty {
 impl Session {
     pub(super) fn key(&self) -> SessionKey {
         SessionKey { seat: self.agent.id.seat, number: self.number }
+    }
+
+    /// Whether it hears of jobs: it is open, and GitHub answers its polls. One that was offered a job does not poll.
+    fn is_listening(&self, now: Timestamp) -> bool {
+        let was_answered = || self.answered.is_some_and(|it| now.duration_since(it) < POLL_PERIOD);
+        let is_answered = match self.duty {
+            Duty::Busy => return false,
+            Duty::Claim => true,
+            Duty::Listen if self.failed_polls == 0 => true,
+            Duty::Listen => self.failed_polls < FAILED_POLLS && was_answered(),
+        };
+        self.open_since.is_some() && is_answered
     }
 
     /// How it ends when the group stops listening. GitHub drops the session of an agent that is, or may be, consumed.
@@ -132,8 +155,8 @@ impl Seat {
     }
 
     /// Whether it listens now.
-    pub(super) fn is_listening(&self) -> bool {
-        matches!(self, Self::Session(session) if session.duty != Duty::Busy && session.open_since.is_some())
+    pub(super) fn is_listening(&self, now: Timestamp) -> bool {
+        matches!(self, Self::Session(session) if session.is_listening(now))
     }
 
     /// Whether it waits for the end of a job.

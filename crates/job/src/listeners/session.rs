@@ -9,7 +9,7 @@ use super::agent::SessionKey;
 use super::effect::{Effect, Fact, Timer, Trigger};
 use super::event::{Death, Heard};
 use super::patience::Patience;
-use super::seat::{Duty, Seat, Session};
+use super::seat::{Duty, POLL_PERIOD, Seat, Session};
 use super::{Listeners, Trouble};
 
 /// An offer this soon after a session opened was waiting for it: more listeners have something to do.
@@ -34,6 +34,10 @@ impl Listeners {
 
     pub(super) fn listening(&mut self, key: SessionKey, now: Timestamp) {
         let Some(session) = self.session(key) else { return };
+        if session.open_since.is_none() {
+            self.answered(key, now);
+        }
+        let Some(session) = self.session(key) else { return };
         session.open_since = Some(now);
         self.rate_limits = 0;
         // Whatever kept sessions from being opened is over.
@@ -43,15 +47,38 @@ impl Listeners {
         }
     }
 
-    pub(super) fn empty_poll(&mut self, heard: Heard) {
+    pub(super) fn empty_poll(&mut self, heard: Heard, now: Timestamp) {
+        self.answered(heard.session, now);
         let Some(session) = self.session(heard.session) else { return };
         session.empty_polls = session.empty_polls.saturating_add(1);
         self.rate_limits = 0;
         self.version_served(heard);
-        self.leave_if_not_needed(heard.session);
+        self.leave_if_not_needed(heard.session, now);
+    }
+
+    /// GitHub answers its polls. A session that is opened anew in place of a lost one has not shown that.
+    pub(super) fn answered(&mut self, key: SessionKey, now: Timestamp) {
+        let Some(session) = self.session(key) else { return };
+        session.answered = Some(now);
+        session.failed_polls = 0;
+        if session.duty == Duty::Listen {
+            self.poll_error = None;
+        }
+    }
+
+    pub(super) fn poll_failed(&mut self, key: SessionKey, words: String, now: Timestamp) {
+        let Some(session) = self.session(key) else { return };
+        session.failed_polls = session.failed_polls.saturating_add(1);
+        let (is_first, listens) = (session.failed_polls == 1, session.duty == Duty::Listen);
+        let too_old = session.answered.map(|it| it + POLL_PERIOD).filter(|it| is_first && *it > now);
+        if listens {
+            self.poll_error = Some(words);
+            self.effects.extend(too_old.map(|it| Effect::Wake(Timer::Census, it)));
+        }
     }
 
     pub(super) fn offered(&mut self, heard: Heard, now: Timestamp) {
+        self.answered(heard.session, now);
         let Some(session) = self.session(heard.session) else { return };
         let listens = session.duty == Duty::Listen;
         if listens {
@@ -79,8 +106,8 @@ impl Listeners {
     }
 
     /// The last one never leaves.
-    fn leave_if_not_needed(&mut self, key: SessionKey) {
-        let listening = self.seats.iter().filter(|it| it.is_listening()).count();
+    fn leave_if_not_needed(&mut self, key: SessionKey, now: Timestamp) {
+        let listening = self.seats.iter().filter(|it| it.is_listening(now)).count();
         let Some(session) = self.session(key) else { return };
         if session.duty != Duty::Listen || session.empty_polls < EMPTY_POLLS || listening < 2 {
             return;

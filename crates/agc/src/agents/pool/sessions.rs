@@ -79,15 +79,19 @@ impl Pool {
             }
             Said::Cancelled(cancellation) => {
                 self.cancelled(cancellation).await;
-                None
+                Some(Event::Answered(key))
             }
-            Said::PollError(error) => {
+            Said::Answered => Some(Event::Answered(key)),
+            Said::PollError(error, words) => {
                 self.context.reporter.poll_failed(error);
-                (error == PollError::RateLimited).then_some(Event::RateLimited(key))
+                Some(match error {
+                    PollError::RateLimited => Event::RateLimited(key),
+                    PollError::Timeout | PollError::Other => Event::PollFailed(key, words),
+                })
             }
             Said::BadMessage(error) => {
                 self.context.reporter.message_dropped(&self.group.id.name, &error);
-                None
+                Some(Event::Answered(key))
             }
             Said::Closed => None,
             Said::Refused(Refusal::VersionTooOld(words)) => Some(Event::VersionRefused(key, words)),

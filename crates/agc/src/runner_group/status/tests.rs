@@ -60,9 +60,19 @@ fn a_group_that_cannot_register_says_why() {
 fn the_moment_between_a_claim_and_the_next_listener_is_no_trouble() {
     let mut was_ready = group();
     was_ready.status = Some(of(&GroupState { listening: 1, ..GroupState::default() }));
-    let between = GroupState { opening: 1, ..GroupState::default() };
+    let between = GroupState { opening: 1, is_between: true, ..GroupState::default() };
     check(&status(&was_ready, None, &between, None, NOW), Type::Ready, "True", Reason::ListenerActive);
     check(&of(&between), Type::Ready, "False", Reason::NoActiveSessions);
+    let longer = GroupState { opening: 1, ..GroupState::default() };
+    check(&status(&was_ready, None, &longer, None, NOW), Type::Ready, "False", Reason::NoActiveSessions);
+}
+
+#[test]
+fn a_group_that_nobody_listens_for_says_why_its_polls_fail() {
+    let words = "invalid peer certificate: UnknownIssuer";
+    let status = of(&GroupState { opening: 1, poll_error: Some(words.into()), ..GroupState::default() });
+    check(&status, Type::Ready, "False", Reason::NoActiveSessions);
+    assert!(message(&status, Type::Ready).contains(words));
 }
 
 #[test]

@@ -4,7 +4,7 @@ use github_proto::broker::RunnerStatus;
 use serde_json::json;
 
 use super::{
-    CLOSE, OPEN, POLL, TOKEN, all, job, message, next, opened, said, server, start, start_with, token,
+    CLOSE, OPEN, POLL, TOKEN, all, job, message, next, opened, said, server, start, start_with, token, told,
 };
 use crate::scripted::{Answer, answer};
 use crate::session::{Command, Event, Session};
@@ -16,6 +16,7 @@ async fn a_busy_session_takes_no_job() {
             .await;
     let mut session = start_with(&server, |it| it.status = RunnerStatus::Busy);
     assert!(matches!(next(&mut session).await, Event::Listening));
+    assert!(matches!(next(&mut session).await, Event::Answered));
     assert!(matches!(next(&mut session).await, Event::Cancelled(_)));
 }
 
@@ -49,7 +50,7 @@ async fn a_conflict_of_a_busy_session_is_cleared_until_it_is_gone() {
     let mut session = start_with(&server, |it| it.status = RunnerStatus::Busy);
     let mut said = Vec::new();
     while said.last().is_none_or(|it| it != "Listening") {
-        said.push(format!("{:?}", next(&mut session).await));
+        said.push(told(&next(&mut session).await));
     }
     assert_eq!(said, ["PollError(Other)", "PollError(Other)", "Listening"]);
     assert_eq!((server.count(OPEN), server.count(CLOSE)), (4, 3));
@@ -59,7 +60,7 @@ async fn a_conflict_of_a_busy_session_is_cleared_until_it_is_gone() {
 async fn until_opened(session: &mut Session, times: usize) -> Vec<String> {
     let mut said = Vec::new();
     while said.iter().filter(|it| *it == "Listening").count() < times {
-        said.push(format!("{:?}", next(session).await));
+        said.push(told(&next(session).await));
     }
     said
 }

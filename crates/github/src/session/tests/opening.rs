@@ -5,7 +5,7 @@ use serde_json::json;
 
 use super::{
     CLOSE, OPEN, POLL, TOKEN, all, job, message, next, opened, said, server, start, start_runner, start_with,
-    token,
+    token, told,
 };
 use crate::scripted::{Answer, answer};
 use crate::session::{Event, PollError, Refusal};
@@ -67,7 +67,7 @@ async fn a_bare_403_is_final_to_a_new_session_only() {
         loop {
             match next(&mut session).await {
                 Event::Cancelled(_) => break,
-                Event::PollError(PollError::Other) => errors += 1,
+                Event::PollError(PollError::Other, _) => errors += 1,
                 Event::Listening => {}
                 other => panic!("{other:?}"),
             }
@@ -122,7 +122,7 @@ async fn a_clock_that_is_off_is_no_reason_to_die() {
         answer(400, r#"{"error":"invalid_client","error_description":"Current server time is 10:00"}"#);
     let server = server([(TOKEN, vec![skewed, token()])]).await;
     let mut session = start(&server);
-    assert!(matches!(next(&mut session).await, Event::PollError(PollError::Other)));
+    assert!(matches!(next(&mut session).await, Event::PollError(PollError::Other, _)));
     assert!(matches!(next(&mut session).await, Event::Listening));
 }
 
@@ -134,7 +134,7 @@ async fn a_lost_session_is_replaced() {
     let mut session = start(&server);
     let mut said = Vec::new();
     for _ in 0..5 {
-        said.push(format!("{:?}", next(&mut session).await));
+        said.push(told(&next(&mut session).await));
     }
     assert_eq!(
         said[..4],

@@ -78,7 +78,7 @@ async fn a_black_holed_poll_is_asked_again_in_the_same_session() {
     for _ in 0..4 {
         said.push(next(&mut session).await);
     }
-    assert!(matches!(said[1], Event::PollError(PollError::Timeout)), "{said:?}");
+    assert!(matches!(said[1], Event::PollError(PollError::Timeout, _)), "{said:?}");
     assert!(matches!(said[3], Event::JobOffered { .. }), "{said:?}");
     assert_eq!(server.count(OPEN), 1);
 }
@@ -97,13 +97,26 @@ async fn failing_polls_are_told_by_reason_and_survived() {
     let mut reasons = Vec::new();
     loop {
         match next(&mut session).await {
-            Event::PollError(reason) => reasons.push(reason),
+            Event::PollError(reason, _) => reasons.push(reason),
             Event::JobOffered { .. } => break,
             _ => {}
         }
     }
     assert_eq!(reasons, [PollError::Other, PollError::RateLimited, PollError::Other, PollError::RateLimited]);
     assert_eq!(server.count(OPEN), 1);
+}
+
+#[tokio::test]
+async fn a_poll_that_fails_says_why_and_one_that_brings_nothing_for_us_is_answered_all_the_same() {
+    let answers =
+        vec![answer(503, "upstream is away"), message("Surprise", &json!({})), answer(202, ""), Answer::Hang];
+    let server = server([(POLL, answers)]).await;
+    let mut session = start(&server);
+    assert!(matches!(next(&mut session).await, Event::Listening));
+    let Event::PollError(PollError::Other, words) = next(&mut session).await else { panic!() };
+    assert!(words.contains("503"), "{words}");
+    assert!(matches!(next(&mut session).await, Event::Answered));
+    assert!(matches!(next(&mut session).await, Event::EmptyPoll));
 }
 
 #[tokio::test]

@@ -103,12 +103,13 @@ fn inherited(kind: fn(&mut Inherited) -> &mut std::collections::HashSet<RunnerId
     inherited
 }
 
-/// What is done about an event; log lines, which say nothing new, aside.
+/// What is done about an event; log lines, which say nothing new, and looks at the time aside.
 #[track_caller]
 fn check(mut listeners: Listeners, event: Event, now: Timestamp, expected: &[Effect]) {
     let mut effects = listeners.handle(event, now);
     let counts = |it: &Fact| matches!(it, Fact::Registered { trigger: Some(_), .. });
     effects.retain(|it| !matches!(it, Effect::Report(fact) if !counts(fact)));
+    effects.retain(|it| !matches!(it, Effect::Wake(Timer::Census, _)));
     assert_eq!(effects, expected);
 }
 
@@ -165,7 +166,7 @@ fn ag2_a_busy_agent_hears_of_its_cancellation_whatever_becomes_of_its_session() 
     listeners.handle(Event::Replace(agent(0, 1).id, TICKET), at(60));
     check(listeners, Event::Due(timer), due, &[]);
     let mut claiming = listening(&[Event::Offered(heard(0, 1)), dead(0, 1)]);
-    assert_eq!(claiming.census().opening, 1, "another is on its way");
+    assert_eq!(claiming.census(at(60)).opening, 1, "another is on its way");
     let effects = claiming.handle(Event::Claimed(agent(0, 1).id), at(60));
     assert_eq!(effects, [open(0, 2, Status::Busy)]);
 }
@@ -175,7 +176,7 @@ fn ag2_without_room_the_listeners_ask_for_no_job_and_count_all_the_same() {
     let mut listeners = busy();
     let effects = listeners.handle(Event::Intake(Intake::Held), at(60));
     assert_eq!(effects, [Effect::SetStatus(key(1, 2), Status::Busy)]);
-    assert_eq!(listeners.census(), Census { listening: 1, opening: 0, busy: 1, parked: 0 });
+    assert_eq!(listeners.census(at(60)), Census { listening: 1, busy: 1, ..Census::default() });
     check(listeners, Event::Intake(Intake::Open), at(60), &[Effect::SetStatus(key(1, 2), Status::Online)]);
     check(after(&[Event::Intake(Intake::Held)]), loaded(0, 1), at(60), &[open(0, 1, Status::Busy)]);
 }
@@ -186,7 +187,7 @@ fn ag2_where_nobody_may_listen_sessions_are_deleted_and_those_of_jobs_stay() {
     check(busy(), closed.clone(), at(60), &[Effect::Close(key(1, 2))]);
     let mut listeners = busy();
     listeners.handle(closed.clone(), at(60));
-    assert_eq!(listeners.census(), Census { listening: 0, opening: 0, busy: 1, parked: 0 });
+    assert_eq!(listeners.census(at(60)), Census { busy: 1, ..Census::default() });
     check(listeners.clone(), closed.clone(), at(60), &[]);
     check(listeners.clone(), configured(3), at(60), &[]);
     check(listeners.clone(), Event::Offered(heard(1, 2)), at(60), &[]);
@@ -206,6 +207,73 @@ fn ag2_where_nobody_may_listen_an_offer_that_is_decided_about_keeps_its_session_
     check(listeners.clone(), released, at(60), &[Effect::Close(key(0, 1))]);
     let claimed = Event::Claimed(agent(0, 1).id);
     check(listeners, claimed, at(60), &[Effect::SetStatus(key(0, 1), Status::Busy)]);
+}
+
+fn failed_poll(seat: u32, number: u64) -> Event {
+    Event::PollFailed(key(seat, number), "invalid peer certificate: UnknownIssuer".into())
+}
+
+/// How many listen at that time.
+#[track_caller]
+fn check_listening(listeners: &Listeners, now: Timestamp, expected: usize) {
+    assert_eq!(listeners.census(now).listening, expected, "{listeners:?}");
+}
+
+#[test]
+fn a_session_whose_polls_keep_failing_listens_no_more_until_one_is_answered() {
+    let once = listening(&[Event::EmptyPoll(heard(0, 1)), failed_poll(0, 1)]);
+    check_listening(&once, at(60), 1);
+    let mut twice = once;
+    twice.handle(failed_poll(0, 1), at(62));
+    check_listening(&twice, at(62), 0);
+    assert_eq!(twice.census(at(62)).opening, 1, "nobody else is registered for it");
+    assert_eq!(twice.poll_error(), Some("invalid peer certificate: UnknownIssuer"));
+    twice.handle(Event::Listening(key(0, 1)), at(63)); // in place of a lost one: no poll of it was answered yet
+    check_listening(&twice, at(63), 0);
+    for answer in [Event::EmptyPoll(heard(0, 1)), Event::Answered(key(0, 1)), Event::Offered(heard(0, 1))] {
+        let mut answered = twice.clone();
+        answered.handle(answer, at(64));
+        check_listening(&answered, at(64), 1);
+        assert_eq!(answered.poll_error(), None);
+    }
+}
+
+#[test]
+fn a_session_without_an_answer_for_longer_than_a_poll_listens_no_more_and_that_is_looked_at_in_time() {
+    let mut listeners = listening(&[Event::EmptyPoll(heard(0, 1))]);
+    check_listening(&listeners, at(600), 1); // whatever fails says so
+    let effects = listeners.handle(failed_poll(0, 1), at(115));
+    assert_eq!(effects, [Effect::Wake(Timer::Census, at(120))]);
+    check_listening(&listeners, at(119), 1);
+    check_listening(&listeners, at(120), 0);
+}
+
+#[test]
+fn a_rate_limit_and_the_polls_of_busy_sessions_are_no_reason_to_say_that_nobody_listens() {
+    let limited = vec![Event::RateLimited(key(0, 1)); 3];
+    check_listening(&listening(&limited), at(600), 1);
+    let mut busy = busy();
+    go_on(&mut busy, &[failed_poll(0, 1), failed_poll(0, 1), failed_poll(0, 1)]);
+    check_listening(&busy, at(60), 1);
+    assert_eq!(busy.poll_error(), None);
+}
+
+#[test]
+fn nobody_listening_is_a_moment_for_ten_seconds_and_then_it_is_looked_at() {
+    let mut listeners = listening(&[Event::Offered(heard(0, 1))]);
+    let effects = listeners.handle(Event::Claimed(agent(0, 1).id), at(60));
+    assert_eq!(effects.last(), Some(&Effect::Wake(Timer::Census, at(70))));
+    assert!(listeners.census(at(69)).is_between);
+    assert!(!listeners.census(at(70)).is_between);
+    listeners.handle(loaded(1, 1), at(69));
+    listeners.handle(Event::Listening(key(1, 2)), at(72));
+    check_listening(&listeners, at(72), 1);
+
+    let (started, effects) = Listeners::start(3, Inherited::default(), 7, EPOCH);
+    assert_eq!(effects.last(), Some(&Effect::Wake(Timer::Census, at(10))));
+    assert!(started.census(at(9)).is_between && !started.census(at(10)).is_between);
+    let closed = listening(&[Event::Intake(Intake::Closed)]);
+    assert!(!closed.census(at(60)).is_between, "nobody is on the way");
 }
 
 #[test]
@@ -318,7 +386,8 @@ fn a_refused_version_silences_the_group_until_it_is_tried_again() {
     let refused = Event::VersionRefused(key(0, 1), "too old".into());
     let effects = listening(&[]).handle(refused.clone(), at(60));
     let again = |at: Timestamp| (660..=720).contains(&at.as_second());
-    assert!(matches!(effects[..], [.., Effect::Wake(Timer::Version, at)] if again(at)), "{effects:?}");
+    let is_again = |it: &Effect| matches!(it, Effect::Wake(Timer::Version, at) if again(*at));
+    assert!(effects.iter().any(is_again), "{effects:?}");
     let mut listeners = listening(&[refused]);
     check(listeners.clone(), configured(3), at(100), &[]);
     check(listeners.clone(), Event::VersionChanged, at(100), &[open(0, 2, Status::Online)]);

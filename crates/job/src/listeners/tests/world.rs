@@ -41,6 +41,8 @@ struct Open {
     /// What its polls say; none while it waits to hear what becomes of its offer.
     status: Option<Status>,
     is_open: bool,
+    /// Polls in a row that failed.
+    failed: u32,
 }
 
 /// A job from its offer to its end: whether it is claimed.
@@ -180,7 +182,7 @@ impl World {
             self.jobs.contains_key(&agent.id) || self.fates[&agent.id] == Fate::Alive,
             "{agent:?} is of no use to anybody"
         );
-        self.sessions.insert(number(session), Open { status: Some(status), is_open: false });
+        self.sessions.insert(number(session), Open { status: Some(status), is_open: false, failed: 0 });
     }
 
     fn replaced(&mut self, ticket: Ticket) {
@@ -218,7 +220,8 @@ impl World {
         });
         let open: BTreeSet<(u32, u64)> = self.sessions.keys().copied().collect();
         assert_eq!(known.collect::<BTreeSet<_>>(), open, "a session is open and forgotten, after {event:?}");
-        let census = self.machine.census();
+        let census = self.machine.census(self.now);
+        self.judge_listening(census, event);
         let somebody = census.listening + census.opening + census.parked > 0;
         let may_listen = !*version_pause && self.intake != Intake::Closed;
         assert!(somebody || !may_listen, "nobody listens, or will, after {event:?}: {seats:?}");
@@ -234,6 +237,20 @@ impl World {
             };
             assert_eq!(open.status, expected, "seat {seat} after {event:?}");
         }
+    }
+
+    /// One that was offered a job does not poll, and what failed once is a question of time.
+    fn judge_listening(&self, census: Census, event: &Event) {
+        let count = |counts: &dyn Fn(&Open, bool) -> bool| {
+            let sessions = self.sessions.iter().filter(|((seat, _), open)| {
+                let job = self.jobs.get(&self.agents[seat].id);
+                open.is_open && job != Some(&true) && counts(open, job.is_some())
+            });
+            sessions.count()
+        };
+        let surely = count(&|open, offered| offered || open.failed == 0);
+        let perhaps = count(&|open, offered| offered || open.failed < 2);
+        assert!((surely..=perhaps).contains(&census.listening), "{census:?} after {event:?}");
     }
 }
 

@@ -47,6 +47,8 @@ enum Word {
     Silence,
     Offer,
     RateLimited,
+    Fails,
+    Answered,
     VersionTooOld,
     Dead,
     Unusable,
@@ -156,12 +158,25 @@ impl World {
         let heard = Heard { session, is_current: true };
         match word {
             Word::Listening => {
-                self.sessions.get_mut(&number(session)).unwrap().is_open = true;
+                let open = self.sessions.get_mut(&number(session)).unwrap();
+                open.failed = if open.is_open { open.failed } else { 0 };
+                open.is_open = true;
                 self.tell(Event::Listening(session));
             }
             Word::Silence => self.silence(),
-            Word::Offer => self.tell(Event::Offered(heard)),
+            Word::Offer => {
+                self.sessions.get_mut(&number(session)).unwrap().failed = 0;
+                self.tell(Event::Offered(heard));
+            }
             Word::RateLimited => self.tell(Event::RateLimited(session)),
+            Word::Fails => {
+                self.sessions.get_mut(&number(session)).unwrap().failed += 1;
+                self.tell(Event::PollFailed(session, "no route".into()));
+            }
+            Word::Answered => {
+                self.sessions.get_mut(&number(session)).unwrap().failed = 0;
+                self.tell(Event::Answered(session));
+            }
             Word::VersionTooOld => {
                 self.sessions.remove(&number(session));
                 self.tell(Event::VersionRefused(session, "too old".into()));
@@ -179,6 +194,7 @@ impl World {
     fn silence(&mut self) {
         for (seat, number) in self.sessions.keys().copied().collect::<Vec<_>>() {
             let heard = Heard { session: SessionKey { seat, number }, is_current: true };
+            self.sessions.get_mut(&(seat, number)).unwrap().failed = 0;
             for _ in 0..EMPTY_POLLS {
                 self.tell(Event::EmptyPoll(heard));
             }
@@ -286,7 +302,10 @@ impl World {
                 self.say(SessionKey { seat, number }, Word::Listening);
             }
         }
-        assert!(self.machine.census().listening > 0, "nobody listens: {:?}", self.machine);
+        for (seat, number) in self.sessions.keys().copied().collect::<Vec<_>>() {
+            self.say(SessionKey { seat, number }, Word::Answered);
+        }
+        assert!(self.machine.census(self.now).listening > 0, "nobody listens: {:?}", self.machine);
         assert!(self.asked.is_empty(), "not answered: {:?}", self.asked);
         for (agent, _) in self.jobs.iter().filter(|(_, claimed)| **claimed) {
             assert!(self.has_session(agent.seat), "{agent:?} is deaf: {:?}", self.machine);
@@ -307,6 +326,8 @@ fn any_step() -> impl Strategy<Value = Step> {
         4 => Just(Word::Silence),
         8 => Just(Word::Offer),
         1 => Just(Word::RateLimited),
+        4 => Just(Word::Fails),
+        2 => Just(Word::Answered),
         1 => Just(Word::VersionTooOld),
         2 => Just(Word::Dead),
         1 => Just(Word::Unusable),
