@@ -18,11 +18,22 @@ pub struct Breaker<J>(State<J>);
 enum State<J> {
     Closed,
     /// A pod was refused with these words, in this state of the world.
-    Open { words: String, revision: u64 },
+    Open {
+        words: String,
+        revision: u64,
+    },
     /// One job may go first.
-    Trial { words: String, revision: u64 },
+    Trial {
+        words: String,
+        revision: u64,
+    },
     /// It went, as the trial that a change of the world allows or as one that waited for its pod.
-    First { words: String, revision: u64, job: J, trial: bool },
+    First {
+        words: String,
+        revision: u64,
+        job: J,
+        trial: bool,
+    },
 }
 
 impl<J> Default for Breaker<J> {
@@ -81,6 +92,17 @@ impl<J: PartialEq> Breaker<J> {
     #[must_use]
     pub fn lets_one_go(&self) -> bool {
         matches!(self.0, State::Open { .. } | State::Trial { .. })
+    }
+
+    /// What was said of the pod that was refused, until one stands.
+    #[must_use]
+    pub fn refusal(&self) -> Option<&str> {
+        match &self.0 {
+            State::Open { words, .. } | State::Trial { words, .. } | State::First { words, .. } => {
+                Some(words)
+            }
+            State::Closed => None,
+        }
     }
 
     /// What was said of the pod that was refused, while no job may be claimed.

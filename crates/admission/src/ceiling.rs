@@ -25,6 +25,15 @@ impl Ceiling {
         self.max_workers.or_else(|| self.tiers.last().map(|it| it.threshold))
     }
 
+    /// The priority classes that workers get; `None`: whatever the template says.
+    #[must_use]
+    pub fn priority_classes(&self) -> Vec<Option<String>> {
+        if self.tiers.is_empty() {
+            return vec![None];
+        }
+        self.tiers.iter().map(|it| Some(it.priority_class.clone())).collect()
+    }
+
     /// The priority class of the next worker when `active` exist. Past the last tier its class goes on.
     #[must_use]
     pub fn priority_class(&self, active: u32) -> Option<&str> {

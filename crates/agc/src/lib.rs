@@ -11,6 +11,7 @@ mod agents;
 pub mod args;
 pub mod config;
 mod credential;
+pub mod dry_run;
 pub mod github;
 pub mod jobs;
 pub mod pod;

@@ -2,6 +2,7 @@
 //!
 //! Nothing else in this program counts or publishes.
 
+mod admission;
 mod agents;
 mod calls;
 mod groups;
@@ -12,7 +13,6 @@ mod trace;
 
 use std::sync::Arc;
 
-use admission::Verdict;
 use api::Kind;
 use api::events::Reason;
 use api::runner_job::JobIdentity;
@@ -67,30 +67,6 @@ impl Reporter {
     #[must_use]
     pub fn new(metrics: Metrics, events: Events, namespace: &str) -> Self {
         Self { metrics: Arc::new(metrics), events, namespace: namespace.to_owned() }
-    }
-
-    /// Whether a job may be claimed was asked and answered.
-    pub fn admission(&self, group: &GroupId, verdict: &Verdict) {
-        let labels = [self.namespace.as_str(), group.name.as_str(), verdict.as_str()];
-        self.metrics.admission_decisions.with_label_values(&labels).inc();
-        if !verdict.is_admitted() {
-            tracing::debug!(runner_group = group.name, verdict = verdict.as_str(), "a job stays queued");
-        }
-    }
-
-    /// Whether a group's sessions ask for jobs has changed. While they do not, no offer comes that could be declined: the
-    /// change is the decision that counts.
-    pub fn held(&self, group: &GroupId, verdict: &Verdict) {
-        let labels = [self.namespace.as_str(), group.name.as_str(), verdict.as_str()];
-        if !verdict.is_admitted() {
-            self.metrics.admission_decisions.with_label_values(&labels).inc();
-        }
-        let runner_group = group.name.as_str();
-        match verdict {
-            Verdict::Admitted { .. } => tracing::debug!(runner_group, "listening for jobs again"),
-            Verdict::Ceiling { .. } => tracing::debug!(runner_group, %verdict, "jobs stay queued"),
-            _ => tracing::info!(runner_group, %verdict, "jobs stay queued"),
-        }
     }
 
     /// Something happened to a job.

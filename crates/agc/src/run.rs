@@ -24,6 +24,7 @@ use crate::MANAGER;
 use crate::agents::Registrar;
 use crate::agents::pool::Context;
 use crate::credential;
+use crate::dry_run::{DryRuns, Refusals, Sources};
 use crate::github::GitHub;
 use crate::jobs::adopt::{Adoption, inherit};
 use crate::jobs::dispatcher::{self, Dispatcher};
@@ -36,7 +37,7 @@ use crate::runner_group::pools::Pools;
 use crate::runner_group::state::GroupStates;
 use crate::runner_group::{self, Groups, validate};
 use crate::versions::watch::Watch;
-use crate::watches::{self, Stores};
+use crate::watches::{self, Stores, Watched};
 
 /// An API server that does not answer is asked again.
 const RETRY: Backoff = Backoff::Doubling { first: Duration::from_secs(2), longest: Duration::from_secs(30) };
@@ -135,23 +136,26 @@ async fn work(parts: Parts, stop: CancellationToken) {
     let namespace = platform.namespace.clone();
     let gateway = platform.gateway.clone();
     let rules = platform.rules();
+    let platform = Arc::new(platform);
 
     let (sender, mailbox) = mpsc::channel(dispatcher::MAILBOX);
     let executor = Executor::new(
         client.clone(),
         github.clone(),
-        Arc::new(platform),
+        platform.clone(),
         never_started,
         reporter.clone(),
         sender.downgrade(),
     );
     let jobs_ended = CancellationToken::new();
+    let (_, refusals) = watch::channel(Refusals::new());
     let dispatcher =
         Dispatcher::new(mailbox, executor.clone(), reporter.clone(), states.clone(), github.clock.clone());
     let heartbeat = health.heartbeat("dispatcher", dispatcher::HEARTBEAT);
     let dispatching = tokio::spawn(dispatcher.run(heartbeat, jobs_ended.clone()));
 
-    let stores = watches::start(&client, &namespace, &health, &github.clock, &sender, &github.versions);
+    let Watched { stores, world } =
+        watches::start(&client, &namespace, &health, &github.clock, &sender, &github.versions);
     let Some(groups) = first_look(&client, &namespace, &rules, &stores, &github, &stop).await else {
         return;
     };
@@ -164,6 +168,9 @@ async fn work(parts: Parts, stop: CancellationToken) {
         reporter: reporter.clone(),
     };
     let pools = Pools::new(context, sender.clone(), inherit(&stores.runner_jobs(), &groups));
+    let sources = Sources { groups: pools.groups(), world, refusals };
+    let dry_runs = DryRuns::new(&client, platform, sources, sender.clone(), github.clock.clone());
+    tokio::spawn(dry_runs.run(stop.clone()));
     for group in groups.values().filter_map(|it| it.spec.as_ref()).filter(|it| !it.id.deleting) {
         pools.ensure(group.clone()).await;
     }

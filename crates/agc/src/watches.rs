@@ -1,4 +1,4 @@
-//! Watches of the namespace: worker pods and `RunnerJob`s for the dispatcher, quotas for admission.
+//! Watches of the namespace: worker pods and `RunnerJob`s for the dispatcher, quotas and LimitRanges for admission.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -6,17 +6,26 @@ use std::sync::Arc;
 use admission::Quota;
 use api::{RunnerJob, labels};
 use futures::{Stream, StreamExt as _};
-use k8s_openapi::api::core::v1::{Pod, PodSpec, ResourceQuota};
-use kube::core::DeserializeGuard;
+use k8s_openapi::api::core::v1::{LimitRange, Pod, PodSpec, ResourceQuota};
+use kube::core::{DeserializeGuard, ObjectMeta};
 use kube::runtime::watcher::{self, Event};
 use kube::runtime::{WatchStreamExt as _, reflector};
 use kube::{Api, Client, ResourceExt as _};
 use runtime::admin::Health;
 use runtime::clock::Clock;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 
+use crate::dry_run::World;
 use crate::jobs::message::Message;
 use crate::versions::{self, Versions};
+
+/// What the watches make known.
+pub struct Watched {
+    /// Pods and `RunnerJob`s.
+    pub stores: Stores,
+    /// What the API server judges pods by.
+    pub world: watch::Receiver<World>,
+}
 
 /// What is known of pods and `RunnerJob`s, for those who look at all of them at once.
 #[derive(Clone)]
@@ -51,7 +60,7 @@ pub fn start(
     clock: &Clock,
     dispatcher: &mpsc::Sender<Message>,
     versions: &Versions,
-) -> Stores {
+) -> Watched {
     let (pods, pods_writer) = reflector::store();
     let (jobs, jobs_writer) = reflector::store();
     let api = Api::<Pod>::namespaced(client.clone(), namespace);
@@ -66,8 +75,12 @@ pub fn start(
     tokio::spawn(forward_jobs(runner_jobs, dispatcher.clone()));
     let api = Api::<ResourceQuota>::namespaced(client.clone(), namespace);
     let quotas = operator::watch(health, clock, "resourcequotas", api, watcher::Config::default());
-    tokio::spawn(forward_quotas(quotas, dispatcher.clone()));
-    Stores { pods, jobs }
+    let (world, known) = watch::channel(World::default());
+    tokio::spawn(forward_quotas(quotas, dispatcher.clone(), world.clone()));
+    let api = Api::<LimitRange>::namespaced(client.clone(), namespace);
+    let limit_ranges = operator::watch(health, clock, "limitranges", api, watcher::Config::default());
+    tokio::spawn(note_limit_ranges(limit_ranges, world));
+    Watched { stores: Stores { pods, jobs }, world: known }
 }
 
 /// Of a pod's spec, which we wrote, only the node is news: the rest would be most of what a running job costs.
@@ -136,6 +149,7 @@ async fn forward_jobs(
 async fn forward_quotas(
     stream: impl Stream<Item = watcher::Result<Event<ResourceQuota>>>,
     dispatcher: mpsc::Sender<Message>,
+    world: watch::Sender<World>,
 ) {
     let (store, writer) = reflector::store();
     let mut stream = std::pin::pin!(stream.reflect(writer));
@@ -143,9 +157,40 @@ async fn forward_quotas(
         if matches!(event, Err(_) | Ok(Event::Init | Event::InitApply(_))) {
             continue;
         }
-        let quotas = store.state().iter().map(|it| Quota::of(it)).collect();
+        let objects = store.state();
+        let limits = objects.iter().filter_map(|it| Some((it.name_any(), it.spec.clone()?))).collect();
+        world.send_if_modified(|it| replaced(&mut it.quotas, limits));
+        let quotas = objects.iter().map(|it| Quota::of(it)).collect();
         if dispatcher.send(Message::Quotas(quotas)).await.is_err() {
             return;
         }
     }
+}
+
+async fn note_limit_ranges(
+    stream: impl Stream<Item = watcher::Result<Event<LimitRange>>>,
+    world: watch::Sender<World>,
+) {
+    let (store, writer) = reflector::store();
+    let mut stream = std::pin::pin!(stream.reflect(writer));
+    while let Some(event) = stream.next().await {
+        if matches!(event, Err(_) | Ok(Event::Init | Event::InitApply(_))) {
+            continue;
+        }
+        let mut ranges: Vec<LimitRange> = store.state().iter().map(|it| judged_by(it)).collect();
+        ranges.sort_by_key(|it| it.metadata.name.clone());
+        world.send_if_modified(|it| replaced(&mut it.limit_ranges, ranges));
+    }
+}
+
+/// Of a LimitRange what pods are judged by.
+fn judged_by(object: &LimitRange) -> LimitRange {
+    let metadata = ObjectMeta { name: object.metadata.name.clone(), ..ObjectMeta::default() };
+    LimitRange { metadata, spec: object.spec.clone() }
+}
+
+/// Whether the new value is another one: what is used of a quota changes with each pod, what it limits hardly ever.
+fn replaced<T: PartialEq>(value: &mut T, new: T) -> bool {
+    let old = std::mem::replace(value, new);
+    old != *value
 }

@@ -28,6 +28,8 @@ pub enum Type {
     RunnerVersionMismatch,
     /// Worker pods cannot be placed.
     WorkersUnschedulable,
+    /// The API server would take the group's pods, as a dry run of one says. Unknown: it cannot be asked, and jobs are acquired all the same.
+    WorkersAdmitted,
     /// GitHub gave the job to this gateway, and its payload is stored.
     Acquired,
     /// The job is complete.
@@ -96,6 +98,16 @@ pub enum Reason {
     VersionDiffers,
     /// GitHub accepts the runner version; under `RunnerVersionMismatch`, the last worker ran the configured one.
     VersionAccepted,
+    /// A dry run of the group's pod passed; jobs are acquired while quotas have room.
+    DryRunAccepted,
+    /// The API server refuses the group's pod, and no job is acquired; the message has the API server's words, and what to do where that is known.
+    PodRefused,
+    /// A ResourceQuota has no room for the group's pod; jobs stay queued at GitHub until it has.
+    QuotaExceeded,
+    /// An admission webhook of the namespace does not support dry runs; jobs are acquired without asking first.
+    DryRunUnsupported,
+    /// The dry run of the group's pod was not answered; jobs are acquired all the same.
+    Unknown,
     /// Worker pods wait for a node; the message has the scheduler's message.
     PodsUnschedulable,
     /// No worker pod waits for a node.
@@ -142,17 +154,41 @@ impl Reason {
     }
 }
 
-/// A condition that is true or false as of `generation`; its transition time is [`settle`]'s business.
+/// The status of a condition.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, IntoStaticStr)]
+pub enum Status {
+    /// What the type says holds.
+    True,
+    /// It does not hold.
+    False,
+    /// Whoever writes it cannot say.
+    Unknown,
+}
+
+impl Status {
+    /// The word in the object.
+    pub fn as_str(self) -> &'static str {
+        self.into()
+    }
+}
+
+impl From<bool> for Status {
+    fn from(holds: bool) -> Self {
+        if holds { Self::True } else { Self::False }
+    }
+}
+
+/// A condition as of `generation`; its transition time is [`settle`]'s business.
 pub fn condition(
     type_: Type,
-    status: bool,
+    status: impl Into<Status>,
     reason: impl Into<String>,
     message: impl Into<String>,
     generation: Option<i64>,
 ) -> Condition {
     Condition {
         type_: type_.as_str().to_owned(),
-        status: if status { "True" } else { "False" }.to_owned(),
+        status: status.into().as_str().to_owned(),
         reason: reason.into(),
         message: message.into(),
         observed_generation: generation,

@@ -26,6 +26,12 @@ pub enum Reason {
     WorkerPodStuckPending,
     /// A worker's pod outlived `spec.maxWorkerLifetime` and is stopped.
     WorkerPodLifetimeExceeded,
+    /// The API server refuses the group's pods: its words, and what to do. No job is acquired until a dry run passes.
+    WorkerPodsRefused,
+    /// A ResourceQuota has no room for one more worker; the note has quota, resource and numbers. Jobs stay queued.
+    WorkerQuotaReached,
+    /// The group has as many workers as it may have; jobs stay queued until one ends.
+    WorkerCeilingReached,
     /// GitHub stops giving jobs to the reported runner version soon: version, date, what to change. Once a day.
     RunnerVersionEnding,
     /// The job failed otherwise than by its own doing: its name, the failure reason, meaning and remedy.
@@ -52,6 +58,8 @@ pub enum Action {
     TakeDown,
     /// A deleted group is cleaned up.
     Cleanup,
+    /// It is decided whether one more job may be acquired.
+    Admit,
     /// A job is given its worker, and followed to its end.
     ProvisionWorker,
     /// Worker pods that took too long are ended.
@@ -86,6 +94,9 @@ impl Reason {
             | Self::WorkerPodCreateFailed
             | Self::WorkerPodStuckPending
             | Self::WorkerPodLifetimeExceeded
+            | Self::WorkerPodsRefused
+            | Self::WorkerQuotaReached
+            | Self::WorkerCeilingReached
             | Self::RunnerVersionEnding => Kind::RunnerGroup,
             Self::JobFailed | Self::JobClaimLost => Kind::RunnerJob,
         }
@@ -95,7 +106,7 @@ impl Reason {
     #[must_use]
     pub fn severity(self) -> Severity {
         match self {
-            Self::Ready | Self::Terminating => Severity::Normal,
+            Self::Ready | Self::Terminating | Self::WorkerCeilingReached => Severity::Normal,
             Self::NotReady
             | Self::WorkerDrainTimeout
             | Self::TeardownIncomplete
@@ -103,6 +114,8 @@ impl Reason {
             | Self::WorkerPodCreateFailed
             | Self::WorkerPodStuckPending
             | Self::WorkerPodLifetimeExceeded
+            | Self::WorkerPodsRefused
+            | Self::WorkerQuotaReached
             | Self::RunnerVersionEnding
             | Self::JobFailed
             | Self::JobClaimLost => Severity::Warning,
@@ -118,6 +131,7 @@ impl Reason {
             Self::AgentDeregistrationFailed => Action::Cleanup,
             Self::WorkerPodCreateFailed | Self::JobFailed | Self::JobClaimLost => Action::ProvisionWorker,
             Self::WorkerPodStuckPending | Self::WorkerPodLifetimeExceeded => Action::ReapWorkerPods,
+            Self::WorkerPodsRefused | Self::WorkerQuotaReached | Self::WorkerCeilingReached => Action::Admit,
             Self::RunnerVersionEnding => Action::Report,
         }
     }

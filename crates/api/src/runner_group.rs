@@ -29,6 +29,7 @@ use crate::pod_template::PodTemplate;
         type_ = "string",
         json_path = ".status.conditions[?(@.type==\"Ready\")].status"
     ),
+    printcolumn(name = "Withheld", type_ = "string", json_path = ".status.intake.withheld[0].reason"),
     printcolumn(
         name = "Reason",
         type_ = "string",
@@ -171,7 +172,7 @@ impl Default for JobHistory {
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
 #[serde(rename_all = "camelCase")]
 pub struct RunnerGroupStatus {
-    /// `Ready`, `Degraded`, `RateLimited`, `RunnerVersionTooOld`, `RunnerVersionMismatch`, `WorkersUnschedulable`.
+    /// `Ready`, `Degraded`, `RateLimited`, `RunnerVersionTooOld`, `RunnerVersionMismatch`, `WorkersUnschedulable`, `WorkersAdmitted`.
     /// Absent means not yet known.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 16))]
@@ -186,12 +187,43 @@ pub struct RunnerGroupStatus {
     /// Acquired jobs whose pod does not run yet.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pending_jobs: Option<i32>,
+    /// What keeps jobs queued at GitHub. Absent: nothing does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub intake: Option<Intake>,
     /// Which runner version GitHub is told, and where it comes from.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub runner_version: Option<RunnerVersion>,
     /// The generation of the spec that this status speaks of.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub observed_generation: Option<i64>,
+}
+
+/// Whether a group takes jobs, and what for it does not.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, Default, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct Intake {
+    /// Why the next job is left queued at GitHub. While a group is held GitHub offers it nothing, so how many wait there
+    /// is not known here.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 8))]
+    pub withheld: Vec<Withheld>,
+}
+
+/// One reason why jobs are left queued.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct Withheld {
+    /// The verdict: `ceiling`, `quota`, `refused`, `throttled`, `unasked` or `draining`.
+    #[schemars(length(max = 32))]
+    pub reason: String,
+    /// The verdict with its numbers, as in `quota team: requests.cpu 3900m of 4000m used, 250m needed`.
+    #[schemars(length(max = 1024))]
+    pub detail: String,
+    /// Offers that were declined since then.
+    #[schemars(range(min = 0))]
+    pub count: i32,
+    /// Since when.
+    pub since: Time,
 }
 
 /// Which runner version GitHub is told, and where it comes from.

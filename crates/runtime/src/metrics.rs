@@ -3,8 +3,8 @@
 mod differences;
 
 use prometheus::{
-    Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
-    core::Collector, process_collector::ProcessCollector,
+    GaugeVec, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts,
+    Registry, core::Collector, process_collector::ProcessCollector,
 };
 use signals::{Kind, Series};
 
@@ -70,6 +70,15 @@ pub fn gauge(registry: &Registry, series: &Series) -> prometheus::Result<IntGaug
 pub fn gauge_vec(registry: &Registry, series: &Series) -> prometheus::Result<IntGaugeVec> {
     expect(series, Kind::Gauge, true)?;
     registered(registry, IntGaugeVec::new(opts(series), &labels(series))?)
+}
+
+/// A gauge of ratios with labels.
+///
+/// # Errors
+/// As [`counter`].
+pub fn ratio_vec(registry: &Registry, series: &Series) -> prometheus::Result<GaugeVec> {
+    expect(series, Kind::Gauge, true)?;
+    registered(registry, GaugeVec::new(opts(series), &labels(series))?)
 }
 
 /// A histogram without labels.

@@ -8,6 +8,8 @@ use crate::{Label, NAMESPACE, RUNNER_GROUP, Series, Table};
 const JOB_SECONDS: [f64; 12] = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0, 1024.0, 2048.0];
 /// The objectives stand at 15 s (p95) and 60 s (p99).
 const POD_SECONDS: [f64; 10] = [0.5, 1.0, 2.5, 5.0, 10.0, 15.0, 30.0, 60.0, 120.0, 300.0];
+/// A decision is arithmetic over what is in memory: it should take no millisecond.
+const DECISION_SECONDS: [f64; 8] = [0.00001, 0.00005, 0.0001, 0.0005, 0.001, 0.005, 0.01, 0.1];
 
 /// Why a job failed.
 const FAILURE_REASONS: [&str; 24] = [
@@ -157,16 +159,32 @@ pub const AGENT_RECYCLE_ERRORS: Series = Series::counter(
 );
 pub const ADMISSION_DECISIONS: Series = Series::counter(
     "actions_gateway_admission_decisions_total",
-    "Answers to whether one more job may be claimed: admitted, or what keeps it queued at GitHub.",
+    "Answers to whether one more job may be claimed: admitted, draining, unasked, refused, throttled, ceiling, quota.",
     &[
         NAMESPACE,
         RUNNER_GROUP,
         Label::closed(
             "verdict",
-            "Claimed, or what kept it queued at GitHub: the end of the controller, a dry run of the pod that is not answered or was refused, jobs that GitHub refused to assign, the group's bound or a ResourceQuota.",
+            "Claimed, or what kept it queued at GitHub: the end of the controller, a dry run of the pod that is not answered yet or was refused, jobs that GitHub refused to assign, the group's bound or a ResourceQuota.",
             &["admitted", "draining", "unasked", "refused", "throttled", "ceiling", "quota"],
         ),
     ],
+);
+pub const ADMISSION_DECISION: Series = Series::histogram(
+    "actions_gateway_admission_decision_seconds",
+    "Time to decide whether one more job may be claimed.",
+    &[NAMESPACE, RUNNER_GROUP],
+    &DECISION_SECONDS,
+);
+pub const JOBS_RUNNING: Series = Series::gauge(
+    "actions_gateway_jobs_running",
+    "Jobs whose runner container runs.",
+    &[NAMESPACE, RUNNER_GROUP],
+);
+pub const WORKER_UTILISATION: Series = Series::gauge(
+    "actions_gateway_worker_utilisation_ratio",
+    "Acquired jobs that are not over, as a share of the most that maxWorkers or priorityTiers let be; absent without such a bound.",
+    &[NAMESPACE, RUNNER_GROUP],
 );
 pub const JOBS_FINISHED: Series = Series::counter(
     "actions_gateway_jobs_finished_total",
@@ -230,6 +248,9 @@ pub const ALL: Table = &[
     &AGENT_RECYCLES,
     &AGENT_RECYCLE_ERRORS,
     &ADMISSION_DECISIONS,
+    &ADMISSION_DECISION,
+    &JOBS_RUNNING,
+    &WORKER_UTILISATION,
     &JOBS_FINISHED,
     &JOB_FAILURES,
     &ABANDONED_RUN_FORCE_CANCELS,

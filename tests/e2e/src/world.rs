@@ -153,7 +153,7 @@ impl World {
             format!("gmc.image.repository={}", repository("gmc")),
             format!("agc.image.repository={}", repository("agc")),
             format!("worker.image.repository={}", repository("worker")),
-            format!("runner.image={}:{tag}", repository("runner")),
+            format!("runner.image={}", self.runner_image()?),
         ] {
             arguments.extend(["--set-string".to_owned(), value]);
         }
@@ -164,6 +164,11 @@ impl World {
             Ok(_) => Ok(()),
             Err(error) => Err(anyhow!("{error:#}\n{}", crate::report::of_namespace(self, SYSTEM).await)),
         }
+    }
+
+    /// The runner image that workers get: it has a shell and the usual tools.
+    pub fn runner_image(&self) -> Result<String> {
+        Ok(format!("{}:{}", self.environment.repository("runner"), self.environment.tag()?))
     }
 
     async fn start_github(&self) -> Result<GitHub> {

@@ -9,6 +9,7 @@ mod faults;
 mod grants;
 mod jobs;
 mod manager;
+mod placement;
 mod secrets;
 mod telemetry;
 
@@ -24,8 +25,10 @@ macro_rules! tests {
 }
 
 fn main() -> ExitCode {
-    let with_images =
-        [faults(), manager(), jobs(), access_control(), telemetry()].into_iter().flatten().map(needs_images);
+    let with_images = [faults(), manager(), jobs(), placement(), access_control(), telemetry()]
+        .into_iter()
+        .flatten()
+        .map(needs_images);
     let audited = crashes().into_iter().map(needs_images).map(|it| it.needing(Need::AuditLog));
     let suite = Suite {
         side_by_side: crds().into_iter().chain(audited).chain(with_images).collect(),
@@ -100,6 +103,22 @@ fn jobs() -> Vec<Test> {
         "no template reaches what a job is handed over with" => fence::no_template_reaches_what_a_job_is_handed_over_with,
         "no container beside the runner finds the job" => fence::nothing_beside_the_runner_finds_the_job,
         "the user that the pod names has the job to itself" => fence::the_user_that_the_pod_names_has_the_job_to_itself,
+    }
+}
+
+fn placement() -> Vec<Test> {
+    use placement::{admitted, quota, refused};
+    tests! {
+        "a template with a missing volume costs no job" => refused::a_missing_volume,
+        "a missing PriorityClass costs no job" => refused::a_missing_priority_class,
+        "an enforced Pod Security level costs no job" => refused::an_enforced_pod_security_level,
+        "a LimitRange above the install container costs no job" => refused::a_limit_range_above_the_install_container,
+        "a quota that wants requests costs no job" => refused::a_quota_that_wants_requests,
+        "the defaults of a LimitRange count against a quota" => quota::defaults_of_a_limit_range_count,
+        "a native sidecar counts against a quota beside the runner" => quota::a_native_sidecar_counts_beside_the_runner,
+        "a job is not acquired while a quota has no room for its Secret" => quota::no_room_for_a_secret,
+        "a quota without room is said on the group" => quota::a_quota_without_room_is_said_on_the_group,
+        "a policy webhook that is down holds one job" => admitted::a_policy_webhook_that_is_down_holds_one_job,
     }
 }
 

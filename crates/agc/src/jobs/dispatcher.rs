@@ -4,7 +4,7 @@
 //! found. Each becomes an event of a machine; the machine's effects go to the executor, to the timers and to the
 //! reporter.
 
-mod admission;
+mod account;
 mod in_hand;
 mod seen;
 mod timers;
@@ -13,6 +13,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use admission::Verdict;
 use github_proto::JobId;
 use jiff::{SignedDuration, Timestamp};
 use job::listeners::Intake;
@@ -25,6 +26,7 @@ use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use crate::agents::{self, PoolHandle};
+use crate::dry_run::Asked;
 use crate::jobs::acquired::AcquiredJob;
 use crate::jobs::executor::Executor;
 use crate::jobs::memory::Memory;
@@ -33,8 +35,8 @@ use crate::jobs::offer::{Offer, Source};
 use crate::jobs::snapshot::PodFacts;
 use crate::report::{Reporter, job_line};
 use crate::runner_group::group::Group;
-use crate::runner_group::state::GroupStates;
-use admission::Admission;
+use crate::runner_group::state::{GroupStates, Withheld};
+use account::Admission;
 use in_hand::JobInHand;
 use timers::Timers;
 
@@ -61,8 +63,10 @@ pub struct Dispatcher {
     /// Deleted ones whose finalizer is being removed already.
     released: HashSet<String>,
     groups: HashMap<String, (Arc<Group>, PoolHandle)>,
-    /// Groups whose sessions were told that no job could be taken.
-    held: HashSet<String>,
+    /// What the sessions of each group were told last.
+    intakes: HashMap<String, Intake>,
+    /// Why groups take no job, and since when.
+    withheld: HashMap<String, Withheld>,
     admission: Admission,
     timers: Timers,
     draining: bool,
@@ -88,7 +92,8 @@ impl Dispatcher {
             known: BTreeSet::new(),
             released: HashSet::new(),
             groups: HashMap::new(),
-            held: HashSet::new(),
+            intakes: HashMap::new(),
+            withheld: HashMap::new(),
             admission: Admission::default(),
             timers: Timers::default(),
             draining: false,
@@ -112,6 +117,7 @@ impl Dispatcher {
                 () = sleep_until(timer), if !self.timers.is_empty() => self.due(),
                 () = stop.cancelled(), if !self.draining => {
                     self.draining = true;
+                    self.admission.draining = true;
                     deadline = Some(Instant::now() + DRAIN);
                 }
                 // Looks again whether all is written.
@@ -160,19 +166,22 @@ impl Dispatcher {
                 let name = group.id.name.clone();
                 let known = self.groups.insert(name.clone(), (group, pool.clone()));
                 if known.is_none_or(|(_, before)| !before.is_of_same_pool(&pool)) {
-                    self.held.remove(&name); // a new pool knows of nothing
+                    self.intakes.remove(&name); // a new pool knows of nothing
                 }
                 self.hold_or_let_listen(&name);
             }
             Message::GroupGone(name) => {
                 self.groups.remove(&name);
-                self.held.remove(&name);
+                self.intakes.remove(&name);
+                self.withheld.remove(&name);
+                self.admission.forget(&name);
             }
             Message::Quotas(quotas) => {
-                self.admission.quotas = quotas;
+                self.admission.quotas(quotas);
                 let groups: Vec<String> = self.groups.keys().cloned().collect();
                 groups.iter().for_each(|it| self.hold_or_let_listen(it));
             }
+            Message::DryRun(asked) => self.dry_run(asked),
             Message::Adopt(adopted) => self.adopt(*adopted),
         }
     }
@@ -193,20 +202,29 @@ impl Dispatcher {
         let now = self.clock.now();
         let name = offer.name.clone();
         let Some(group) = offer.spec.clone() else { return self.release(&offer) };
-        let twice = self.jobs.contains_key(&name) || self.known.contains(name.as_str());
-        if self.draining || twice || self.admission.is_throttled(&group.id.name, Instant::now()) {
+        if self.jobs.contains_key(&name) || self.known.contains(name.as_str()) {
             return self.release(&offer);
         }
-        let verdict = self.admission.admit(&group, self.jobs.values());
-        self.reporter.admission(&group.id, &verdict);
+        let throttled = self.admission.is_throttled(&group.id.name, Instant::now());
+        let asked = Instant::now();
+        let verdict = self.admission.admit(&group, throttled, self.jobs.values());
+        self.reporter.admission(&group.id, &verdict, asked.elapsed());
+        let Verdict::Admitted { priority_class } = verdict else { return self.decline(&offer, &group) };
         let job = Job::offered(group.policy.clone(), name.seed(), now);
-        let ::admission::Verdict::Admitted { priority_class } = verdict else {
-            return self.release(&offer);
-        };
         let active = self.admission.active(&group.id.name);
         let writer = self.executor.writer(None);
         self.jobs.insert(name.clone(), JobInHand::new(job, offer, priority_class, active, writer));
         self.event(&name, Event::Admitted);
+    }
+
+    /// The job stays queued at GitHub.
+    fn decline(&mut self, offer: &Offer, group: &Group) {
+        self.release(offer);
+        if let Some(withheld) = self.withheld.get_mut(&group.id.name) {
+            withheld.count += 1;
+            let withheld = withheld.clone();
+            self.states.update(&group.id.name, |it| it.withheld = Some(withheld));
+        }
     }
 
     /// The agent goes on listening.
@@ -325,17 +343,49 @@ impl Dispatcher {
         }
     }
 
+    /// What the API server says of a group's pods.
+    fn dry_run(&mut self, asked: Arc<Asked>) {
+        let group = asked.group.id.name.clone();
+        self.admission.asked(asked);
+        self.hold_or_let_listen(&group);
+    }
+
     /// While every offer would be left alone, the group's sessions say so to GitHub, which then offers the job to
-    /// somebody else (protocol §4.3).
+    /// somebody else (protocol §4.3); while the API server refuses its pods, nobody listens.
     fn hold_or_let_listen(&mut self, name: &str) {
         let Some((group, _)) = self.groups.get(name) else { return };
-        let verdict = self.admission.admit(group, self.jobs.values());
-        let held = !verdict.is_admitted();
-        let changed = if held { self.held.insert(name.to_owned()) } else { self.held.remove(name) };
-        if changed {
-            self.reporter.held(&group.id, &verdict);
-            let intake = if held { Intake::Held } else { Intake::Open };
+        let group = group.clone();
+        let verdict = self.admission.admit(&group, false, self.jobs.values());
+        self.note_withheld(&group, &verdict);
+        let intake = self.admission.intake(&group, &verdict);
+        if self.intakes.insert(name.to_owned(), intake) != Some(intake) {
             self.tell_pool(name, agents::Message::Intake(intake));
+        }
+        let admitted = self.admission.workers_admitted(&group);
+        let withheld = self.withheld.get(name).cloned();
+        self.states.update(name, |it| {
+            it.workers_admitted = admitted;
+            it.withheld = withheld;
+        });
+    }
+
+    /// One reason lasts until another takes its place, or there is none; its numbers may move.
+    fn note_withheld(&mut self, group: &Group, verdict: &Verdict) {
+        let name = &group.id.name;
+        if verdict.is_admitted() || *verdict == Verdict::Draining {
+            if self.withheld.remove(name).is_some() {
+                self.reporter.listens_again(&group.id);
+            }
+            return;
+        }
+        let (reason, detail) = (verdict.as_str(), verdict.to_string());
+        match self.withheld.get_mut(name).filter(|it| it.reason == reason) {
+            Some(withheld) => withheld.detail = detail,
+            None => {
+                self.reporter.withheld(&group.id, verdict);
+                let withheld = Withheld { reason, detail, count: 0, since: self.clock.now() };
+                self.withheld.insert(name.clone(), withheld);
+            }
         }
     }
 
@@ -343,6 +393,8 @@ impl Dispatcher {
         let of_group = self.jobs.values().filter(|it| it.offer.group.name == group && it.job.is_claimed());
         let running = of_group.clone().filter(|it| *it.job.phase() == Phase::Running).count();
         let active = of_group.count();
+        let ceiling = self.groups.get(group).and_then(|(it, _)| it.ceiling.limit());
+        self.reporter.load(group, running, active, ceiling);
         self.states.update(group, |facts| {
             facts.active_jobs = active;
             facts.pending_jobs = active - running;

@@ -15,6 +15,7 @@ use super::acquired::AcquiredJob;
 use super::offer::Offer;
 use super::snapshot::PodFacts;
 use crate::agents::PoolHandle;
+use crate::dry_run::Asked;
 use crate::runner_group::group::Group;
 
 /// What the dispatcher is told.
@@ -48,6 +49,8 @@ pub enum Message {
     Group(Arc<Group>, PoolHandle),
     /// A group is gone.
     GroupGone(String),
+    /// What the API server says of a group's pods.
+    DryRun(Arc<Asked>),
     /// What the namespace's quotas say.
     Quotas(Vec<Quota>),
     /// A job that a predecessor left.

@@ -6,8 +6,6 @@
 mod containers;
 mod security;
 
-pub use containers::install_resources;
-
 use std::collections::BTreeMap;
 
 use api::actions_gateway::SecurityProfile;

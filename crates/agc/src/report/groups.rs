@@ -12,7 +12,8 @@ impl Reporter {
     /// job.
     pub fn group_introduced(&self, group: &str) {
         let labels = [self.namespace.as_str(), group];
-        for series in [&self.metrics.active_sessions, &self.metrics.busy_sessions] {
+        for series in [&self.metrics.active_sessions, &self.metrics.busy_sessions, &self.metrics.jobs_running]
+        {
             series.with_label_values(&labels);
         }
         for series in [
@@ -33,12 +34,14 @@ impl Reporter {
         let gauges = [
             &self.metrics.active_sessions,
             &self.metrics.busy_sessions,
+            &self.metrics.jobs_running,
             &self.metrics.runner_version_days_left,
         ];
         for series in gauges {
             // An error says that there was none.
             let _ = series.remove_label_values(&[self.namespace.as_str(), group]);
         }
+        let _ = self.metrics.worker_utilisation.remove_label_values(&[self.namespace.as_str(), group]);
     }
 
     /// So many days are left to the version that the group reports, if GitHub has named them.

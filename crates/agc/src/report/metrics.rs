@@ -1,7 +1,7 @@
 //! The controller's own series.
 
-use prometheus::{HistogramVec, IntCounterVec, IntGaugeVec, Registry};
-use runtime::metrics::{counter_vec, gauge_vec, histogram_vec};
+use prometheus::{GaugeVec, HistogramVec, IntCounterVec, IntGaugeVec, Registry};
+use runtime::metrics::{counter_vec, gauge_vec, histogram_vec, ratio_vec};
 use signals::agc as series;
 
 /// What the controller counts.
@@ -25,6 +25,9 @@ pub struct Metrics {
     pub(super) agent_recycles: IntCounterVec,
     pub(super) agent_recycle_errors: IntCounterVec,
     pub(super) admission_decisions: IntCounterVec,
+    pub(super) admission_decision: HistogramVec,
+    pub(super) jobs_running: IntGaugeVec,
+    pub(super) worker_utilisation: GaugeVec,
     pub(super) jobs_finished: IntCounterVec,
     pub(super) job_failures: IntCounterVec,
     pub(super) force_cancels: IntCounterVec,
@@ -56,6 +59,9 @@ impl Metrics {
             agent_recycles: counter_vec(registry, &series::AGENT_RECYCLES)?,
             agent_recycle_errors: counter_vec(registry, &series::AGENT_RECYCLE_ERRORS)?,
             admission_decisions: counter_vec(registry, &series::ADMISSION_DECISIONS)?,
+            admission_decision: histogram_vec(registry, &series::ADMISSION_DECISION)?,
+            jobs_running: gauge_vec(registry, &series::JOBS_RUNNING)?,
+            worker_utilisation: ratio_vec(registry, &series::WORKER_UTILISATION)?,
             jobs_finished: counter_vec(registry, &series::JOBS_FINISHED)?,
             job_failures: counter_vec(registry, &series::JOB_FAILURES)?,
             force_cancels: counter_vec(registry, &series::ABANDONED_RUN_FORCE_CANCELS)?,

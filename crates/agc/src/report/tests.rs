@@ -125,7 +125,7 @@ async fn a_job_is_one_trace_with_the_spans_and_attributes_of_the_contract() {
     let spans = Spans::default();
     let _guard = tracing::subscriber::set_default(Registry::default().with(spans.clone()));
     let mut rig = Rig::new();
-    rig.trace = rig.reporter.trace(&rig.group, &claim(), 3, Some("high"));
+    rig.trace = rig.reporter.trace(&rig.group, &claim(), 3, true, Some("high"));
     rig.trace.wait();
     let outcome = Outcome { exit_code: Some(137), ..Outcome::failed(FailureReason::OomKilled) };
     rig.say(&Fact::Finished(outcome, SignedDuration::from_secs(90)));

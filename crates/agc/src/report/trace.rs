@@ -28,13 +28,15 @@ impl JobTrace {
 }
 
 impl Reporter {
-    /// Begins the spans of a claimed job.
+    /// Begins the spans of a claimed job: `active` others of its group hold a slot, and with it the group stands at its bound
+    /// if `ceiling_held`.
     #[must_use]
     pub fn trace(
         &self,
         group: &GroupId,
         claim: &AcquiredJob,
         active: u32,
+        ceiling_held: bool,
         priority_class: Option<&str>,
     ) -> JobTrace {
         let pod = job::naming::pod(&group.name, &claim.run.plan_id, &claim.run.job_id);
@@ -47,7 +49,7 @@ impl Reporter {
                 plan.id = claim.run.plan_id,
                 pod.name = pod,
                 active_pods = active,
-                ceiling.held = false,
+                ceiling.held = ceiling_held,
                 priority_class,
                 pod.phase = tracing::field::Empty,
                 pod.reason = tracing::field::Empty,

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use admission::{Ceiling, Demand};
+use admission::Ceiling;
 use api::RunnerGroup;
 use api::runner_group::JobHistory;
 use jiff::SignedDuration;
@@ -57,8 +57,6 @@ pub struct Group {
     pub template: Template,
     /// The runner version in its image, where it says so.
     pub runner_version: Option<String>,
-    /// What one more job takes from ResourceQuotas.
-    pub demand: Demand,
     /// How long a finished worker stays on show.
     pub completed_pod_ttl: SignedDuration,
     /// How much of the past is kept.
@@ -78,6 +76,12 @@ impl GroupId {
             owner: OwnerReference { block_owner_deletion: None, ..owner },
             reference: group.object_ref(&()),
         }
+    }
+
+    /// Whether both are the same edit of the same group's spec.
+    #[must_use]
+    pub fn is_same_spec(&self, other: &Self) -> bool {
+        self.uid == other.uid && self.generation == other.generation
     }
 
     /// The names of its agents.

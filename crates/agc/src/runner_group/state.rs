@@ -3,10 +3,12 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use jiff::Timestamp;
 pub use job::listeners::Trouble;
 use serde::{Serialize as _, Serializer};
 use tokio::sync::watch;
 
+use crate::dry_run::Answer;
 use crate::versions::VersionFacts;
 
 /// What is known of each group. Cheap to clone; clones share it.
@@ -37,10 +39,27 @@ pub struct GroupState {
     pub version_too_old: Option<String>,
     /// Which runner version the group reports, and until when GitHub takes it.
     pub runner_version: Option<VersionFacts>,
+    /// What the API server says of the group's pods; `None` before it was asked.
+    pub workers_admitted: Option<Answer>,
+    /// Why no job is taken.
+    pub withheld: Option<Withheld>,
     /// Jobs that are claimed and not over.
     pub active_jobs: usize,
     /// Those among them whose pod does not run yet.
     pub pending_jobs: usize,
+}
+
+/// Why a group takes no job.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct Withheld {
+    /// The verdict's word.
+    pub reason: &'static str,
+    /// The verdict with its numbers.
+    pub detail: String,
+    /// Offers declined since then.
+    pub count: u32,
+    /// Since when.
+    pub since: Timestamp,
 }
 
 /// As `{"LabelsRefused": "what was said"}`.

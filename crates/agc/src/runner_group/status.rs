@@ -5,16 +5,20 @@ mod version;
 use std::sync::Arc;
 
 use api::RunnerGroup;
-use api::conditions::{Reason, Type, condition, is_true, settle};
+use api::conditions::{Reason, Status, Type, condition, is_true, settle};
 use api::labels;
-use api::runner_group::RunnerGroupStatus;
+use api::runner_group::{Intake, RunnerGroupStatus};
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Pod;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use kube::ResourceExt as _;
 
 use super::validate;
-use crate::runner_group::state::{GroupState, Trouble};
+use crate::dry_run::Answer;
+use crate::runner_group::state::{GroupState, Trouble, Withheld};
+
+/// As much of a verdict's words as the schema takes.
+const DETAIL: usize = 1024;
 
 /// What the group's status should be.
 #[must_use]
@@ -28,13 +32,17 @@ pub fn status(
     let generation = group.metadata.generation;
     let old = group.status.as_ref().map(|it| it.conditions.as_slice()).unwrap_or_default();
     let said = |type_, (status, reason, message): Said| condition(type_, status, reason, message, generation);
-    let conditions: [Option<Condition>; 6] = [
+    let conditions: [Option<Condition>; 7] = [
         Some(said(Type::Ready, ready(facts, is_true(old, Type::Ready)))),
         Some(said(Type::Degraded, degraded(invalid))),
         Some(said(Type::RateLimited, rate_limited(facts))),
         Some(said(Type::RunnerVersionTooOld, version::too_old(facts))),
         version::mismatch(facts).map(|it| said(Type::RunnerVersionMismatch, it)),
         Some(said(Type::WorkersUnschedulable, schedulable(unschedulable))),
+        facts.workers_admitted.as_ref().map(|it| {
+            let (status, reason, message) = admitted(it);
+            condition(Type::WorkersAdmitted, status, reason, message, generation)
+        }),
     ];
     let count = |number: usize| Some(i32::try_from(number).unwrap_or(i32::MAX));
     RunnerGroupStatus {
@@ -42,6 +50,7 @@ pub fn status(
         active_sessions: count(facts.listening),
         active_jobs: count(facts.active_jobs),
         pending_jobs: count(facts.pending_jobs),
+        intake: facts.withheld.as_ref().map(withheld),
         runner_version: facts.runner_version.as_ref().map(version::written),
         observed_generation: generation,
     }
@@ -65,6 +74,9 @@ type Said = (bool, Reason, String);
 
 /// Between a claim and the next listener lies a moment that is no trouble.
 fn ready(facts: &GroupState, was_ready: bool) -> Said {
+    if let Some(Answer::Refused(words)) = &facts.workers_admitted {
+        return (false, Reason::PodRefused, words.clone());
+    }
     if facts.listening > 0 {
         return (true, Reason::ListenerActive, "a session listens for jobs".to_owned());
     }
@@ -108,6 +120,24 @@ fn schedulable(unschedulable: Option<String>) -> Said {
         Some(words) => (true, Reason::PodsUnschedulable, words),
         None => (false, Reason::WorkersSchedulable, String::new()),
     }
+}
+
+fn admitted(answer: &Answer) -> (Status, Reason, &str) {
+    match answer {
+        Answer::Accepted => (Status::True, Reason::DryRunAccepted, ""),
+        Answer::Unsupported(words) => (Status::Unknown, Reason::DryRunUnsupported, words),
+        Answer::Unknown(words) => (Status::Unknown, Reason::Unknown, words),
+        Answer::QuotaExceeded(words) => (Status::False, Reason::QuotaExceeded, words),
+        Answer::Refused(words) => (Status::False, Reason::PodRefused, words),
+    }
+}
+
+fn withheld(why: &Withheld) -> Intake {
+    let count = i32::try_from(why.count).unwrap_or(i32::MAX);
+    let detail = why.detail.chars().take(DETAIL).collect();
+    let withheld =
+        api::runner_group::Withheld { reason: why.reason.to_owned(), detail, count, since: Time(why.since) };
+    Intake { withheld: vec![withheld] }
 }
 
 #[cfg(test)]

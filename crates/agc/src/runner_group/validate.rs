@@ -2,15 +2,14 @@
 
 use std::sync::Arc;
 
-use admission::{Ceiling, Demand, Tier};
+use admission::{Ceiling, Tier};
 use api::field_error::{self, FieldError};
 use api::pod_template::Rules;
 use api::{GoDuration, RunnerGroup, problems};
 use jiff::SignedDuration;
-use k8s_openapi::api::core::v1::{Container, PodSpec, PodTemplateSpec};
 use kube::ResourceExt as _;
 
-use crate::pod::build::{Template, install_resources};
+use crate::pod::build::Template;
 use crate::runner_group::group::{Group, GroupId};
 
 /// The spec cannot be honoured. The schema and the webhook refuse most of this before; here it is refused for good.
@@ -45,7 +44,6 @@ pub fn validate(group: &RunnerGroup, rules: &Rules) -> Result<Group, Error> {
             quota_delay: signed(&spec.quota_retry_delay),
             ..job::Policy::default()
         },
-        demand: Demand::of(&as_created(&pod, lifetime)),
         template: Template {
             group: group.name_any(),
             pod,
@@ -56,15 +54,6 @@ pub fn validate(group: &RunnerGroup, rules: &Rules) -> Result<Group, Error> {
         completed_pod_ttl: signed(&spec.completed_pod_ttl),
         history: spec.job_history.clone(),
     })
-}
-
-/// What of the pod that is created decides how much of which quota it takes.
-fn as_created(template: &PodTemplateSpec, lifetime: Option<SignedDuration>) -> PodSpec {
-    let mut spec = template.spec.clone().unwrap_or_default();
-    spec.active_deadline_seconds = spec.active_deadline_seconds.or(lifetime.map(|it| it.as_secs()));
-    let install = Container { resources: Some(install_resources()), ..Container::default() };
-    spec.init_containers.get_or_insert_default().insert(0, install);
-    spec
 }
 
 fn positive(number: i32) -> u32 {

@@ -16,12 +16,14 @@ pub struct Row {
     pub when_true: &'static [Reason],
     /// Why it is False.
     pub when_false: &'static [Reason],
+    /// Why it is Unknown, where whoever writes it can be unable to say.
+    pub when_unknown: &'static [Reason],
     /// What ends a state that is a fault, or what ends the wait.
     pub cleared_by: &'static str,
 }
 
 /// All conditions, in the order of the types.
-pub const TABLE: [Row; 14] = [
+pub const TABLE: [Row; 15] = [
     Row {
         type_: Type::Ready,
         kind: Kind::ActionsGateway,
@@ -40,6 +42,7 @@ pub const TABLE: [Row; 14] = [
             Reason::AGCNotReady,
             Reason::RunnerGroupsImpaired,
         ],
+        when_unknown: &[],
         cleared_by: "what clears the condition that it repeats",
     },
     Row {
@@ -51,7 +54,9 @@ pub const TABLE: [Row; 14] = [
             Reason::LabelsRefused,
             Reason::RunnerGroupNotFound,
             Reason::TokenUnavailable,
+            Reason::PodRefused,
         ],
+        when_unknown: &[],
         cleared_by: "the next session",
     },
     Row {
@@ -59,6 +64,7 @@ pub const TABLE: [Row; 14] = [
         kind: Kind::ActionsGateway,
         when_true: &[Reason::AGCReady],
         when_false: &[Reason::AGCNotReady],
+        when_unknown: &[],
         cleared_by: "an available replica",
     },
     Row {
@@ -71,6 +77,7 @@ pub const TABLE: [Row; 14] = [
             Reason::GitHubUnreachable,
         ],
         when_false: &[Reason::SecretFound],
+        when_unknown: &[],
         cleared_by: "the next token",
     },
     Row {
@@ -84,6 +91,7 @@ pub const TABLE: [Row; 14] = [
             Reason::ProvisioningFailed,
         ],
         when_false: &[Reason::ReconcileSucceeded],
+        when_unknown: &[],
         cleared_by: "a pass that goes through",
     },
     Row {
@@ -91,6 +99,7 @@ pub const TABLE: [Row; 14] = [
         kind: Kind::RunnerGroup,
         when_true: &[Reason::InvalidSpec],
         when_false: &[Reason::ReconcileSucceeded],
+        when_unknown: &[],
         cleared_by: "an edit of the spec",
     },
     Row {
@@ -98,6 +107,7 @@ pub const TABLE: [Row; 14] = [
         kind: Kind::ActionsGateway,
         when_true: &[Reason::RunnerGroupsImpaired],
         when_false: &[Reason::AllRunnerGroupsHealthy],
+        when_unknown: &[],
         cleared_by: "the group's own condition",
     },
     Row {
@@ -105,6 +115,7 @@ pub const TABLE: [Row; 14] = [
         kind: Kind::RunnerGroup,
         when_true: &[Reason::SustainedRateLimit],
         when_false: &[Reason::PollingHealthy],
+        when_unknown: &[],
         cleared_by: "the next poll that is answered",
     },
     Row {
@@ -112,6 +123,7 @@ pub const TABLE: [Row; 14] = [
         kind: Kind::RunnerGroup,
         when_true: &[Reason::VersionTooOld, Reason::VersionEnding],
         when_false: &[Reason::VersionAccepted],
+        when_unknown: &[],
         cleared_by: "a version that GitHub takes, and goes on to take",
     },
     Row {
@@ -119,6 +131,7 @@ pub const TABLE: [Row; 14] = [
         kind: Kind::RunnerGroup,
         when_true: &[Reason::VersionDiffers],
         when_false: &[Reason::VersionAccepted],
+        when_unknown: &[],
         cleared_by: "an edit, or a worker that agrees with the configuration",
     },
     Row {
@@ -126,13 +139,23 @@ pub const TABLE: [Row; 14] = [
         kind: Kind::RunnerGroup,
         when_true: &[Reason::PodsUnschedulable],
         when_false: &[Reason::WorkersSchedulable],
+        when_unknown: &[],
         cleared_by: "the pod's being placed, or its end",
+    },
+    Row {
+        type_: Type::WorkersAdmitted,
+        kind: Kind::RunnerGroup,
+        when_true: &[Reason::DryRunAccepted],
+        when_false: &[Reason::PodRefused, Reason::QuotaExceeded],
+        when_unknown: &[Reason::DryRunUnsupported, Reason::Unknown],
+        cleared_by: "a dry run that passes, or a worker's pod that is created",
     },
     Row {
         type_: Type::Acquired,
         kind: Kind::RunnerJob,
         when_true: &[Reason::Acquired],
         when_false: &[Reason::Acquiring, Reason::ClaimLost],
+        when_unknown: &[],
         cleared_by: "GitHub's answer; a job whose claim was lost is history",
     },
     Row {
@@ -140,6 +163,7 @@ pub const TABLE: [Row; 14] = [
         kind: Kind::RunnerJob,
         when_true: &[],
         when_false: &[Reason::Running, Reason::AwaitingRerun],
+        when_unknown: &[],
         cleared_by: "nothing, once it is True",
     },
     Row {
@@ -147,6 +171,7 @@ pub const TABLE: [Row; 14] = [
         kind: Kind::RunnerJob,
         when_true: &[Reason::RerunRefused],
         when_false: &[Reason::Retried, Reason::Discarded],
+        when_unknown: &[],
         cleared_by: "a person, who retries or discards the call",
     },
 ];
@@ -158,6 +183,7 @@ impl Row {
             "True" if self.when_true.is_empty() => return true,
             "True" => self.when_true,
             "False" => self.when_false,
+            "Unknown" => self.when_unknown,
             _ => return false,
         };
         reasons.iter().any(|it| it.as_str() == condition.reason)

@@ -38,7 +38,8 @@ fn every_type_and_every_reason_stands_in_the_table_and_says_what_it_means() {
         assert!(table::TABLE.iter().any(|it| it.type_ == type_), "{type_:?}");
         assert!(type_.meaning().ends_with('.'), "{type_:?}: {}", type_.meaning());
     }
-    let reasons = || table::TABLE.iter().flat_map(|it| it.when_true.iter().chain(it.when_false));
+    let reasons =
+        || table::TABLE.iter().flat_map(|it| it.when_true.iter().chain(it.when_false).chain(it.when_unknown));
     for reason in Reason::iter() {
         assert!(reasons().any(|it| *it == reason), "{reason:?}");
         assert!(reason.meaning().ends_with('.'), "{reason:?}: {}", reason.meaning());

@@ -128,6 +128,7 @@ fn of_kind(row: &Row) -> String {
             PascalCase | The job's result, or why it failed otherwise than by its own doing. |\n";
     }
     page.extend(row.when_false.iter().map(|it| line("False", it)));
+    page.extend(row.when_unknown.iter().map(|it| line("Unknown", it)));
     page
 }
 

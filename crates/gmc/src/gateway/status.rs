@@ -17,7 +17,8 @@ use crate::gateway::teardown::Step;
 const IMPAIRING: [Type; 3] = [Type::RunnerVersionTooOld, Type::Degraded, Type::WorkersUnschedulable];
 
 /// Why a RunnerGroup that nobody listens for is impaired; any other reason passes by itself.
-const DEAF: [Reason; 3] = [Reason::LabelsRefused, Reason::RunnerGroupNotFound, Reason::TokenUnavailable];
+const DEAF: [Reason; 4] =
+    [Reason::LabelsRefused, Reason::RunnerGroupNotFound, Reason::TokenUnavailable, Reason::PodRefused];
 
 /// A message is for people: the first of very many problems will do. The API's own bound is 32 KiB.
 const MESSAGE_CHARS: usize = 2000;

@@ -56,7 +56,11 @@ impl JobInHand {
     pub(super) fn claimed(&mut self, claim: &Arc<AcquiredJob>, reporter: &Reporter) {
         self.acquired = Some(claim.clone());
         self.identity = Some(claim.identity());
-        self.trace = reporter.trace(&self.offer.group, claim, self.active, self.priority_class.as_deref());
+        // With this one the group stands at its bound, if it has one.
+        let limit = self.offer.spec.as_ref().and_then(|it| it.ceiling.limit());
+        let held = limit.is_some_and(|it| self.active + 1 >= it);
+        let class = self.priority_class.as_deref();
+        self.trace = reporter.trace(&self.offer.group, claim, self.active, held, class);
     }
 
     /// The Secret holds the message from here on.

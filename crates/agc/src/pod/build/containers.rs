@@ -71,8 +71,7 @@ pub(super) fn install(spec: &mut PodSpec, platform: &Platform, claim: &str) {
 
 /// What the install container takes. Below any runner's own, so it costs nothing: a pod needs the larger of the two. The files
 /// it writes stay in memory and count.
-#[must_use]
-pub fn install_resources() -> ResourceRequirements {
+fn install_resources() -> ResourceRequirements {
     let amounts = |cpu: &str, memory: &str| {
         Some(BTreeMap::from([
             ("cpu".to_owned(), Quantity(cpu.to_owned())),

@@ -40,6 +40,9 @@ fn touch_all(metrics: &Metrics) {
         agent_recycles,
         agent_recycle_errors,
         admission_decisions,
+        admission_decision,
+        jobs_running,
+        worker_utilisation,
         jobs_finished,
         job_failures,
         force_cancels,
@@ -63,6 +66,9 @@ fn touch_all(metrics: &Metrics) {
     touch(agent_recycles, &series::AGENT_RECYCLES);
     touch(agent_recycle_errors, &series::AGENT_RECYCLE_ERRORS);
     touch(admission_decisions, &series::ADMISSION_DECISIONS);
+    touch(admission_decision, &series::ADMISSION_DECISION);
+    touch(jobs_running, &series::JOBS_RUNNING);
+    touch(worker_utilisation, &series::WORKER_UTILISATION);
     touch(jobs_finished, &series::JOBS_FINISHED);
     touch(job_failures, &series::JOB_FAILURES);
     touch(force_cancels, &series::ABANDONED_RUN_FORCE_CANCELS);

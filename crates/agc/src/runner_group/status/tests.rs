@@ -91,6 +91,41 @@ fn every_other_condition_is_set_and_cleared() {
     check(&ill, Type::WorkersUnschedulable, "True", Reason::PodsUnschedulable);
 }
 
+#[test]
+fn what_the_api_server_says_of_the_pods_is_a_condition_and_a_refusal_is_not_ready() {
+    let listening = |answer: Answer| {
+        of(&GroupState { listening: 1, workers_admitted: Some(answer), ..GroupState::default() })
+    };
+    let type_ = Type::WorkersAdmitted;
+    let words = || "words".to_owned();
+    let taken = [
+        (Answer::Accepted, "True", Reason::DryRunAccepted),
+        (Answer::Unsupported(words()), "Unknown", Reason::DryRunUnsupported),
+        (Answer::Unknown(words()), "Unknown", Reason::Unknown),
+        (Answer::QuotaExceeded(words()), "False", Reason::QuotaExceeded),
+    ];
+    for (answer, status, reason) in taken {
+        let written = listening(answer);
+        check(&written, type_, status, reason);
+        check(&written, Type::Ready, "True", Reason::ListenerActive);
+    }
+    let refused = listening(Answer::Refused(words()));
+    check(&refused, type_, "False", Reason::PodRefused);
+    check(&refused, Type::Ready, "False", Reason::PodRefused);
+    assert_eq!(message(&refused, Type::Ready), "words");
+    assert!(api::conditions::find(&of(&GroupState::default()).conditions, type_).is_none());
+}
+
+#[test]
+fn why_no_job_is_taken_stands_in_the_status_with_its_numbers() {
+    let why = Withheld { reason: "ceiling", detail: "20 of 20 workers".into(), count: 3, since: NOW };
+    let intake = of(&GroupState { withheld: Some(why), ..GroupState::default() }).intake.unwrap();
+    let [withheld] = intake.withheld.as_slice() else { panic!("{intake:?}") };
+    assert_eq!((withheld.reason.as_str(), withheld.detail.as_str()), ("ceiling", "20 of 20 workers"));
+    assert_eq!((withheld.count, withheld.since.clone()), (3, Time(NOW)));
+    assert_eq!(of(&GroupState::default()).intake, None);
+}
+
 /// GroupState of a group whose last worker ran this version, and whose version ends so many days from now.
 fn running(worker: Option<&str>, days_left: Option<i64>) -> GroupState {
     let version = VersionFacts {

@@ -211,7 +211,7 @@ fn each_impairment_of_a_group_counts_and_the_worst_is_named() {
         let expected = format!("1 of 2 RunnerGroups impaired; bad: {type_} (Why): said by {type_}");
         assert_eq!(message(&status, Type::RunnerGroupsDegraded), expected);
     }
-    for reason in ["LabelsRefused", "RunnerGroupNotFound", "TokenUnavailable"] {
+    for reason in ["LabelsRefused", "RunnerGroupNotFound", "TokenUnavailable", "PodRefused"] {
         let deaf = vec![group("deaf", &[old("Ready", "False", reason)])];
         let status = status(&cr(&[]), &standing(5, None, deaf), now());
         let expected = format!("1 of 1 RunnerGroups impaired; deaf: Ready ({reason}): said by Ready");

@@ -1,0 +1,63 @@
+//! A dry run says nothing of the pod, or the API server refuses it only after the claim: one job waits under its lock, the
+//! others stay queued, and somebody is told.
+
+use anyhow::{Context as _, Result, ensure};
+use api::RunnerJob;
+use e2e::tenant::{JOB, REACTION, has, is};
+use e2e::write_blocker::{Write, WriteBlocker};
+use e2e::{Namespace, Tenant, wait};
+use kube::ResourceExt as _;
+use kube::api::ListParams;
+use serde_json::json;
+
+use super::{is_worked_off, queue};
+
+/// The only job that was acquired, once its object says what it waits for.
+async fn waiting(tenant: &Tenant) -> Result<RunnerJob> {
+    wait::eventually("the acquired job says what it waits for", REACTION, || async {
+        let jobs = tenant.namespace.api::<RunnerJob>().list(&ListParams::default()).await?.items;
+        let [job] = jobs.as_slice() else { anyhow::bail!("{} RunnerJobs: {jobs:#?}", jobs.len()) };
+        let status = job.status.as_ref().context("a status")?;
+        ensure!(has(&status.conditions, "PodCreated", "False"), "{status:#?}");
+        Ok(job.clone())
+    })
+    .await
+}
+
+pub async fn a_policy_webhook_that_is_down_holds_one_job(namespace: Namespace) -> Result<()> {
+    let tenant = Tenant::listening(namespace, json!({})).await?;
+    let pods = Write { operation: "CREATE", group: "", resource: "pods" };
+    let blocker = WriteBlocker::refuse(&tenant.namespace, pods).await?;
+    let run = queue(&tenant).await?;
+    let job = waiting(&tenant).await?;
+    let status = job.status.as_ref().context("a status")?;
+    let identity = status.job.as_ref().context("which job it is")?;
+    ensure!(!identity.repository.is_empty() && status.phase.is_some(), "{status:#?}");
+    let words = "failed calling webhook";
+    ensure!(
+        status.conditions.iter().any(|it| it.type_ == "PodCreated" && it.message.contains(words)),
+        "{status:#?}"
+    );
+    wait::eventually("an Event says the same", REACTION, || async {
+        let events = tenant.events(&job.name_any()).await?;
+        ensure!(
+            events.iter().any(|it| it.message.as_ref().is_some_and(|it| it.contains(words))),
+            "{events:#?}"
+        );
+        Ok(())
+    })
+    .await?;
+    crate::faults::group_says(&tenant, "Ready", "False", "PodRefused").await?;
+    let acquired = tenant.github.run(run).await?.jobs.iter().filter(|it| it.acquired_at.is_some()).count();
+    ensure!(acquired == 1, "{acquired} jobs were acquired");
+
+    blocker.remove().await?;
+    let started = tenant.namespace.api::<RunnerJob>();
+    wait::until(&started, &job.name_any(), "given its pod", JOB, |it| {
+        it.status
+            .as_ref()
+            .is_some_and(|it| is(&it.conditions, "PodCreated", "True", "PodCreated") || it.result.is_some())
+    })
+    .await?;
+    is_worked_off(&tenant, run).await
+}
