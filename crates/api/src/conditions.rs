@@ -50,7 +50,7 @@ pub enum Reason {
     Terminating,
     /// The controller's Deployment has an available replica.
     AGCReady,
-    /// The controller's Deployment has no available replica, or is being rolled out.
+    /// The controller's Deployment has no available replica, or is being rolled out; the message has what hinders its pod.
     AGCNotReady,
     /// A read or write failed; the message has the API server's error.
     ProvisioningFailed,

@@ -2,6 +2,7 @@
 //! written into its status.
 
 pub mod apply;
+pub mod availability;
 pub mod build;
 pub mod children;
 pub mod dereference;
@@ -34,7 +35,7 @@ use children::Children;
 use dereference::{References, dereference};
 use error::Error;
 use identity::Identity;
-use status::{Outcome, ready_changed, status};
+use status::{Outcome, look_again, ready_changed, status};
 use teardown::Step;
 
 /// The field manager of everything that the GMC writes.
@@ -95,21 +96,24 @@ pub async fn reconcile(cr: &ActionsGateway, ctx: &Context) -> Result<Action, Err
         }
         (Err(error), Some(_)) => Outcome::Ending(Err(error)),
     };
+    let now = ctx.clock.now();
+    let status = status(cr, &outcome, now);
     let written = match &outcome {
         Outcome::Ending(Ok(Step::Remove)) => Ok(()), // there is no object any more, or soon none
-        _ => pass.write(&status(cr, &outcome, ctx.clock.now())).await,
+        _ => pass.write(&status).await,
     };
-    let next = next_look(outcome, &ctx.clock)?;
+    let next = next_look(outcome, look_again(&status, now).unwrap_or(RESYNC), &ctx.clock)?;
     written?;
     Ok(next)
 }
 
-fn next_look(outcome: Outcome, clock: &Clock) -> Result<Action, Error> {
+/// `pause` is until the next look at what was read.
+fn next_look(outcome: Outcome, pause: Duration, clock: &Clock) -> Result<Action, Error> {
     match outcome {
         Outcome::Attempted(attempt) => match attempt.result {
-            Ok(_) => Ok(Action::requeue(clock.about(RESYNC))),
+            Ok(_) => Ok(Action::requeue(clock.about(pause))),
             Err(Error::Validate(refusal)) => {
-                Ok(Action::requeue(clock.about(refusal.recheck().unwrap_or(RESYNC))))
+                Ok(Action::requeue(clock.about(refusal.recheck().unwrap_or(pause))))
             }
             Err(error) => Err(error),
         },

@@ -44,6 +44,7 @@ fn references(identity: Identity) -> References {
         namespace_deleted: None,
         siblings: Vec::new(),
         controller: None,
+        controller_pods: Vec::new(),
         runner_groups: Vec::new(),
     }
 }

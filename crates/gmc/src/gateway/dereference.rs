@@ -3,15 +3,16 @@
 
 use std::collections::BTreeMap;
 
-use api::{ActionsGateway, RunnerGroup, names};
+use api::{ActionsGateway, RunnerGroup, labels, names};
 use jiff::Timestamp;
 use k8s_openapi::api::apps::v1::Deployment;
-use k8s_openapi::api::core::v1::Namespace;
+use k8s_openapi::api::core::v1::{Namespace, Pod};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::api::{Api, ListParams};
 use kube::core::{DeserializeGuard, ObjectMeta};
 use kube::{Client, Resource};
 
+use crate::gateway::availability::is_available;
 use crate::gateway::identity::Identity;
 
 /// What was found.
@@ -27,6 +28,8 @@ pub struct References {
     pub siblings: Vec<Identity>,
     /// The Deployment of the controller's name, whosever it is.
     pub controller: Option<Deployment>,
+    /// The controller's pods, where that Deployment is ours and none of them is available.
+    pub controller_pods: Vec<Pod>,
     /// All RunnerGroups of the namespace: ours, and those written by hand.
     pub runner_groups: Vec<Group>,
 }
@@ -68,7 +71,7 @@ impl References {
     }
 }
 
-/// Four reads, side by side.
+/// Four reads, side by side, and one more for what hinders a controller that is not available.
 ///
 /// # Errors
 /// [`Error`], naming the read that failed.
@@ -80,11 +83,17 @@ pub async fn dereference(client: &Client, identity: Identity) -> Result<Referenc
         named("the controller", name, controller(client, name)),
         named("the RunnerGroups", name, runner_groups(client, name)),
     )?;
+    let ill = controller.as_ref().is_some_and(|it| identity.owns(&it.metadata) && !is_available(it));
+    let controller_pods = match ill {
+        true => named("the controller's pods", name, controller_pods(client, name)).await?,
+        false => Vec::new(),
+    };
     Ok(References {
         namespace_deleted: namespace.deletion_timestamp.map(|it| it.0),
         namespace_labels: namespace.labels.unwrap_or_default(),
         siblings,
         controller,
+        controller_pods,
         runner_groups,
         identity,
     })
@@ -111,6 +120,11 @@ async fn siblings(client: &Client, identity: &Identity) -> Result<Vec<Identity>,
 
 async fn controller(client: &Client, namespace: &str) -> Result<Option<Deployment>, kube::Error> {
     Api::<Deployment>::namespaced(client.clone(), namespace).get_opt(names::CONTROLLER).await
+}
+
+async fn controller_pods(client: &Client, namespace: &str) -> Result<Vec<Pod>, kube::Error> {
+    let of_controller = ListParams::default().labels(&labels::component(labels::AGC));
+    Ok(Api::<Pod>::namespaced(client.clone(), namespace).list(&of_controller).await?.items)
 }
 
 /// One that does not parse is carried along as such: it must not hide the others.

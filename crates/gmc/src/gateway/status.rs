@@ -1,13 +1,15 @@
 //! What the gateway's status says of a pass. Pure: one function of what stood there, what came of the pass, and time.
 
+use std::time::Duration;
+
 use api::conditions::{Reason, Type, condition, find, settle};
 use api::{ActionsGateway, ActionsGatewayStatus};
 use jiff::Timestamp;
-use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use operator::describe;
 
 use crate::gateway::Attempt;
+use crate::gateway::availability::unavailable;
 use crate::gateway::build::{InCluster, Resources};
 use crate::gateway::dereference::{Group, References};
 use crate::gateway::error::Error;
@@ -19,6 +21,9 @@ const IMPAIRING: [Type; 3] = [Type::RunnerVersionTooOld, Type::Degraded, Type::W
 /// Why a RunnerGroup that nobody listens for is impaired; any other reason passes by itself.
 const DEAF: [Reason; 4] =
     [Reason::LabelsRefused, Reason::RunnerGroupNotFound, Reason::TokenUnavailable, Reason::PodRefused];
+
+/// Looks at a controller that is not available: for who watches it start, and for a thousand that will not.
+const LOOK_AGAIN: (Duration, Duration) = (Duration::from_secs(5), Duration::from_secs(60));
 
 /// A message is for people: the first of very many problems will do. The API's own bound is 32 KiB.
 const MESSAGE_CHARS: usize = 2000;
@@ -98,7 +103,8 @@ impl Judge<'_> {
             return find(self.old, Type::AGCAvailable).cloned();
         };
         let wanted = outcome.applied().and_then(|it| it.deployment.meta.generation);
-        Some(match unavailable(references.own_controller(), wanted) {
+        let pods = &references.controller_pods;
+        Some(match unavailable(references.own_controller(), pods, wanted) {
             None => self.condition(Type::AGCAvailable, true, Reason::AGCReady, "the controller runs"),
             Some(why) => self.condition(Type::AGCAvailable, false, Reason::AGCNotReady, why),
         })
@@ -172,32 +178,6 @@ impl Judge<'_> {
     }
 }
 
-/// Why the Deployment does not serve the spec, if it does not. `wanted` is the generation that this pass wrote.
-fn unavailable(deployment: Option<&Deployment>, wanted: Option<i64>) -> Option<String> {
-    let Some(deployment) = deployment else {
-        return Some("the controller's Deployment has not been created yet".to_owned());
-    };
-    let status = deployment.status.clone().unwrap_or_default();
-    let wanted = wanted.or(deployment.metadata.generation);
-    if status.observed_generation < wanted {
-        return Some("the controller is being rolled out".to_owned());
-    }
-    let runs =
-        status.updated_replicas.unwrap_or_default() > 0 && status.available_replicas.unwrap_or_default() > 0;
-    if runs {
-        return None;
-    }
-    let conditions = status.conditions.unwrap_or_default();
-    // The first False one: `Progressing` (a deadline passed) and `ReplicaFailure` tell more than `Available`.
-    let told = ["ReplicaFailure", "Progressing", "Available"].iter().find_map(|type_| {
-        let failing = if *type_ == "ReplicaFailure" { "True" } else { "False" };
-        conditions.iter().find(|it| it.type_ == *type_ && it.status == failing)?.message.clone()
-    });
-    let pods = "see: kubectl describe pod -l app=actions-gateway-controller";
-    let told = told.unwrap_or_else(|| "no pod of it is available".to_owned());
-    Some(format!("the controller is not available: {told} ({pods})"))
-}
-
 /// The worst thing that impairs the group.
 fn impairment(group: &Group) -> Option<String> {
     let conditions = match &group.conditions {
@@ -221,6 +201,14 @@ fn clip(message: String) -> String {
         None => message,
         Some((end, _)) => format!("{}…", &message[..end]),
     }
+}
+
+/// When to look again at what nothing tells of, if there is such a thing: a pod that cannot start says so without a change
+/// of its Deployment. The longer it has been so, the less often.
+pub fn look_again(status: &ActionsGatewayStatus, now: Timestamp) -> Option<Duration> {
+    let ill = find(&status.conditions, Type::AGCAvailable).filter(|it| it.status != "True")?;
+    let age = Duration::try_from(now.duration_since(ill.last_transition_time.0)).unwrap_or_default();
+    Some((age / 2).clamp(LOOK_AGAIN.0, LOOK_AGAIN.1))
 }
 
 /// Whether the answer that users wait for is another than before, and so worth an Event.

@@ -177,6 +177,35 @@ async fn a_first_pass_makes_everything_and_the_next_writes_nothing() {
 }
 
 #[tokio::test]
+async fn a_controller_that_cannot_start_says_why_and_is_looked_at_again_soon() {
+    let world = World::new();
+    world.pass().await.unwrap();
+    world.cluster.edit(DEPLOYMENT, |it| it["status"] = json!({ "observedGeneration": 1 }));
+    let waits = json!({ "waiting": { "reason": "ErrImagePull", "message": "agc:bad: not found" } });
+    world.cluster.put(
+        &pod("actions-gateway-controller-x"),
+        json!({
+            "apiVersion": "v1", "kind": "Pod",
+            "metadata": { "labels": { "actions-gateway.github.com/component": "agc" } },
+            "status": { "containerStatuses": [{ "name": "agc", "image": "", "imageID": "", "ready": false,
+                "restartCount": 0, "state": waits }] },
+        }),
+    );
+    let next = world.pass().await.unwrap();
+    let (status, reason, message) = world.condition(GATEWAY, "AGCAvailable").unwrap();
+    assert_eq!((status.as_str(), reason.as_str()), ("False", "AGCNotReady"));
+    assert!(message.contains("container agc: ErrImagePull: agc:bad: not found"), "{message}");
+    assert_eq!(world.condition(GATEWAY, "Ready").unwrap().2, message);
+    assert_eq!(next, Action::requeue(clock().about(std::time::Duration::from_secs(5))));
+
+    world.cluster.asked();
+    world.controller_is_up();
+    world.pass().await.unwrap();
+    let read = world.cluster.asked();
+    assert!(read.iter().all(|it| it.resource != "pods"), "its pods are of no interest: {read:?}");
+}
+
+#[tokio::test]
 async fn the_controllers_verdict_on_the_credentials_is_read_and_never_overwritten() {
     let world = World::new();
     world.pass().await.unwrap();

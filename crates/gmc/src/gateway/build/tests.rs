@@ -32,6 +32,7 @@ fn built(manifest: &str, platform: &Provision) -> Resources<Built> {
         namespace_deleted: None,
         siblings: Vec::new(),
         controller: None,
+        controller_pods: Vec::new(),
         runner_groups: Vec::new(),
     };
     build(&validate(&cr, &references, platform).unwrap())

@@ -2,6 +2,7 @@
 
 use api::conditions::table::is_listed;
 use api::{ActionsGateway, FieldError, Kind};
+use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::core::ObjectMeta;
 use operator::apply::{Applied, ApplyError, ObjectId};
@@ -68,6 +69,7 @@ fn references(controller: Option<Deployment>, runner_groups: Vec<Group>) -> Refe
         namespace_deleted: None,
         siblings: Vec::new(),
         controller,
+        controller_pods: Vec::new(),
         runner_groups,
     }
 }
@@ -170,26 +172,27 @@ fn the_controllers_verdict_is_not_ours_to_write() {
 
 #[test]
 fn a_controller_is_available_when_a_pod_of_what_was_applied_is() {
-    let of = |generation, status_: Value| {
-        let outcome = standing(generation, Some(deployment(status_)), vec![]);
-        let status = status(&cr(&[]), &outcome, now());
-        let condition = find(&status.conditions, Type::AGCAvailable).unwrap();
-        (condition.status.clone(), condition.message.clone())
+    let of = |generation, controller| {
+        let status = status(&cr(&[]), &standing(generation, Some(controller), vec![]), now());
+        find(&status.conditions, Type::AGCAvailable).unwrap().status.clone()
     };
-    let available = json!({ "observedGeneration": 5, "updatedReplicas": 1, "availableReplicas": 1 });
-    assert_eq!(of(5, available.clone()).0, "True");
-    assert_eq!(of(6, available), ("False".to_owned(), "the controller is being rolled out".to_owned()));
-    let old_pod = json!({ "observedGeneration": 5, "availableReplicas": 1 });
-    assert_eq!(of(5, old_pod).0, "False");
-    let quota = json!({ "observedGeneration": 5, "conditions": [
-        { "type": "Available", "status": "False", "message": "no minimum availability" },
-        { "type": "ReplicaFailure", "status": "True", "message": "exceeded quota" },
-    ] });
-    let message = of(5, quota).1;
-    assert!(
-        message.starts_with("the controller is not available: exceeded quota (see: kubectl describe"),
-        "{message}"
-    );
+    assert_eq!(of(5, running()), "True");
+    assert_eq!(of(6, running()), "False");
+    assert_eq!(of(5, deployment(json!({ "observedGeneration": 5, "availableReplicas": 1 }))), "False");
+}
+
+#[test]
+fn a_controller_that_is_not_available_is_looked_at_again_less_and_less_often() {
+    let pause = |seconds: i64, available: &str| {
+        let mut condition = old("AGCAvailable", available, "x");
+        let since = now() - jiff::SignedDuration::from_secs(seconds);
+        condition["lastTransitionTime"] = json!(since.to_string());
+        let up = available == "True";
+        let outcome = standing(5, up.then(running), vec![]);
+        look_again(&status(&cr(&[condition]), &outcome, now()), now()).map(|it| it.as_secs())
+    };
+    assert_eq!([pause(0, "False"), pause(40, "False"), pause(3600, "False")], [Some(5), Some(20), Some(60)]);
+    assert_eq!(pause(3600, "True"), None);
 }
 
 #[test]

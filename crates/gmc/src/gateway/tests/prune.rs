@@ -68,6 +68,7 @@ async fn a_child_of_another_time_goes_and_what_is_somebody_elses_stays() {
 async fn a_pass_looks_for_strays_without_asking() {
     let world = World::new();
     world.pass().await.unwrap();
+    world.controller_is_up();
     world.cluster.asked();
     world.pass().await.unwrap();
     let lists: Vec<String> =

@@ -25,6 +25,7 @@ fn references() -> References {
         namespace_deleted: None,
         siblings: Vec::new(),
         controller: None::<Deployment>,
+        controller_pods: Vec::new(),
         runner_groups: Vec::new(),
     }
 }
