@@ -42,6 +42,8 @@ pub enum Type {
 /// the reference page says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EnumIter, EnumMessage, IntoStaticStr)]
 pub enum Reason {
+    /// The tenant's controller has not renewed its Lease for twice as long as it lasts: what the status said is of that time. Written by the manager.
+    ControllerAway,
     /// Every part is available.
     AllAvailable,
     /// An older gateway exists in this namespace; the message names it.

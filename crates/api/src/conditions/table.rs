@@ -42,7 +42,7 @@ pub const TABLE: [Row; 15] = [
             Reason::AGCNotReady,
             Reason::RunnerGroupsImpaired,
         ],
-        when_unknown: &[],
+        when_unknown: &[Reason::ControllerAway],
         cleared_by: "what clears the condition that it repeats",
     },
     Row {
@@ -56,8 +56,8 @@ pub const TABLE: [Row; 15] = [
             Reason::TokenUnavailable,
             Reason::PodRefused,
         ],
-        when_unknown: &[],
-        cleared_by: "the next session",
+        when_unknown: &[Reason::ControllerAway],
+        cleared_by: "the next session; the controller, when it is there again",
     },
     Row {
         type_: Type::AGCAvailable,

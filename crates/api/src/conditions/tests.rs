@@ -53,4 +53,7 @@ fn a_reason_is_listed_for_its_status_and_kind_only() {
     assert!(!listed(crate::Kind::RunnerGroup, false, Reason::ListenerActive));
     assert!(!listed(crate::Kind::ActionsGateway, true, Reason::ListenerActive));
     assert!(!listed(crate::Kind::RunnerJob, true, Reason::ListenerActive));
+    let away = condition(Type::Ready, Status::Unknown, Reason::ControllerAway, "", None);
+    assert!(table::is_listed(crate::Kind::RunnerGroup, &away) && !is_true(&[away], Type::Ready));
+    assert!(!listed(crate::Kind::RunnerGroup, true, Reason::ControllerAway));
 }
