@@ -3,6 +3,7 @@
 
 pub mod apply;
 pub mod availability;
+pub mod away;
 pub mod build;
 pub mod children;
 pub mod dereference;
@@ -83,7 +84,7 @@ pub async fn reconcile(cr: &ActionsGateway, ctx: &Context) -> Result<Action, Err
     if deleted.is_some() && !finalizer::is_on(cr, labels::FINALIZER_GATEWAY) {
         return Ok(Action::await_change()); // it never made anything, or all of it is gone
     }
-    let references = dereference(ctx.client(), identity).await;
+    let references = Box::pin(dereference(ctx.client(), identity)).await;
     // The pods of a namespace go before all else in it, and nothing is made there any more: a gateway that waited for
     // its own deletion would leave workers that nobody lets go.
     let namespace_deleted = references.as_ref().ok().and_then(|it| it.namespace_deleted);
@@ -132,7 +133,13 @@ struct Pass<'a> {
 
 impl Pass<'_> {
     async fn attempt(&self, references: References) -> Attempt {
-        let result = self.provision(&references).await;
+        let result = match self.provision(&references).await {
+            Ok(applied) => {
+                let marked = away::mark(self.ctx.client(), &references, self.ctx.clock.now()).await;
+                marked.map(|()| applied).map_err(Error::Away)
+            }
+            Err(error) => Err(error),
+        };
         Attempt { references: Some(references), result }
     }
 

@@ -45,6 +45,7 @@ fn references(identity: Identity) -> References {
         siblings: Vec::new(),
         controller: None,
         controller_pods: Vec::new(),
+        lease: None,
         runner_groups: Vec::new(),
     }
 }

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use api::{ActionsGateway, RunnerGroup, labels, names};
 use jiff::Timestamp;
 use k8s_openapi::api::apps::v1::Deployment;
+use k8s_openapi::api::coordination::v1::Lease;
 use k8s_openapi::api::core::v1::{Namespace, Pod};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::api::{Api, ListParams};
@@ -13,6 +14,7 @@ use kube::core::{DeserializeGuard, ObjectMeta};
 use kube::{Client, Resource};
 
 use crate::gateway::availability::is_available;
+use crate::gateway::away::away_since;
 use crate::gateway::identity::Identity;
 
 /// What was found.
@@ -30,6 +32,8 @@ pub struct References {
     pub controller: Option<Deployment>,
     /// The controller's pods, where that Deployment is ours and none of them is available.
     pub controller_pods: Vec<Pod>,
+    /// The Lease by which the controller leads.
+    pub lease: Option<Lease>,
     /// All RunnerGroups of the namespace: ours, and those written by hand.
     pub runner_groups: Vec<Group>,
 }
@@ -65,22 +69,28 @@ impl References {
         self.siblings.iter().filter(|it| age(it) < age(&self.identity)).min_by_key(|it| age(it))
     }
 
+    /// Since when the controller has been away, if it is. A Lease that an earlier gateway's controller left says nothing.
+    pub fn away_since(&self, now: Timestamp) -> Option<Timestamp> {
+        away_since(self.lease.as_ref(), now).filter(|it| *it >= self.identity.created)
+    }
+
     /// The controller's Deployment, if it is this gateway's.
     pub fn own_controller(&self) -> Option<&Deployment> {
         self.controller.as_ref().filter(|it| self.identity.owns(&it.metadata))
     }
 }
 
-/// Four reads, side by side, and one more for what hinders a controller that is not available.
+/// Five reads, side by side, and one more for what hinders a controller that is not available.
 ///
 /// # Errors
 /// [`Error`], naming the read that failed.
 pub async fn dereference(client: &Client, identity: Identity) -> Result<References, Error> {
     let name = &identity.namespace;
-    let (namespace, siblings, controller, runner_groups) = tokio::try_join!(
+    let (namespace, siblings, controller, lease, runner_groups) = tokio::try_join!(
         named("the metadata", name, namespace(client, name)),
         named("the gateways", name, siblings(client, &identity)),
         named("the controller", name, controller(client, name)),
+        named("the controller's Lease", name, lease(client, name)),
         named("the RunnerGroups", name, runner_groups(client, name)),
     )?;
     let ill = controller.as_ref().is_some_and(|it| identity.owns(&it.metadata) && !is_available(it));
@@ -94,6 +104,7 @@ pub async fn dereference(client: &Client, identity: Identity) -> Result<Referenc
         siblings,
         controller,
         controller_pods,
+        lease,
         runner_groups,
         identity,
     })
@@ -120,6 +131,10 @@ async fn siblings(client: &Client, identity: &Identity) -> Result<Vec<Identity>,
 
 async fn controller(client: &Client, namespace: &str) -> Result<Option<Deployment>, kube::Error> {
     Api::<Deployment>::namespaced(client.clone(), namespace).get_opt(names::CONTROLLER).await
+}
+
+async fn lease(client: &Client, namespace: &str) -> Result<Option<Lease>, kube::Error> {
+    Api::<Lease>::namespaced(client.clone(), namespace).get_opt(names::CONTROLLER).await
 }
 
 async fn controller_pods(client: &Client, namespace: &str) -> Result<Vec<Pod>, kube::Error> {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use api::conditions::Reason;
 use operator::apply::{ApplyError, PruneError};
 
-use crate::gateway::{dereference, teardown, validate};
+use crate::gateway::{away, dereference, teardown, validate};
 
 /// The elder of two gateways may be on its way out; nothing tells the younger but a look.
 const ELDER_RECHECK: Duration = Duration::from_secs(15);
@@ -28,6 +28,9 @@ pub enum Error {
     /// A child that is no longer wanted stays.
     #[error("failed to prune objects that the gateway no longer needs")]
     Prune(#[source] PruneError),
+    /// That the controller is away could not be written.
+    #[error("failed to mark the RunnerGroups of a controller that is away")]
+    Away(#[source] away::Error),
     /// The gateway could not be taken down.
     #[error("failed to tear down the gateway")]
     Teardown(#[source] teardown::Error),
@@ -46,6 +49,7 @@ impl Error {
             | Self::Finalizer(_)
             | Self::Apply(_)
             | Self::Prune(_)
+            | Self::Away(_)
             | Self::Teardown(_)
             | Self::Status(_) => Reason::ProvisioningFailed,
         }

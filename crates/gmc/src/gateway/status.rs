@@ -2,18 +2,18 @@
 
 use std::time::Duration;
 
-use api::conditions::{Reason, Type, condition, find, settle};
+use api::conditions::{Reason, Type, condition, find, settle, unknown};
 use api::{ActionsGateway, ActionsGatewayStatus};
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use operator::describe;
 
-use crate::gateway::Attempt;
 use crate::gateway::availability::unavailable;
 use crate::gateway::build::{InCluster, Resources};
 use crate::gateway::dereference::{Group, References};
 use crate::gateway::error::Error;
 use crate::gateway::teardown::Step;
+use crate::gateway::{Attempt, away};
 
 /// Conditions of a RunnerGroup that impair it when they hold, the worst first.
 const IMPAIRING: [Type; 3] = [Type::RunnerVersionTooOld, Type::Degraded, Type::WorkersUnschedulable];
@@ -62,7 +62,8 @@ impl Outcome {
 /// The conditions that are ours. The AGC's `CredentialUnavailable` is read here and never written: it has another
 /// field manager.
 pub fn status(cr: &ActionsGateway, outcome: &Outcome, now: Timestamp) -> ActionsGatewayStatus {
-    let judge = Judge { cr, old: cr.status.as_ref().map(|it| it.conditions.as_slice()).unwrap_or_default() };
+    let judge =
+        Judge { cr, now, old: cr.status.as_ref().map(|it| it.conditions.as_slice()).unwrap_or_default() };
     let degraded = judge.degraded(outcome);
     let available = judge.agc_available(outcome);
     let groups = judge.runner_groups_degraded(outcome);
@@ -76,6 +77,7 @@ pub fn status(cr: &ActionsGateway, outcome: &Outcome, now: Timestamp) -> Actions
 
 struct Judge<'a> {
     cr: &'a ActionsGateway,
+    now: Timestamp,
     old: &'a [Condition],
 }
 
@@ -131,6 +133,12 @@ impl Judge<'_> {
         })
     }
 
+    fn away(&self, since: Timestamp, available: Option<&Condition>) -> Condition {
+        let why = available.filter(|it| it.status != "True").map(|it| format!("; {}", it.message));
+        let message = clip(format!("{}{}", away::words(since), why.unwrap_or_default()));
+        unknown(Type::Ready, Reason::ControllerAway, message, self.cr.metadata.generation)
+    }
+
     /// The first thing that is not well gives reason and message; causes stand before their effects.
     fn ready(
         &self,
@@ -145,6 +153,10 @@ impl Judge<'_> {
         let not = |why: &Condition| self.condition(Type::Ready, false, why.reason.clone(), &why.message);
         if degraded.status == "True" {
             return not(degraded);
+        }
+        // What the controller says of the credentials is old then, too.
+        if let Some(since) = outcome.references().and_then(|it| it.away_since(self.now)) {
+            return self.away(since, available);
         }
         let credential = find(self.old, Type::CredentialUnavailable);
         if let Some(refused) = credential.filter(|it| it.status != "False") {
@@ -206,7 +218,11 @@ fn clip(message: String) -> String {
 /// When to look again at what nothing tells of, if there is such a thing: a pod that cannot start says so without a change
 /// of its Deployment. The longer it has been so, the less often.
 pub fn look_again(status: &ActionsGatewayStatus, now: Timestamp) -> Option<Duration> {
-    let ill = find(&status.conditions, Type::AGCAvailable).filter(|it| it.status != "True")?;
+    let Some(ill) = find(&status.conditions, Type::AGCAvailable).filter(|it| it.status != "True") else {
+        // It runs, and is about to take the Lease.
+        let is_away = find(&status.conditions, Type::Ready).is_some_and(|it| it.status == "Unknown");
+        return is_away.then_some(LOOK_AGAIN.0);
+    };
     let age = Duration::try_from(now.duration_since(ill.last_transition_time.0)).unwrap_or_default();
     Some((age / 2).clamp(LOOK_AGAIN.0, LOOK_AGAIN.1))
 }

@@ -17,6 +17,7 @@ use super::*;
 
 const GATEWAY: &str = "apis/actions-gateway.github.com/v1alpha1/namespaces/team-a/actionsgateways/team-a";
 const DEPLOYMENT: &str = "apis/apps/v1/namespaces/team-a/deployments/actions-gateway-controller";
+const LEASE: &str = "apis/coordination.k8s.io/v1/namespaces/team-a/leases/actions-gateway-controller";
 const SERVICE: &str = "api/v1/namespaces/team-a/services/actions-gateway-controller";
 const CHILDREN: [&str; 7] = [
     "apply runnergroups linux",
@@ -203,6 +204,50 @@ async fn a_controller_that_cannot_start_says_why_and_is_looked_at_again_soon() {
     world.pass().await.unwrap();
     let read = world.cluster.asked();
     assert!(read.iter().all(|it| it.resource != "pods"), "its pods are of no interest: {read:?}");
+}
+
+/// Says of a group what its controller would.
+fn group_is_ready(world: &World, name: &str) {
+    world.cluster.edit(&group(name), |it| {
+        it["status"] = json!({ "activeSessions": 1, "conditions": [{ "type": "Ready", "status": "True",
+            "reason": "ListenerActive", "message": "", "lastTransitionTime": "2026-01-01T00:00:00Z" }] });
+    });
+}
+
+fn renewed(world: &World, time: &str) {
+    let lease = json!({ "apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": {},
+        "spec": { "leaseDurationSeconds": 30, "renewTime": time } });
+    world.cluster.put(LEASE, lease);
+}
+
+#[tokio::test]
+async fn groups_of_a_controller_that_is_away_are_not_ready_for_all_that_is_known() {
+    let world = World::new();
+    world.pass().await.unwrap();
+    world.controller_is_up();
+    group_is_ready(&world, "linux");
+    renewed(&world, "2026-01-01T11:59:30.000000Z");
+    world.pass().await.unwrap();
+    assert_eq!(world.ready().0, "True");
+    world.cluster.asked();
+
+    renewed(&world, "2026-01-01T11:50:00.000000Z");
+    world.pass().await.unwrap();
+    let (status, reason, message) = world.condition(&group("linux"), "Ready").unwrap();
+    assert_eq!((status.as_str(), reason.as_str()), ("Unknown", "ControllerAway"));
+    assert!(message.contains("2026-01-01T11:50:00Z"), "{message}");
+    assert_eq!(world.cluster.get(&group("linux")).unwrap()["status"]["activeSessions"], 0);
+    assert_eq!(world.ready(), ("Unknown".to_owned(), "ControllerAway".to_owned()));
+    // The other group has never said anything.
+    assert_eq!(
+        world.cluster.writes(),
+        ["apply runnergroups/status linux", "apply actionsgateways/status team-a"]
+    );
+    // The group is another version now, so its spec is applied anew; its status is as it should be.
+    world.pass().await.unwrap();
+    assert_eq!(world.cluster.writes(), ["apply runnergroups linux"]);
+    world.pass().await.unwrap();
+    assert_eq!(world.cluster.writes(), Vec::<String>::new());
 }
 
 #[tokio::test]

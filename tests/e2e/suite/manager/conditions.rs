@@ -1,14 +1,20 @@
 //! What a gateway says of itself when something is wrong, and that it stops saying so.
 
+use std::time::Duration;
+
 use anyhow::{Context as _, Result, ensure};
-use api::ActionsGateway;
+use api::{ActionsGateway, RunnerGroup};
 use e2e::tenant::{GATEWAY, REACTION, condition, has};
+use e2e::write_blocker::{Write, WriteBlocker};
 use e2e::{Namespace, Tenant, wait};
 use k8s_openapi::api::apps::v1::Deployment;
-use k8s_openapi::api::core::v1::Namespace as Object;
+use k8s_openapi::api::core::v1::{LimitRange, Namespace as Object, ResourceQuota};
 use kube::Api;
-use kube::api::{DeleteParams, ListParams, Patch, PatchParams};
+use kube::api::{DeleteParams, ListParams, Patch, PatchParams, PostParams};
 use serde_json::json;
+
+/// For a Lease to grow older than twice its duration, and the manager to see it: a minute, and as long between two looks.
+const AWAY: Duration = Duration::from_secs(150);
 
 fn is(gateway: &ActionsGateway, type_: &str, status: &str, reason: &str) -> bool {
     let conditions = gateway.status.as_ref().map(|it| it.conditions.as_slice()).unwrap_or_default();
@@ -116,4 +122,53 @@ async fn says_of_credentials(tenant: &Tenant) -> Result<String> {
     let found = condition(&conditions, "CredentialUnavailable")?;
     ensure!(found.reason == "SecretNotFound", "{found:#?}");
     Ok(found.message.clone())
+}
+
+pub async fn a_controller_that_is_away_leaves_nothing_ready(namespace: Namespace) -> Result<()> {
+    let tenant = Tenant::listening(namespace, json!({})).await?;
+    let renewal = Write { operation: "UPDATE", group: "coordination.k8s.io", resource: "leases" };
+    let blocker = WriteBlocker::refuse(&tenant.namespace, renewal).await?;
+    let groups = tenant.namespace.api::<RunnerGroup>();
+    let away = wait::until(&groups, &tenant.group, "of a controller that is away", AWAY, |it| {
+        it.status.as_ref().is_some_and(|it| has(&it.conditions, "Ready", "Unknown"))
+    })
+    .await?;
+    let status = away.status.context("a status")?;
+    let ready = condition(&status.conditions, "Ready")?;
+    ensure!(ready.reason == "ControllerAway", "{ready:#?}");
+    ensure!(status.active_sessions == Some(0), "nobody listens: {status:#?}");
+    let message = says(&tenant.namespace, GATEWAY, "Ready", "Unknown", "ControllerAway").await?;
+    ensure!(message.contains("Lease"), "{message:?} does not say how that is known");
+
+    blocker.remove().await?;
+    tenant.wait_until_listening().await?;
+    crate::faults::recovers(&tenant).await
+}
+
+pub async fn a_controller_refused_by_quota_says_what_admits_it(namespace: Namespace) -> Result<()> {
+    let tenant = Tenant::new(namespace).await?;
+    tenant.hand_over_credentials().await?;
+    let quota: ResourceQuota =
+        serde_json::from_value(json!({"metadata": {"name": "team"}, "spec": {"hard": {"limits.cpu": "4"}}}))?;
+    tenant.namespace.api().create(&PostParams::default(), &quota).await?;
+    wait::until(&tenant.namespace.api::<ResourceQuota>(), "team", "counted", REACTION, |it| {
+        it.status.as_ref().is_some_and(|it| it.used.is_some())
+    })
+    .await?;
+    tenant.apply_gateway(tenant.gateway(json!({}))).await?;
+    let gateways = tenant.namespace.api::<ActionsGateway>();
+    let told = ["must specify limits.cpu for: agc", "LimitRange", "kubectl describe replicaset"];
+    wait::until(&gateways, GATEWAY, "refused by quota", REACTION, |it| {
+        let conditions = it.status.as_ref().map(|it| it.conditions.as_slice()).unwrap_or_default();
+        let available = conditions.iter().find(|it| it.type_ == "AGCAvailable");
+        available.is_some_and(|it| told.iter().all(|words| it.message.contains(words)))
+    })
+    .await?;
+
+    // What the message advises.
+    let defaults: LimitRange = serde_json::from_value(json!({
+        "metadata": {"name": "defaults"}, "spec": {"limits": [{"type": "Container", "default": {"cpu": "500m"}}]},
+    }))?;
+    tenant.namespace.api().create(&PostParams::default(), &defaults).await?;
+    tenant.wait_until_listening().await
 }

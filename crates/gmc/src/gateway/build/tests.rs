@@ -33,6 +33,7 @@ fn built(manifest: &str, platform: &Provision) -> Resources<Built> {
         siblings: Vec::new(),
         controller: None,
         controller_pods: Vec::new(),
+        lease: None,
         runner_groups: Vec::new(),
     };
     build(&validate(&cr, &references, platform).unwrap())

@@ -70,6 +70,7 @@ fn references(controller: Option<Deployment>, runner_groups: Vec<Group>) -> Refe
         siblings: Vec::new(),
         controller,
         controller_pods: Vec::new(),
+        lease: None,
         runner_groups,
     }
 }
@@ -160,6 +161,43 @@ fn readiness_names_the_first_thing_that_is_not_well_causes_before_effects() {
         let status = status(&cr(&conditions), &outcome, now());
         assert_eq!(words(&status)[0], format!("Ready={expected}"));
     }
+}
+
+/// Of a controller that renewed its Lease last an hour ago.
+fn away(controller: Option<Deployment>) -> Outcome {
+    let mut outcome = standing(5, controller, vec![]);
+    let spec = json!({ "leaseDurationSeconds": 30, "renewTime": "2026-01-01T11:00:00.000000Z" });
+    if let Outcome::Attempted(attempt) = &mut outcome {
+        let lease = serde_json::from_value(json!({ "metadata": {}, "spec": spec })).unwrap();
+        attempt.references.as_mut().unwrap().lease = Some(lease);
+    }
+    outcome
+}
+
+#[test]
+fn nobody_knows_whether_a_gateway_is_ready_whose_controller_is_away() {
+    let ready = |conditions: &[Value], outcome: &Outcome| {
+        let status = status(&cr(conditions), outcome, now());
+        (words(&status)[0].clone(), message(&status, Type::Ready))
+    };
+    let (word, why) = ready(&[credentials_work()], &away(Some(running())));
+    assert_eq!(word, "Ready=Unknown/ControllerAway");
+    assert!(why.contains("Lease actions-gateway-controller since 2026-01-01T11:00:00Z"), "{why}");
+    // What the controller said of the credentials is of another time, and what keeps it away is the cause.
+    let refused = old("CredentialUnavailable", "True", "TokenRefused");
+    let (word, why) = ready(&[refused], &away(None));
+    assert_eq!(word, "Ready=Unknown/ControllerAway");
+    assert!(why.ends_with("; the controller's Deployment has not been created yet"), "{why}");
+    assert_eq!(
+        ready(&[credentials_work()], &standing(5, Some(running()), vec![])).0,
+        "Ready=True/AllAvailable"
+    );
+}
+
+#[test]
+fn a_controller_that_runs_and_is_about_to_lead_is_looked_at_soon() {
+    let status = status(&cr(&[credentials_work()]), &away(Some(running())), now());
+    assert_eq!(look_again(&status, now()).map(|it| it.as_secs()), Some(5));
 }
 
 #[test]

@@ -85,6 +85,9 @@ async fn the_manager_uses_all_that_it_is_granted_and_asks_for_nothing_else() {
             "metadata": { "finalizers": [labels::FINALIZER_JOB] },
         }),
     );
+    group_is_ready(&world, "linux");
+    renewed(&world, "2026-01-01T11:00:00.000000Z");
+    world.pass().await.unwrap();
     let mut used_by_life = used(&world.cluster);
     world.delete_gateway(1000);
     while world.cluster.get(GATEWAY).is_some() {

@@ -26,6 +26,7 @@ fn references() -> References {
         siblings: Vec::new(),
         controller: None::<Deployment>,
         controller_pods: Vec::new(),
+        lease: None,
         runner_groups: Vec::new(),
     }
 }
