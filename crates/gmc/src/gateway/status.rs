@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use api::conditions::{Reason, Type, condition, find, settle, unknown};
+use api::conditions::{Reason, Status, Type, condition, find, settle};
 use api::{ActionsGateway, ActionsGatewayStatus};
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
@@ -136,7 +136,7 @@ impl Judge<'_> {
     fn away(&self, since: Timestamp, available: Option<&Condition>) -> Condition {
         let why = available.filter(|it| it.status != "True").map(|it| format!("; {}", it.message));
         let message = clip(format!("{}{}", away::words(since), why.unwrap_or_default()));
-        unknown(Type::Ready, Reason::ControllerAway, message, self.cr.metadata.generation)
+        condition(Type::Ready, Status::Unknown, Reason::ControllerAway, message, self.cr.metadata.generation)
     }
 
     /// The first thing that is not well gives reason and message; causes stand before their effects.
