@@ -12,6 +12,7 @@ pub mod limit_range;
 pub mod quantity;
 mod question;
 mod quota;
+mod refusal;
 mod resources;
 
 pub use amounts::Amounts;
@@ -19,3 +20,4 @@ pub use ceiling::{Ceiling, Tier};
 pub use demand::{Demand, Need, Object};
 pub use question::{Question, Verdict, Worker, admit};
 pub use quota::{Quota, Shortage};
+pub use refusal::refusals;

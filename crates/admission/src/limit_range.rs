@@ -21,7 +21,7 @@ pub fn apply(spec: &mut PodSpec, ranges: &[LimitRange]) {
     }
 }
 
-/// The defaults of one LimitRange. Of two items with a default for one resource, the last counts.
+/// The defaults of one LimitRange.
 fn defaults(range: &LimitRange) -> ResourceRequirements {
     let mut defaults = ResourceRequirements::default();
     for item in items(range, "Container") {

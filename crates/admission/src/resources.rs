@@ -96,6 +96,11 @@ pub(crate) fn is_hugepages(name: &str) -> bool {
     name.starts_with("hugepages-")
 }
 
+/// Whether containers may be limited to more than they request.
+pub(crate) fn is_overcommitted(name: &str) -> bool {
+    !is_hugepages(name) && (!name.contains('/') || name.contains("kubernetes.io/"))
+}
+
 /// A resource that a device plugin or a DeviceClass brings (`nvidia.com/gpu`).
 pub(crate) fn is_extended(name: &str) -> bool {
     name.starts_with("deviceclass.resource.kubernetes.io/")

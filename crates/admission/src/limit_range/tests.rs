@@ -40,13 +40,10 @@ fn each_container_gets_the_defaults_that_it_lacks() {
 }
 
 #[test]
-fn of_two_defaults_the_first_range_and_the_last_item_counts() {
-    let item = |cpu: &str| {
-        format!("{{ type: Container, default: {{ cpu: {cpu} }}, defaultRequest: {{ cpu: {cpu} }} }}")
-    };
-    let first = range(&format!("[{}, {}]", item("1m"), item("2m")));
+fn of_two_defaults_that_of_the_first_range_counts() {
+    let default = |cpu: &str| range(&format!("[{{ type: Container, default: {{ cpu: {cpu} }} }}]"));
     let mut pod = pod("");
-    apply(&mut pod, &[first, range(&format!("[{}]", item("3m")))]);
+    apply(&mut pod, &[default("2m"), default("3m")]);
     assert_eq!(Side::Limits.of(pod.containers[0].resources.as_ref())["cpu"], 2);
 }
 
