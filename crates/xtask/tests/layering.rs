@@ -66,7 +66,7 @@ const LAYERS: [(&str, &[Uses]); 4] = [
             ("xtask", &[]),
             ("standin-runner", &[]),
             ("bench", &["runtime", "testkit"]),
-            ("e2e", &["api", "handoff", "job"]),
+            ("e2e", &["admission", "api", "handoff", "job"]),
         ],
     ),
 ];

@@ -2,6 +2,7 @@
 
 mod access;
 mod admission;
+mod arithmetic;
 mod crashes;
 mod crds;
 mod examples;
@@ -53,6 +54,7 @@ fn crds() -> Vec<Test> {
         "required fields alone read back with every default" => reading::defaults_are_filled_in,
         "kubectl get shows the columns" => reading::kubectl_get_shows_the_columns,
         "kubectl explain explains the fields" => reading::kubectl_explains_the_fields,
+        "our verdict about random pods, quotas and LimitRanges is the API server's" => arithmetic::our_verdict_equals_the_api_servers,
     }
 }
 
