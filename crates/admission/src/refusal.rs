@@ -36,14 +36,17 @@ fn contradictions(spec: &PodSpec) -> Vec<String> {
     found
 }
 
-/// Requests against limits.
+/// Requests against limits, and huge pages against all else.
 fn within(path: &str, resources: Option<&ResourceRequirements>) -> Vec<String> {
     let limits = Side::Limits.of(resources);
     let against = |(name, request): (String, i128)| {
-        let (path, said) = (format!("{path}.requests"), canonical(request));
+        let (limited, path, said) =
+            (format!("{path}.limits"), format!("{path}.requests"), canonical(request));
         match limits.get(&name) {
             None if is_overcommitted(&name) => None,
-            None => Some(format!("{path}: Limit must be set for non overcommitable resources")),
+            None => {
+                Some(format!("{limited}: Required value: Limit must be set for non overcommitable resources"))
+            }
             Some(limit) if !is_overcommitted(&name) && request != *limit => Some(invalid(
                 &path,
                 &said,
@@ -56,7 +59,13 @@ fn within(path: &str, resources: Option<&ResourceRequirements>) -> Vec<String> {
             Some(_) => None,
         }
     };
-    Side::Requests.of(resources).into_iter().filter_map(against).collect()
+    let mut found: Vec<String> = Side::Requests.of(resources).into_iter().filter_map(against).collect();
+    let sides = [Side::Requests, Side::Limits].map(|it| it.of(resources));
+    let names = || sides.iter().flat_map(|it| it.keys());
+    if names().any(|it| is_hugepages(it)) && !names().any(|it| matches!(it.as_str(), "cpu" | "memory")) {
+        found.push(format!("{path}: Forbidden: HugePages require cpu or memory"));
+    }
+    found
 }
 
 /// Containers against what the pod claims as a whole.
@@ -152,7 +161,14 @@ mod tests {
         );
         check(
             "requests: { nvidia.com/gpu: 1 }",
-            &["spec.containers[0].resources.requests: Limit must be set for non overcommitable resources"],
+            &[
+                "spec.containers[0].resources.limits: Required value: Limit must be set for non overcommitable resources",
+            ],
+        );
+        check("limits: { hugepages-2Mi: 4Mi, cpu: '1' }", &[]);
+        check(
+            "limits: { hugepages-2Mi: 4Mi }",
+            &["spec.containers[0].resources: Forbidden: HugePages require cpu or memory"],
         );
     }
 
