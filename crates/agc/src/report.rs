@@ -20,7 +20,7 @@ use api::runner_job::JobResult;
 use api::{FailureClass, FailureReason, StopReason};
 use jiff::SignedDuration;
 use job::naming::RunnerJobName;
-use job::{Fact, NotAcquired, Outcome};
+use job::{Fact, NotAcquired, Outcome, Waiting};
 use k8s_openapi::api::core::v1::ObjectReference;
 use operator::events::Events;
 
@@ -83,7 +83,8 @@ impl Reporter {
             Fact::RenewFailed => {
                 self.metrics.renewjob_errors.with_label_values(&[self.namespace.as_str()]).inc();
             }
-            Fact::QuotaRefused => self.quota_refused(&subject),
+            Fact::NotPlaced(waiting) => self.not_placed(&subject, *waiting),
+            Fact::Waiting(_) => self.log(&subject, "job waits for its pod"),
             Fact::Stopping(reason) => self.stopping(&subject, *reason),
             Fact::Finished(outcome, took) => self.finished(subject, outcome, *took),
             Fact::Refused(_) => self.log(&subject, "GitHub refused to re-run the failed jobs of the run"),
@@ -97,8 +98,14 @@ impl Reporter {
     }
 
     /// The same words each time: the Event counts.
-    fn quota_refused(&self, subject: &Subject<'_>) {
-        let note = format!("the pod of job {} was refused: exceeded quota; creating it again", subject.name);
+    fn not_placed(&self, subject: &Subject<'_>, waiting: Waiting) {
+        let what = match waiting {
+            Waiting::Quota => "no pod of job {} was created: exceeded quota; trying again",
+            Waiting::Admission => "the pod of job {} was refused; trying again after a dry run that passes",
+            Waiting::Secret => "the payload Secret of job {} was not created; trying again",
+            Waiting::Pod => "the pod of job {} was not created; trying again",
+        };
+        let note = what.replace("{}", subject.name.as_str());
         self.events.say_about(subject.group.reference.clone(), Reason::WorkerPodCreateFailed, note);
     }
 

@@ -27,6 +27,8 @@ pub enum FailureReason {
     ContainerConfig,
     InitContainerFailed,
     QuotaRejected,
+    PodRefused,
+    PodNotCreated,
     PendingDeadline,
     LifetimeExceeded,
     LockLost,
@@ -94,6 +96,7 @@ impl FailureReason {
             | Self::ImagePull
             | Self::ContainerConfig
             | Self::InitContainerFailed
+            | Self::PodRefused
             | Self::LifetimeExceeded
             | Self::Cancelled
             | Self::PayloadTooLarge => FailureClass::User,
@@ -107,6 +110,7 @@ impl FailureReason {
             | Self::Unschedulable
             | Self::NodeRejected
             | Self::QuotaRejected
+            | Self::PodNotCreated
             | Self::PendingDeadline
             | Self::LockLost
             | Self::WrapperError

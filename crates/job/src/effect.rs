@@ -3,6 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 
 use crate::outcome::Outcome;
+use crate::waiting::Waiting;
 use api::StopReason;
 
 /// Something to do, by who does it. The W, X and R numbers are those of the job's contract.
@@ -33,6 +34,8 @@ pub enum Slot {
     Throttle,
     /// GitHub let it be acquired: the group holds back no more.
     Unthrottle,
+    /// The API server does not take the group's pods: nothing is acquired until a dry run passes.
+    Break,
 }
 
 /// A call to GitHub.
@@ -59,6 +62,8 @@ pub enum Write {
     CreatePayload,
     /// W3: POST the pod.
     CreatePod,
+    /// PATCH the status of a job that gets no pod: which job it is, and what it waits for.
+    PatchWaiting,
     /// W4: PATCH the status, `Acquired`.
     PatchAcquired,
     /// W5: PATCH the status, `Running`.
@@ -75,6 +80,8 @@ pub enum Write {
     AskToCancel(StopReason, u32),
     /// Write the reason on the pod, then DELETE it: with this grace in seconds, or its own.
     DeletePod(StopReason, Option<u32>),
+    /// DELETE the pod that may have come of an unanswered W3, our finalizer off.
+    RemovePod,
     /// DELETE a `RunnerJob` whose offer was not ours.
     DeleteRunnerJob,
     /// Take our finalizer off a `RunnerJob` that somebody deleted.
@@ -117,6 +124,8 @@ pub enum Step {
     PatchComplete,
     /// W7: DELETE the payload Secret.
     DeletePayload,
+    /// DELETE the pod that may have come of an unanswered W3: by now it finds no payload to start with.
+    RemovePod,
     /// R3 and W8: give the agent its next generation.
     ReplaceAgent,
     /// W9: take our finalizer off the pod.
@@ -149,6 +158,7 @@ impl Step {
             | Self::PatchAwaitingRerun
             | Self::PatchComplete
             | Self::DeletePayload
+            | Self::RemovePod
             | Self::ReplaceAgent
             | Self::ReleasePod => None,
         }
@@ -163,6 +173,7 @@ impl Step {
             Self::RerunFailedJobs => Effect::Call(Call::RerunFailedJobs),
             Self::PatchComplete => Effect::Write(Write::PatchComplete),
             Self::DeletePayload => Effect::Write(Write::DeletePayload),
+            Self::RemovePod => Effect::Write(Write::RemovePod),
             Self::ReplaceAgent => Effect::Agent(Agent::Replace),
             Self::ReleasePod => Effect::Write(Write::ReleasePod),
         }
@@ -189,6 +200,10 @@ pub enum Timer {
     StorePayload,
     /// The next W3.
     CreatePod,
+    /// What a job without a pod waits for is said.
+    TellWaiting,
+    /// The end of patience with a job that gets no pod.
+    Placing,
     /// The next X2.
     Renew,
     /// W5, if the job still runs.
@@ -220,8 +235,10 @@ pub enum Fact {
     Started(SignedDuration),
     /// A renewal failed.
     RenewFailed,
-    /// The pod was refused for quota, and will be tried again.
-    QuotaRefused,
+    /// The API server did not take the pod or its Secret, and will be asked again.
+    NotPlaced(Waiting),
+    /// The job waits for its pod, and for this: once it has lasted, and again when it is something else.
+    Waiting(Waiting),
     /// We end the worker.
     Stopping(StopReason),
     /// The job is over, this long after the claim.

@@ -39,6 +39,8 @@ pub enum Event {
     PayloadStored,
     /// W2 failed.
     PayloadStoreFailed,
+    /// A ResourceQuota has no room for W2.
+    PayloadOverQuota,
     /// The payload does not fit into a Secret.
     PayloadTooLarge,
     /// W3 is done, now or by an earlier try.
@@ -47,6 +49,8 @@ pub enum Event {
     PodRefused(PodRefusal),
     /// W3 gave no usable answer.
     PodCreateFailed,
+    /// A dry run of the group's pods passed, and it is this job's turn to try.
+    PodsAdmitted,
     /// X2 answered: the lock is extended.
     Renewed {
         /// End of the lock.
@@ -111,7 +115,7 @@ pub enum PodRefusal {
     Duplicate,
     /// A ResourceQuota has no room.
     Quota,
-    /// It would refuse it every time: the template, or a policy of the namespace.
+    /// It refuses it until something else changes: the template, or what the namespace demands.
     Invalid,
 }
 

@@ -21,12 +21,14 @@ use api::{FailureReason, StopReason};
 
 mod claim;
 mod lock;
+mod placing;
 mod pod;
 mod recover;
 mod settle;
 mod stop;
 
 use lock::Lock;
+use placing::Placing;
 pub use recover::{Ended, Recovered};
 pub use settle::{DeadLetter, Settlement};
 use stop::Stopping;
@@ -37,11 +39,11 @@ const WRITE: Backoff = Backoff::Doubling { first: Duration::from_secs(1), longes
 /// What a group says of all its jobs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Policy {
-    /// How long a pod may stay pending.
+    /// How long a job may wait for its pod to be created, and the pod for its start.
     pub pending_deadline: SignedDuration,
     /// How long a worker may live; `None` for ever.
     pub lifetime: Option<SignedDuration>,
-    /// How often a pod that a quota refused is tried again.
+    /// How often a job is tried again whose pod or payload a quota refused.
     pub quota_retries: u32,
     /// The pause before each.
     pub quota_delay: SignedDuration,
@@ -108,8 +110,8 @@ pub enum Phase {
     Creating {
         /// This try, from 1.
         attempt: u32,
-        /// How often a quota refused the pod.
-        quota_refusals: u32,
+        /// The pod was refused, and its next try waits for a dry run that passes.
+        held: bool,
     },
     /// The pod exists; its `runner` container has not started.
     Starting,
@@ -134,6 +136,7 @@ pub struct Job {
     phase: Phase,
     times: Times,
     lock: Lock,
+    placing: Placing,
     /// The write or question that waits for its next try.
     retry: Option<Timer>,
     /// Why we end the worker, and how far that is.
@@ -160,6 +163,7 @@ impl Job {
             phase: Phase::Offered,
             times: Times { offered: Some(now), ..Times::default() },
             lock: Lock::default(),
+            placing: Placing::default(),
             retry: None,
             stopping: None,
             cancelled_by_github: false,
@@ -289,17 +293,17 @@ impl Job {
             (Phase::Verifying { .. }, Event::AgentSeen(AgentState::Busy)) => {
                 self.finish_without_pod(Outcome::failed(FailureReason::ClaimLost), now)
             }
-            (Phase::Verifying { .. }, Event::AgentSeen(AgentState::Free)) => {
-                self.drop_offer(NotAcquired::Refused)
-            }
+            (Phase::Verifying { .. }, Event::AgentSeen(AgentState::Free)) => self.not_acquired_after_all(now),
             (&Phase::Verifying { attempt, since }, Event::AgentUnseen) if self.retry.is_none() => {
                 self.verify_again(attempt, since, now)
             }
 
-            (Phase::Storing { .. }, Event::PayloadStored) => self.create_pod(),
-            (&Phase::Storing { attempt }, Event::PayloadStoreFailed) if self.retry.is_none() => {
-                self.phase = Phase::Storing { attempt: attempt + 1 };
-                self.again(Timer::StorePayload, now + WRITE.after(attempt, self.seed))
+            (Phase::Storing { .. }, Event::PayloadStored) => self.payload_is_stored(now),
+            (&Phase::Storing { attempt }, Event::PayloadStoreFailed) if self.is_placing_now() => {
+                self.payload_store_failed(attempt, now)
+            }
+            (Phase::Storing { .. }, Event::PayloadOverQuota) if self.is_placing_now() => {
+                self.payload_over_quota(now)
             }
             (Phase::Storing { .. }, Event::PayloadTooLarge) => {
                 self.finish_without_pod(Outcome::failed(FailureReason::PayloadTooLarge), now)
@@ -307,15 +311,13 @@ impl Job {
 
             (Phase::Creating { .. }, Event::PodCreated) => self.pod_created(now),
             (Phase::Creating { .. }, Event::PodSeen(view)) => self.pod_adopted(view, now),
-            (&Phase::Creating { attempt, quota_refusals }, Event::PodCreateFailed)
-                if self.retry.is_none() =>
-            {
-                self.phase = Phase::Creating { attempt: attempt + 1, quota_refusals };
-                self.again(Timer::CreatePod, now + WRITE.after(attempt, self.seed))
+            (&Phase::Creating { attempt, .. }, Event::PodCreateFailed) if self.is_placing_now() => {
+                self.pod_create_failed(attempt, now)
             }
-            (&Phase::Creating { quota_refusals, .. }, Event::PodRefused(refusal)) if self.retry.is_none() => {
-                self.pod_refused(refusal, quota_refusals, now)
+            (Phase::Creating { .. }, Event::PodRefused(refusal)) if self.is_placing_now() => {
+                self.pod_refused(refusal, now)
             }
+            (Phase::Creating { held: true, .. }, Event::PodsAdmitted) => self.pods_admitted(),
 
             (Phase::Starting | Phase::Running, Event::PodSeen(view)) => self.look_at_pod(view, now),
             (Phase::Starting | Phase::Running, Event::PodGone) => self.pod_gone(now),
@@ -361,6 +363,7 @@ impl Job {
                 self.running_written = true;
                 vec![Effect::Write(Write::PatchRunning)]
             }
+            (Phase::Storing { .. } | Phase::Creating { .. }, timer) => self.placing_timer_due(timer, now),
             (Phase::Starting | Phase::Running, timer) => self.pod_timer_due(timer, now),
             _ => Vec::new(),
         }
@@ -374,7 +377,9 @@ impl Job {
             Timer::StorePayload => Some(Effect::Write(Write::CreatePayload)),
             Timer::CreatePod => Some(Effect::Write(Write::CreatePod)),
             Timer::Step => self.step_due(),
-            Timer::Renew
+            Timer::TellWaiting
+            | Timer::Placing
+            | Timer::Renew
             | Timer::MarkRunning
             | Timer::Pending
             | Timer::StartFailure

@@ -21,6 +21,7 @@ pub mod listeners;
 pub mod naming;
 pub mod outcome;
 pub mod trace;
+mod waiting;
 
 pub use effect::{Effect, Fact, Kept, NotAcquired, Step, Timer, Unreported};
 pub use event::{
@@ -28,3 +29,4 @@ pub use event::{
 };
 pub use job::{DeadLetter, Ended, Job, Phase, Policy, Recovered, Settlement, Times};
 pub use outcome::{Ending, Outcome};
+pub use waiting::Waiting;

@@ -68,6 +68,7 @@ fn judged_by_endings() -> impl Iterator<Item = FailureReason> {
 fn decided_by_the_machine() -> impl Iterator<Item = FailureReason> {
     let claimed = [Event::Admitted, Event::Recorded, Event::Acquired { locked_until: Timestamp::MAX }];
     let stored = [&claimed[..], &[Event::PayloadStored]].concat();
+    let lost = Event::LockGone;
     let stories = [
         vec![
             Event::Admitted,
@@ -76,7 +77,8 @@ fn decided_by_the_machine() -> impl Iterator<Item = FailureReason> {
             Event::AgentSeen(AgentState::Busy),
         ],
         [&claimed[..], &[Event::PayloadTooLarge]].concat(),
-        [&stored[..], &[Event::PodRefused(PodRefusal::Invalid)]].concat(),
+        [&stored[..], &[Event::PodRefused(PodRefusal::Invalid), lost.clone()]].concat(),
+        [&stored[..], &[Event::PodCreateFailed, lost]].concat(),
         [&stored[..], &[Event::PodRefused(PodRefusal::Quota)]].concat(),
     ];
     let policy = Policy { quota_retries: 0, ..Policy::default() };

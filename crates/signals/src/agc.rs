@@ -12,7 +12,7 @@ const POD_SECONDS: [f64; 10] = [0.5, 1.0, 2.5, 5.0, 10.0, 15.0, 30.0, 60.0, 120.
 const DECISION_SECONDS: [f64; 8] = [0.00001, 0.00005, 0.0001, 0.0005, 0.001, 0.005, 0.01, 0.1];
 
 /// Why a job failed.
-const FAILURE_REASONS: [&str; 24] = [
+const FAILURE_REASONS: [&str; 26] = [
     "oom_killed",
     "oom_subprocess",
     "evicted_memory",
@@ -28,6 +28,8 @@ const FAILURE_REASONS: [&str; 24] = [
     "container_config",
     "init_container_failed",
     "quota_rejected",
+    "pod_refused",
+    "pod_not_created",
     "pending_deadline",
     "lifetime_exceeded",
     "lock_lost",

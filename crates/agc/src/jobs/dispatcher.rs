@@ -145,8 +145,10 @@ impl Dispatcher {
             }
             Message::Claimed(name, claim) => self.claimed(&name, claim),
             Message::PodCreated(name, pod) => {
-                if let Some(record) = self.jobs.get_mut(&name) {
+                // One that came too late is no pod of the job: it is removed.
+                if let Some(record) = self.jobs.get_mut(&name).filter(|it| it.job.outcome().is_none()) {
                     record.pod = Some(pod);
+                    record.cluster_words = None; // they were about its not being there
                     record.trace.wait();
                 }
                 self.event(&name, Event::PodCreated);
@@ -164,10 +166,12 @@ impl Dispatcher {
             Message::JobGone(name) => self.job_gone(&name),
             Message::Group(group, pool) => {
                 let name = group.id.name.clone();
-                let known = self.groups.insert(name.clone(), (group, pool.clone()));
+                let known = self.groups.insert(name.clone(), (group.clone(), pool.clone()));
                 if known.is_none_or(|(_, before)| !before.is_of_same_pool(&pool)) {
                     self.intakes.remove(&name); // a new pool knows of nothing
                 }
+                let waiting = self.jobs.values_mut().filter(|it| it.offer.group.name == name);
+                waiting.for_each(|it| it.follow(&group));
                 self.hold_or_let_listen(&name);
             }
             Message::GroupGone(name) => {
@@ -189,9 +193,8 @@ impl Dispatcher {
     /// Jobs between two writes, which a process that ends should not leave there.
     fn in_hand(&self) -> usize {
         let between = |it: &&JobInHand| match it.job.phase() {
-            Phase::Recording | Phase::Acquiring { .. } | Phase::Storing { .. } | Phase::Creating { .. } => {
-                true
-            }
+            Phase::Recording | Phase::Acquiring { .. } => true,
+            Phase::Storing { .. } | Phase::Creating { .. } => it.job.is_placing_now(),
             Phase::Finished(_, settlement) => !settlement.is_put_off(),
             _ => false,
         };

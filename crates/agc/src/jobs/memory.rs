@@ -153,6 +153,7 @@ pub fn recovered(object: &RunnerJob) -> Recovered {
         locked_until: memory.locked_until,
         payload_stored: false,
         pod: None,
+        waiting: None,
         deletion_requested: object.metadata.deletion_timestamp.is_some(),
     }
 }

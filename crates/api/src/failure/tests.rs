@@ -7,7 +7,7 @@ fn the_reasons_are_a_closed_list() {
     let words: Vec<_> = FailureReason::iter().map(FailureReason::as_str).collect();
     assert_eq!(
         words.join(" "),
-        "oom_killed oom_subprocess evicted_memory evicted_disk evicted_other preempted node_lost drained pod_deleted unschedulable node_rejected image_pull container_config init_container_failed quota_rejected pending_deadline lifetime_exceeded lock_lost wrapper_error runner_error cancelled claim_lost payload_too_large unknown"
+        "oom_killed oom_subprocess evicted_memory evicted_disk evicted_other preempted node_lost drained pod_deleted unschedulable node_rejected image_pull container_config init_container_failed quota_rejected pod_refused pod_not_created pending_deadline lifetime_exceeded lock_lost wrapper_error runner_error cancelled claim_lost payload_too_large unknown"
     );
 }
 

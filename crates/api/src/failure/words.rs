@@ -66,7 +66,7 @@ impl FailureReason {
                 "Correct the image's name, or the credentials for its registry.",
             ),
             Self::ContainerConfig => (
-                "The pod or a container of it cannot be made as the template says.",
+                "A container of the worker cannot be created as the template says.",
                 "Correct the template, or create what it refers to.",
             ),
             Self::InitContainerFailed => (
@@ -74,8 +74,16 @@ impl FailureReason {
                 "Read the log of that init container in the pod; run the job again when its cause is mended.",
             ),
             Self::QuotaRejected => (
-                "A ResourceQuota refused the worker again and again.",
-                "Raise the quota, or lower `maxWorkers` so that fewer jobs are claimed.",
+                "A ResourceQuota had no room for the worker's pod or its Secret, however often it was tried.",
+                "Raise the quota, lower `maxWorkers` so that fewer jobs are claimed, or raise `maxQuotaRetries`.",
+            ),
+            Self::PodRefused => (
+                "The API server refused the worker's pod, which was never created.",
+                "Correct what the API server names: the template, `securityProfile`, or what they refer to.",
+            ),
+            Self::PodNotCreated => (
+                "The worker's pod was never created: the API server took no request for it, or for its Secret.",
+                "Look at the API server and its admission webhooks.",
             ),
             Self::PendingDeadline => (
                 "The worker did not start within `pendingPodDeadline`.",

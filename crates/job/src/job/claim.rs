@@ -8,6 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::{Job, Phase, WRITE};
 use crate::effect::{Agent, Call, Effect, Fact, NotAcquired, Slot, Timer, Write};
 use crate::outcome::Outcome;
+use crate::waiting::Waiting;
 use api::FailureReason;
 
 /// How often a claim that may have been granted is repeated before the agent is asked instead: the offer's window is
@@ -56,9 +57,19 @@ impl Job {
         throttle.into_iter().chain(rest).collect()
     }
 
+    /// The agent runs nothing of ours. A job that was written down as acquired is over all the same, and says so.
+    pub(super) fn not_acquired_after_all(&mut self, now: Timestamp) -> Vec<Effect> {
+        if self.times.acquired.is_none() {
+            return self.drop_offer(NotAcquired::Refused);
+        }
+        self.lock.lose(now);
+        let reason = self.waiting().map_or(FailureReason::ClaimLost, Waiting::failure);
+        self.finish_without_pod(Outcome::failed(reason), now)
+    }
+
     pub(super) fn acquired(&mut self, locked_until: Timestamp, now: Timestamp) -> Vec<Effect> {
         self.retry = None;
-        self.times.acquired = Some(now);
+        self.times.acquired.get_or_insert(now);
         self.phase = Phase::Storing { attempt: 1 };
         let renew = self.lock.taken(locked_until);
         let told =
@@ -67,6 +78,7 @@ impl Job {
             return told.into_iter().chain(self.finish_without_pod(Outcome::cancelled(), now)).collect();
         }
         // What stands between the claim and the pod goes first.
-        [Effect::Write(Write::CreatePayload), renew].into_iter().chain(told).collect()
+        let first = [Effect::Write(Write::CreatePayload), renew];
+        first.into_iter().chain(told).chain(self.placing_timers(now)).collect()
     }
 }

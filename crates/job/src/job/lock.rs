@@ -27,6 +27,8 @@ pub(super) struct Lock {
     failures: u32,
     /// Whether a timer stands for the next renewal; otherwise one is under way or none ever will be.
     waiting: bool,
+    /// Whether the claim is GitHub's again.
+    lost: bool,
 }
 
 impl Lock {
@@ -40,11 +42,19 @@ impl Lock {
         Effect::Call(Call::RenewJob)
     }
 
+    pub(super) fn is_lost(&self) -> bool {
+        self.lost
+    }
+
+    pub(super) fn lose(&mut self, now: Timestamp) {
+        *self = Self { until: Some(now), lost: true, ..Self::default() };
+    }
+
     pub(super) fn renewed(&mut self, until: Timestamp, now: Timestamp) -> Vec<Effect> {
         if self.waiting {
             return Vec::new(); // nobody asked
         }
-        *self = Self { until: Some(until), failures: 0, waiting: true };
+        *self = Self { until: Some(until), waiting: true, ..Self::default() };
         vec![Effect::Wake(Timer::Renew, now + RENEW_EVERY)]
     }
 
@@ -77,12 +87,13 @@ impl Job {
         effects
     }
 
-    /// The claim is GitHub's again. Whatever the worker still does, nobody will hear of it.
+    /// The claim is GitHub's again. Whatever the worker still does, nobody will hear of it, and no worker is needed.
     pub(super) fn lock_lost(&mut self, now: Timestamp) -> Vec<Effect> {
-        self.lock.waiting = false;
-        self.lock.until = Some(now);
+        self.lock.lose(now);
         let mut effects = vec![Effect::Report(Fact::RenewFailed)];
-        if self.is_claimed() {
+        if self.is_being_placed() {
+            effects.extend(self.finish_without_pod(self.unplaced(), now));
+        } else if self.is_claimed() {
             effects.extend(self.cancel(StopReason::LockLost, TIME_TO_CANCEL, now));
         }
         effects

@@ -1,13 +1,12 @@
-//! What a job makes of its pod: from the POST's answer to the pod's end.
+//! What a job makes of its pod: from its creation to its end.
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::stop::{Stopping, stopped};
 use super::{Job, Phase};
 use crate::effect::{Effect, Fact, Timer, Write};
-use crate::event::{PodRefusal, PodStage, PodView, StartFailure};
-use crate::outcome::{Disruption, Ending, Outcome};
-use api::{FailureReason, StopReason};
+use crate::event::{PodStage, PodView, StartFailure};
+use crate::outcome::{Disruption, Ending};
+use api::StopReason;
 
 /// A job shorter than this goes without the `Running` write.
 const MARK_RUNNING_AFTER: SignedDuration = SignedDuration::from_secs(10);
@@ -17,39 +16,9 @@ const LIFETIME_SLACK: SignedDuration = SignedDuration::from_secs(60);
 const DELETION_SLACK: SignedDuration = SignedDuration::from_secs(30);
 
 impl Job {
-    pub(super) fn create_pod(&mut self) -> Vec<Effect> {
-        self.retry = None;
-        self.enter(Phase::Creating { attempt: 1, quota_refusals: 0 }, [Effect::Write(Write::CreatePod)])
-    }
-
-    pub(super) fn pod_refused(
-        &mut self,
-        refusal: PodRefusal,
-        quota_refusals: u32,
-        now: Timestamp,
-    ) -> Vec<Effect> {
-        if let Some(Stopping { reason, .. }) = self.stopping {
-            return self.finish_without_pod(stopped(reason), now);
-        }
-        match refusal {
-            PodRefusal::Duplicate => self.finish_without_pod(Outcome::duplicate(), now),
-            PodRefusal::Invalid => {
-                self.finish_without_pod(Outcome::failed(FailureReason::ContainerConfig), now)
-            }
-            PodRefusal::Quota if quota_refusals >= self.policy.quota_retries => {
-                self.finish_without_pod(Outcome::failed(FailureReason::QuotaRejected), now)
-            }
-            PodRefusal::Quota => {
-                self.phase = Phase::Creating { attempt: 1, quota_refusals: quota_refusals + 1 };
-                let mut effects = self.again(Timer::CreatePod, now + self.policy.quota_delay);
-                effects.push(Effect::Report(Fact::QuotaRefused));
-                effects
-            }
-        }
-    }
-
     pub(super) fn pod_created(&mut self, now: Timestamp) -> Vec<Effect> {
         self.retry = None;
+        self.placed();
         self.times.pod_created = Some(now);
         self.listens = true;
         self.phase = Phase::Starting;

@@ -6,6 +6,7 @@ use super::{DeadLetter, Job, Phase, Policy, Settlement, Times};
 use crate::effect::{Call, Effect, Kept, Slot, Step, Timer, Write};
 use crate::event::{Event, PodView};
 use crate::outcome::Outcome;
+use crate::waiting::Waiting;
 
 /// The end of a job as a successor finds it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,6 +36,8 @@ pub struct Recovered {
     pub payload_stored: bool,
     /// The pod that the `RunnerJob` owns.
     pub pod: Option<PodView>,
+    /// What its status says that it waits for, where it names no pod.
+    pub waiting: Option<Waiting>,
     /// Whether somebody deleted the `RunnerJob`.
     pub deletion_requested: bool,
 }
@@ -46,6 +49,7 @@ impl Job {
         let mut job = Self::offered(policy, seed, now);
         job.times = found.times;
         job.running_written = found.running_written;
+        job.placing_found(found.waiting);
         if let Some(ended) = found.ended {
             job.deletion_requested = found.deletion_requested;
             let effects = job.settle_rest(ended, found.pod.is_some_and(|it| it.held));
@@ -91,6 +95,7 @@ impl Job {
         now: Timestamp,
     ) -> Vec<Effect> {
         let mut effects = vec![self.reclaim(locked_until, now)];
+        self.placed();
         self.times.pod_created = Some(pod.created);
         self.phase = Phase::Starting;
         if !named {
@@ -102,6 +107,7 @@ impl Job {
     }
 
     fn found_no_pod(&mut self, now: Timestamp) -> Vec<Effect> {
+        self.placed();
         self.phase = Phase::Starting;
         self.pod_gone(now)
     }
@@ -110,6 +116,7 @@ impl Job {
         let renew = self.reclaim(locked_until, now);
         let mut effects = self.create_pod();
         effects.push(renew);
+        effects.extend(self.placing_timers(now));
         effects
     }
 

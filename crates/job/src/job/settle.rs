@@ -82,7 +82,8 @@ impl Job {
     /// Whether GitHub must be told, because the runner did not and nobody else will. Not so where GitHub itself ended the
     /// job, forgot it, or has another claim of it.
     fn unreported(&self, outcome: &Outcome) -> Option<Unreported> {
-        let gone = matches!(outcome.reason, Some(FailureReason::LockLost | FailureReason::ClaimLost));
+        let gone = self.lock.is_lost()
+            || matches!(outcome.reason, Some(FailureReason::LockLost | FailureReason::ClaimLost));
         let known = gone || outcome.result == JobResult::Duplicate || self.cancelled_by_github;
         if known || self.times.acquired.is_none() {
             return None;
@@ -101,7 +102,9 @@ impl Job {
 
     pub(super) fn finish_without_pod(&mut self, outcome: Outcome, now: Timestamp) -> Vec<Effect> {
         let tell = self.unreported(&outcome).map(Step::CompleteJob);
-        let clean_up = [Step::DeletePayload, Step::ReplaceAgent];
+        // Without its payload no pod starts that comes of an unanswered W3; a successor that finds it creates the pod.
+        let remove_pod = self.may_have_pod().then_some(Step::RemovePod);
+        let clean_up = [Step::DeletePayload].into_iter().chain(remove_pod).chain([Step::ReplaceAgent]);
         // W6 comes last: no pod with our finalizer tells a successor that more is to do.
         let complete = match self.is_rerun(&outcome) {
             true => &[Step::PatchAwaitingRerun, Step::RerunFailedJobs, Step::PatchComplete][..],

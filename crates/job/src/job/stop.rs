@@ -71,8 +71,8 @@ impl Job {
         }
         match self.phase {
             Phase::Starting | Phase::Running => self.delete(reason),
-            // W3 is under way, or was not answered: a pod may come of it, and that pod must be stopped.
-            Phase::Creating { attempt, .. } if self.retry.is_none() || attempt > 1 => {
+            // W3 is under way: what comes of it is stopped, and nothing is tried again.
+            Phase::Creating { .. } if self.is_placing_now() => {
                 self.stopping = Some(Stopping { reason, means: Means::Later });
                 Vec::new()
             }

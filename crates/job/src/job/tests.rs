@@ -6,6 +6,7 @@ use crate::effect::{Agent, Fact, Unreported};
 use crate::event::{Asked, PodRefusal, PodStage, PodView, StepOutcome, Verdict};
 use crate::outcome::{Ending, FailedInit, Report};
 
+mod placing;
 mod settling;
 mod starting;
 mod stopping;
@@ -186,45 +187,6 @@ fn a_claim_without_an_answer_is_repeated_and_then_asked_about() {
 }
 
 #[test]
-fn a_payload_that_cannot_be_stored_is_tried_again_while_the_lock_is_renewed() {
-    let mut job = acquiring();
-    let effects = job.handle(Event::Acquired { locked_until: at(600) }, EPOCH);
-    assert_eq!(effects[..2], [Effect::Write(Write::CreatePayload), Effect::Call(Call::RenewJob)]);
-    assert!(matches!(
-        job.handle(Event::PayloadStoreFailed, EPOCH)[..],
-        [Effect::Wake(Timer::StorePayload, _)]
-    ));
-    assert!(matches!(
-        job.handle(Event::Renewed { locked_until: at(600) }, EPOCH)[..],
-        [Effect::Wake(Timer::Renew, _)]
-    ));
-    assert_eq!(job.handle(Event::Due(Timer::StorePayload), at(1)), [Effect::Write(Write::CreatePayload)]);
-    job.handle(Event::LockGone, at(2));
-    assert_eq!(reason(&job), Some(FailureReason::LockLost));
-}
-
-#[test]
-fn two_claims_of_one_job_meet_at_the_pod_and_the_loser_lets_the_winner_run() {
-    let mut job = after(&[Event::Admitted, Event::Recorded, LOCKED, Event::PayloadStored]);
-    let effects = job.handle(Event::PodRefused(PodRefusal::Duplicate), EPOCH);
-    assert_eq!(told(&effects), None, "the winner's end is the job's");
-    assert_eq!(job.outcome().map(|it| it.result), Some(JobResult::Duplicate));
-}
-
-#[test]
-fn a_pod_that_quota_refuses_is_tried_as_often_as_the_group_allows() {
-    let mut job = after(&[Event::Admitted, Event::Recorded, LOCKED, Event::PayloadStored]);
-    for _ in 1..=5 {
-        let effects = job.handle(Event::PodRefused(PodRefusal::Quota), EPOCH);
-        assert_eq!(effects, [Effect::Wake(Timer::CreatePod, at(30)), Effect::Report(Fact::QuotaRefused)]);
-        assert_eq!(job.handle(Event::Due(Timer::CreatePod), at(30)), [Effect::Write(Write::CreatePod)]);
-    }
-    let effects = job.handle(Event::PodRefused(PodRefusal::Quota), EPOCH);
-    assert_eq!(reason(&job), Some(FailureReason::QuotaRejected));
-    assert_eq!(told(&effects), Some(Unreported::NeverStarted));
-}
-
-#[test]
 fn a_renewal_is_tried_until_five_minutes_past_the_lock() {
     let mut job = running();
     let mut now = at(0);
@@ -260,6 +222,7 @@ fn found() -> Recovered {
         locked_until: Some(at(600)),
         payload_stored: true,
         pod: None,
+        waiting: None,
         deletion_requested: false,
     }
 }
@@ -331,6 +294,8 @@ fn any_event() -> impl Strategy<Value = Event> {
         Just(Timer::CheckAgent),
         Just(Timer::StorePayload),
         Just(Timer::CreatePod),
+        Just(Timer::TellWaiting),
+        Just(Timer::Placing),
         Just(Timer::Renew),
         Just(Timer::MarkRunning),
         Just(Timer::Pending),
@@ -347,6 +312,7 @@ fn any_event() -> impl Strategy<Value = Event> {
         Just(Step::RerunFailedJobs),
         Just(Step::PatchComplete),
         Just(Step::DeletePayload),
+        Just(Step::RemovePod),
         Just(Step::ReplaceAgent),
         Just(Step::ReleasePod)
     ];
@@ -375,6 +341,8 @@ fn any_event() -> impl Strategy<Value = Event> {
         1 => Just(Event::AgentSeen(AgentState::Free)),
         1 => Just(Event::AgentUnseen),
         1 => Just(Event::PayloadStoreFailed),
+        1 => Just(Event::PayloadOverQuota),
+        1 => Just(Event::PodsAdmitted),
         1 => Just(Event::PayloadTooLarge),
         1 => refusals.prop_map(Event::PodRefused),
         1 => Just(Event::PodCreateFailed),
@@ -419,6 +387,10 @@ proptest! {
             pod_exists |= matches!(job.phase(), Phase::Starting | Phase::Running);
             let new = job.handle(event, at(second));
             prop_assert!(!pod_exists || !new.contains(&Effect::Write(Write::CreatePod)), "a second pod");
+            let tries = count(&new, |it| *it == Effect::Write(Write::CreatePod));
+            prop_assert!(tries == 0 || over.is_none(), "a job that is over gets no pod");
+            let told = new.contains(&Effect::Write(Write::PatchWaiting));
+            prop_assert!(!told || job.is_being_placed(), "nobody waits any more");
             effects.extend(new);
             match &over {
                 Some(outcome) => prop_assert_eq!(job.outcome(), Some(outcome), "what is over stays as it is"),

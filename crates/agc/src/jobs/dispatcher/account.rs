@@ -53,6 +53,7 @@ impl Admission {
             Slot::GiveBack => account.slots = account.slots.saturating_sub(1),
             Slot::Throttle => account.claim_refused(now, seed),
             Slot::Unthrottle => account.throttle = None,
+            Slot::Break => {}
         }
     }
 

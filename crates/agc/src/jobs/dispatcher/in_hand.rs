@@ -10,6 +10,7 @@ use crate::jobs::executor::JobWriter;
 use crate::jobs::offer::Offer;
 use crate::jobs::snapshot::{JobSnapshot, PodFacts};
 use crate::report::{JobFields, JobTrace, Reporter, Subject};
+use crate::runner_group::group::Group;
 
 /// One job in hand.
 pub(super) struct JobInHand {
@@ -63,8 +64,17 @@ impl JobInHand {
         self.trace = reporter.trace(&self.offer.group, claim, self.active, held, class);
     }
 
-    /// The Secret holds the message from here on.
+    /// Its pod is built from what the group asks for when it is built, so that a template that is mended mends the jobs that
+    /// wait.
+    pub(super) fn follow(&mut self, group: &Arc<Group>) {
+        if self.pod.is_none() {
+            self.offer = Arc::new(Offer { spec: Some(group.clone()), ..Offer::clone(&self.offer) });
+        }
+    }
+
+    /// The Secret holds the message from here on, and what was said of it is history.
     pub(super) fn payload_stored(&mut self) {
+        self.cluster_words = None;
         self.acquired = self.acquired.take().map(|it| Arc::new(it.stored()));
     }
 

@@ -26,8 +26,13 @@ impl Dispatcher {
     pub(super) fn pod_seen(&mut self, pod: &Pod) {
         let view = observe(pod, self.clock.now());
         let Some((name, record)) = self.job_of(pod) else { return };
+        let is_first = record.pod.is_none();
+        if is_first && record.job.outcome().is_some() {
+            return; // it came too late, and is being removed
+        }
+        let before = record.cluster_words.take().filter(|_| !is_first);
         record.pod = Some(PodFacts::of(pod));
-        let before = record.cluster_words.take().filter(|_| !matches!(view.stage, PodStage::Running { .. }));
+        let before = before.filter(|_| !matches!(view.stage, PodStage::Running { .. }));
         record.cluster_words = more_telling(before, words(pod));
         self.event(&name, Event::PodSeen(view));
     }

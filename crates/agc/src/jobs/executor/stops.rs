@@ -2,11 +2,14 @@
 
 use api::{StopReason, labels};
 use handoff::worker::{ANNOTATION_STOP, StopFrame, StopRequest};
+use job::naming;
 use kube::api::{DeleteParams, Patch, PatchParams, Preconditions};
+use operator::finalizer;
 use serde_json::{Map, Value, json};
 
 use super::Shared;
-use super::writes::gone;
+use super::runner_job::Written;
+use super::writes::{gone, is_owned};
 use crate::jobs::snapshot::{JobSnapshot, PodFacts};
 
 /// Stamps the pod, and asks its wrapper to cancel the job. The stamp outlives us: it says why the worker ended.
@@ -47,6 +50,28 @@ pub(super) async fn delete_pod(
         ..DeleteParams::default()
     };
     gone(shared.pods.delete(&pod.name, &params).await.map(drop)).map(drop)
+}
+
+/// Deletes the pod of a job that ended without one, where an unanswered POST created it after all. Nobody waits for its end.
+pub(super) async fn remove_pod(
+    shared: &Shared,
+    record: &Written,
+    snapshot: &JobSnapshot,
+) -> Result<(), kube::Error> {
+    let (Some(identity), Written::Present(owner)) = (&snapshot.identity, record) else { return Ok(()) };
+    let name = naming::pod(&snapshot.offer.group.name, &identity.plan_id, &identity.job_id);
+    let Ok(_permit) = shared.api_calls.acquire().await else { return Ok(()) };
+    let found = shared.pods.get_opt(&name).await?;
+    let Some(pod) = found.filter(|it| is_owned(&it.metadata, owner)) else { return Ok(()) };
+    let preconditions = Preconditions { uid: pod.metadata.uid.clone(), ..Preconditions::default() };
+    let params = DeleteParams { preconditions: Some(preconditions), ..DeleteParams::default() };
+    if gone(shared.pods.delete(&name, &params).await.map(drop))? {
+        return Ok(());
+    }
+    match finalizer::remove(&shared.pods, &pod, labels::FINALIZER_JOB).await {
+        Ok(_) => Ok(()),
+        Err(finalizer::Error::Read { source, .. } | finalizer::Error::Patch { source, .. }) => Err(source),
+    }
 }
 
 /// Writes annotations on the pod; true when it is gone.

@@ -65,7 +65,7 @@ async fn perform(shared: &Shared, record: &mut Written, write: Write, snapshot: 
                 runner_job::release(shared, it).await;
             }
         }
-        Write::PatchAcquired | Write::PatchRunning => {
+        Write::PatchWaiting | Write::PatchAcquired | Write::PatchRunning => {
             until_done(shared, record, snapshot, Lasting::Status).await;
         }
         Write::AskToCancel(reason, seconds) => {
@@ -82,6 +82,9 @@ async fn perform(shared: &Shared, record: &mut Written, write: Write, snapshot: 
         }
         Write::DeletePayload => {
             step(shared, record, snapshot, Lasting::DeletePayload, Step::DeletePayload).await;
+        }
+        Write::RemovePod => {
+            step(shared, record, snapshot, Lasting::RemovePod, Step::RemovePod).await;
         }
         Write::ReleasePod => {
             step(shared, record, snapshot, Lasting::ReleasePod, Step::ReleasePod).await;
@@ -104,6 +107,7 @@ enum Lasting {
     AskToCancel(StopReason, u32),
     DeletePod(StopReason, Option<u32>),
     DeletePayload,
+    RemovePod,
     ReleasePod,
 }
 
@@ -135,6 +139,7 @@ async fn attempt(
         }
         Lasting::DeletePod(reason, grace) => stops::delete_pod(shared, snapshot, reason, grace).await,
         Lasting::DeletePayload => writes::delete_payload(shared, snapshot).await,
+        Lasting::RemovePod => stops::remove_pod(shared, record, snapshot).await,
         Lasting::ReleasePod => writes::release_pod(shared, snapshot).await,
     }
 }

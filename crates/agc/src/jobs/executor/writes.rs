@@ -9,7 +9,7 @@ use json_patch::{
 };
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use kube::api::{DeleteParams, Patch, PatchParams, PostParams};
-use kube::core::{ObjectMeta, Status};
+use kube::core::ObjectMeta;
 use kube::{Resource as _, ResourceExt as _};
 use operator::describe;
 use runtime::telemetry::is_sampled;
@@ -71,8 +71,13 @@ pub(super) async fn store_payload(shared: &Shared, record: &Written, snapshot: &
             }
         }
         Err(error) => {
-            job_line!(warn, snapshot.line(), error = %describe(&error), "failed to create the payload Secret");
-            Event::PayloadStoreFailed
+            let words = describe(&error).to_string();
+            job_line!(warn, snapshot.line(), error = words, "failed to create the payload Secret");
+            shared.tell(Message::ClusterWords(snapshot.offer.name.clone(), words)).await;
+            match Refusal::of(&error) {
+                Some(Refusal::Quota) => Event::PayloadOverQuota,
+                _ => Event::PayloadStoreFailed,
+            }
         }
     }
 }
@@ -111,23 +116,37 @@ pub(super) async fn create_pod(shared: &Shared, record: &Written, snapshot: &Job
             let words = describe(&error).to_string();
             job_line!(warn, snapshot.line(), pod = name, error = words, "failed to create the worker pod");
             shared.tell(Message::ClusterWords(snapshot.offer.name.clone(), words)).await;
-            Created::Not(refusal(&error))
+            Created::Not(match Refusal::of(&error) {
+                Some(Refusal::Quota) => Event::PodRefused(PodRefusal::Quota),
+                Some(Refusal::Invalid) => Event::PodRefused(PodRefusal::Invalid),
+                None => Event::PodCreateFailed,
+            })
         }
     }
 }
 
-/// Whether the API server would refuse the pod every time.
-fn refusal(error: &kube::Error) -> Event {
-    let kube::Error::Api(status) = error else { return Event::PodCreateFailed };
-    match status.code {
-        403 if is_quota(status) => Event::PodRefused(PodRefusal::Quota),
-        400 | 403 | 404 | 422 => Event::PodRefused(PodRefusal::Invalid),
-        _ => Event::PodCreateFailed,
-    }
+/// What the API server means by refusing an object.
+#[derive(Debug, PartialEq, Eq)]
+enum Refusal {
+    /// A ResourceQuota has no room now.
+    Quota,
+    /// It is refused until it, or what the namespace demands, is another.
+    Invalid,
 }
 
-fn is_quota(status: &Status) -> bool {
-    status.message.contains("exceeded quota") || status.message.contains("failed quota")
+impl Refusal {
+    /// `None` when the error is no judgement of the object.
+    fn of(error: &kube::Error) -> Option<Self> {
+        let kube::Error::Api(status) = error else { return None };
+        let says = |words| status.message.contains(words);
+        match status.code {
+            403 if says("exceeded quota") => Some(Self::Quota),
+            // A quota that is a moment old, and not reckoned yet.
+            403 if says("status unknown for quota") => None,
+            400 | 403 | 404 | 422 => Some(Self::Invalid),
+            _ => None,
+        }
+    }
 }
 
 /// W4, W5, W6. The status goes over nothing that somebody else wrote meanwhile: then it is computed anew, once.
@@ -222,7 +241,7 @@ fn owner_reference(owner: &RunnerJob) -> Option<OwnerReference> {
     owner.controller_owner_ref(&()).map(|it| OwnerReference { block_owner_deletion: None, ..it })
 }
 
-fn is_owned(object: &ObjectMeta, owner: &RunnerJob) -> bool {
+pub(super) fn is_owned(object: &ObjectMeta, owner: &RunnerJob) -> bool {
     let uid = owner.metadata.uid.as_deref().unwrap_or_default();
     operator::apply::ownership(object, uid) == operator::apply::Ownership::Ours
 }
@@ -235,3 +254,6 @@ pub(super) fn gone(result: Result<(), kube::Error>) -> Result<bool, kube::Error>
         Err(error) => Err(error),
     }
 }
+
+#[cfg(test)]
+mod tests;

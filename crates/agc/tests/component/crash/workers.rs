@@ -1,5 +1,6 @@
 //! C4 to C8 and C12: killed between the claim and the end of the worker.
 
+use fakegithub::Fault;
 use http::Method;
 use serde_json::json;
 use testkit::api_server::Effect;
@@ -27,10 +28,19 @@ async fn c4_a_job_of_a_group_that_can_no_longer_be_honoured_gets_no_pod() {
     let run = killed(&rig, "W3", |rig| rig.asked(Method::POST, "/pods") > 0).await;
     rig.api
         .edit(GROUP, |it| it["spec"]["podTemplate"] = json!({ "spec": { "serviceAccountName": "admin" } }));
+    // The run ends at GitHub: nobody else would end the wait for a template that can be honoured.
+    let body = json!({ "source": "actions-run-service", "statusCode": 404, "errorMessage": "gone" });
+    let fault = Fault::new("X2").answering(404).with_body(body);
+    rig.github.control().fail(Fault { delay_ms: 1500, ..fault });
     let _second = rig.controller(SECOND);
-    assert_eq!(ending(&rig.settled_job().await), "ContainerConfig");
+    let refused = |api: &testkit::api_server::ApiServer| {
+        api.list("/events/").into_iter().find(|it| it["reason"] == "WorkerPodCreateFailed")
+    };
+    rig.api.wait_for("the refusal", PATIENCE, refused).await;
+    let job = rig.settled_job().await;
+    assert_eq!((ending(&job), &job["status"]["failureClass"]), ("PodRefused", &json!("user")));
     assert!(rig.api.list("/pods/").is_empty());
-    assert_eq!(rig.concluded(&run).await, "cancelled", "nothing of it ever ran");
+    assert_eq!(rig.github.control().ledger(Some(run.run_id)), [], "nothing of it ever ran");
 }
 
 #[tokio::test]

@@ -21,13 +21,14 @@ fn evicted() -> (Job, Vec<Effect>) {
 }
 
 fn step(effects: &[Effect]) -> Option<Step> {
-    const STEPS: [Step; 8] = [
+    const STEPS: [Step; 9] = [
         Step::CompleteJob(Unreported::Died),
         Step::CompleteJob(Unreported::NeverStarted),
         Step::PatchAwaitingRerun,
         Step::RerunFailedJobs,
         Step::PatchComplete,
         Step::DeletePayload,
+        Step::RemovePod,
         Step::ReplaceAgent,
         Step::ReleasePod,
     ];

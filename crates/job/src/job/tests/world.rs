@@ -3,14 +3,16 @@
 use std::collections::VecDeque;
 
 use super::*;
+use crate::waiting::Waiting;
 
-const POLICY: Policy = Policy {
-    pending_deadline: SignedDuration::from_mins(10),
-    lifetime: None,
-    quota_retries: 5,
-    quota_delay: SignedDuration::from_secs(30),
-    reruns: true,
-};
+/// Each step of a story takes most of a minute, so that whoever has patience needs much of it.
+fn policy(story: Story) -> Policy {
+    let pending_deadline = match story {
+        Story::IsRefusedForGood => SignedDuration::from_mins(15),
+        _ => SignedDuration::from_hours(100),
+    };
+    Policy { pending_deadline, lifetime: None, reruns: true, ..Policy::default() }
+}
 
 /// How GitHub and the cluster treat the job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,8 +23,18 @@ enum Story {
     IsEvictedFromAnOldRun,
     HasABadImage,
     QuotaRefuses,
+    QuotaRefusesThePayload,
     IsCancelled,
     IsTooLarge,
+    /// The API server refuses the pod twice, and a dry run passes after each.
+    IsRefused,
+    IsRefusedForGood,
+    /// The run ends at GitHub while the pod is refused.
+    IsRefusedAndLost,
+    /// The API server fails twice to create the pod.
+    IsNotCreatedAtFirst,
+    /// The pod is created, its answer is lost, and the run ends at GitHub.
+    IsLostWithItsAnswer,
 }
 
 /// What GitHub answers when a granted claim is repeated.
@@ -35,6 +47,7 @@ enum Repeat {
 #[derive(Debug, Clone)]
 struct Record {
     pod_named: bool,
+    waiting: Option<Waiting>,
     ended: Option<Ended>,
 }
 
@@ -56,8 +69,12 @@ struct World {
     record: Option<Record>,
     payload: bool,
     worker: Option<Worker>,
+    /// How often the pod was asked for.
+    tries: usize,
     pods_made: usize,
     held: bool,
+    /// GitHub holds the job for nobody any more.
+    lock_lost: bool,
     /// GitHub heard how the job ended, from the controller.
     told: usize,
     /// How often GitHub was asked to run the job again, and how often it did.
@@ -65,6 +82,8 @@ struct World {
     reruns: usize,
     /// A successor found neither payload nor pod, and had to claim again.
     found_nothing: bool,
+    /// The status said that the job is acquired.
+    record_was_told: bool,
 }
 
 impl World {
@@ -77,12 +96,15 @@ impl World {
             record: None,
             payload: false,
             worker: None,
+            tries: 0,
             pods_made: 0,
             held: false,
+            lock_lost: false,
             told: 0,
             looks: 0,
             reruns: 0,
             found_nothing: false,
+            record_was_told: false,
         }
     }
 
@@ -91,8 +113,11 @@ impl World {
         let done = |step| Some(Event::StepTaken(step, StepOutcome::Done));
         match effect {
             Effect::Write(Write::CreateRunnerJob) => {
-                self.record = Some(Record { pod_named: false, ended: None });
+                self.record = Some(Record { pod_named: false, waiting: None, ended: None });
                 Some(Event::Recorded)
+            }
+            Effect::Call(Call::AcquireJob) if self.lock_lost => {
+                Some(Event::AcquireRefused { doubtful: false })
             }
             Effect::Call(Call::AcquireJob) => match (self.claimed, self.repeat) {
                 (true, Repeat::Refused) => Some(Event::AcquireRefused { doubtful: false }),
@@ -107,24 +132,24 @@ impl World {
             Effect::Write(Write::CreatePayload) if self.story == Story::IsTooLarge => {
                 Some(Event::PayloadTooLarge)
             }
+            Effect::Write(Write::CreatePayload) if self.story == Story::QuotaRefusesThePayload => {
+                Some(Event::PayloadOverQuota)
+            }
             Effect::Write(Write::CreatePayload) => {
                 self.payload = true;
                 Some(Event::PayloadStored)
             }
+            Effect::Call(Call::RenewJob) if self.lock_lost => Some(Event::LockGone),
             Effect::Call(Call::RenewJob) => Some(Event::Renewed { locked_until: at(600) }),
-            Effect::Write(Write::CreatePod) if self.story == Story::QuotaRefuses => {
-                Some(Event::PodRefused(PodRefusal::Quota))
-            }
-            Effect::Write(Write::CreatePod) => {
-                if self.worker.is_none() {
-                    self.pods_made += 1;
-                    self.worker = Some(Worker::Pending);
-                    self.held = true;
-                }
-                Some(Event::PodCreated)
+            Effect::Write(Write::CreatePod) => Some(self.create_pod()),
+            Effect::Write(Write::PatchWaiting) => {
+                self.record.as_mut().unwrap().waiting = job.waiting();
+                self.record_was_told = true;
+                None
             }
             Effect::Write(Write::PatchAcquired) => {
-                self.record.as_mut().unwrap().pod_named = true;
+                let record = self.record.as_mut().unwrap();
+                (record.pod_named, record.waiting) = (true, None);
                 None
             }
             Effect::Write(Write::DeletePod(reason, _)) | Effect::Write(Write::AskToCancel(reason, _)) => {
@@ -159,6 +184,12 @@ impl World {
                 self.payload = false;
                 done(Step::DeletePayload)
             }
+            Effect::Write(Write::RemovePod) => {
+                assert!(!self.payload, "a pod that came could start");
+                self.worker = None;
+                self.held = false;
+                done(Step::RemovePod)
+            }
             Effect::Agent(Agent::Replace) => {
                 self.agent_replaced = true;
                 done(Step::ReplaceAgent)
@@ -168,11 +199,36 @@ impl World {
                 done(Step::ReleasePod)
             }
             Effect::Wake(Timer::Step, _) => Some(Event::Due(Timer::Step)),
-            Effect::Wake(Timer::CreatePod, _) => Some(Event::Due(Timer::CreatePod)),
+            Effect::Wake(Timer::StorePayload, _) => Some(Event::Due(Timer::StorePayload)),
+            Effect::Wake(Timer::CreatePod, _) if self.story != Story::IsLostWithItsAnswer => {
+                Some(Event::Due(Timer::CreatePod))
+            }
+            Effect::Wake(Timer::TellWaiting, _) => Some(Event::Due(Timer::TellWaiting)),
             Effect::Wake(Timer::StartFailure, _) if self.worker == Some(Worker::Pending) => {
                 Some(Event::Due(Timer::StartFailure))
             }
             _ => None,
+        }
+    }
+
+    fn create_pod(&mut self) -> Event {
+        self.tries += 1;
+        match (self.story, self.tries) {
+            (Story::QuotaRefuses, _) => return Event::PodRefused(PodRefusal::Quota),
+            (Story::IsRefusedForGood | Story::IsRefusedAndLost, _) | (Story::IsRefused, ..=2) => {
+                return Event::PodRefused(PodRefusal::Invalid);
+            }
+            (Story::IsNotCreatedAtFirst, ..=2) => return Event::PodCreateFailed,
+            _ => {}
+        }
+        if self.worker.is_none() {
+            self.pods_made += 1;
+            self.worker = Some(Worker::Pending);
+            self.held = true;
+        }
+        match self.story {
+            Story::IsLostWithItsAnswer => Event::PodCreateFailed,
+            _ => Event::PodCreated,
         }
     }
 
@@ -195,6 +251,16 @@ impl World {
 
     /// Goes on by itself when nothing is asked of it.
     fn tick(&mut self, now: Timestamp) -> Option<Event> {
+        match (&self.worker, self.story) {
+            (_, Story::IsLostWithItsAnswer | Story::IsRefusedAndLost) if !self.lock_lost => {
+                self.lock_lost = true;
+                self.claimed = false;
+                return Some(Event::LockGone);
+            }
+            (None, Story::IsRefused) => return Some(Event::PodsAdmitted),
+            (None, Story::IsRefusedForGood) => return Some(Event::Due(Timer::Placing)),
+            _ => {}
+        }
         let (next, event) = match (&self.worker, self.story) {
             (Some(Worker::Pending), Story::HasABadImage) => {
                 (Worker::Pending, Event::PodSeen(self.view(now)?))
@@ -244,15 +310,15 @@ impl World {
     /// What a new controller makes of it; `None` when there is nothing to see and nothing is offered.
     fn successor(&mut self) -> Option<(Job, Vec<Effect>)> {
         let Some(record) = &self.record else {
-            let mut job = Job::offered(POLICY, 7, EPOCH);
+            let mut job = Job::offered(policy(self.story), 7, EPOCH);
             let effects = job.handle(Event::Admitted, EPOCH);
-            return (!self.claimed).then_some((job, effects));
+            return (!self.claimed && !self.lock_lost).then_some((job, effects));
         };
         self.found_nothing |= record.ended.is_none() && !self.payload && !self.held;
         let found = Recovered {
             times: Times {
                 offered: Some(EPOCH),
-                acquired: record.pod_named.then_some(EPOCH),
+                acquired: (record.pod_named || record.waiting.is_some()).then_some(EPOCH),
                 ..Times::default()
             },
             ended: record.ended.clone(),
@@ -261,9 +327,10 @@ impl World {
             locked_until: None,
             payload_stored: self.payload,
             pod: self.held.then(|| self.view(EPOCH)).flatten(),
+            waiting: record.waiting,
             deletion_requested: false,
         };
-        Some(Job::recover(POLICY, 7, found, EPOCH))
+        Some(Job::recover(policy(self.story), 7, found, EPOCH))
     }
 
     fn is_clean(&self) -> bool {
@@ -320,15 +387,21 @@ fn run(world: &mut World, kills: &[usize], answered: bool) -> usize {
     }
 }
 
-const STORIES: [Story; 8] = [
+const STORIES: [Story; 14] = [
     Story::Succeeds,
     Story::Fails,
     Story::IsEvicted,
     Story::IsEvictedFromAnOldRun,
     Story::HasABadImage,
     Story::QuotaRefuses,
+    Story::QuotaRefusesThePayload,
     Story::IsCancelled,
     Story::IsTooLarge,
+    Story::IsRefused,
+    Story::IsRefusedForGood,
+    Story::IsRefusedAndLost,
+    Story::IsNotCreatedAtFirst,
+    Story::IsLostWithItsAnswer,
 ];
 
 #[track_caller]
@@ -348,7 +421,16 @@ fn check(story: Story, repeat: Repeat, kills: &[usize], answered: bool, expected
         "a letter was lost or made up: {context}"
     );
     assert!(world.reruns > 0 || lost || story != Story::IsEvicted, "not run again: {context}");
-    assert!(outcome.as_ref() == expected || (lost && may_be_lost), "ended otherwise: {context}");
+    // A successor sees the pod that its predecessor did not, and a worker that is to stop; or a claim that it knows
+    // nothing of, and that is no longer one.
+    let found_late = match outcome.as_ref().map(|it| it.reason) {
+        Some(reason) => story == Story::IsLostWithItsAnswer && reason == Some(FailureReason::LockLost),
+        None => world.lock_lost && world.found_nothing && !world.record_was_told,
+    };
+    assert!(
+        outcome.as_ref() == expected || (lost && may_be_lost) || found_late,
+        "ended otherwise: {context}"
+    );
 }
 
 fn undisturbed(story: Story) -> (usize, Option<Outcome>) {
@@ -369,8 +451,14 @@ fn every_story_ends_as_it_should() {
         (Story::IsEvictedFromAnOldRun, "EvictedMemory"),
         (Story::HasABadImage, "ImagePull"),
         (Story::QuotaRefuses, "QuotaRejected"),
+        (Story::QuotaRefusesThePayload, "QuotaRejected"),
         (Story::IsCancelled, "Cancelled"),
         (Story::IsTooLarge, "PayloadTooLarge"),
+        (Story::IsRefused, "Succeeded"),
+        (Story::IsRefusedForGood, "PodRefused"),
+        (Story::IsRefusedAndLost, "PodRefused"),
+        (Story::IsNotCreatedAtFirst, "Succeeded"),
+        (Story::IsLostWithItsAnswer, "PodNotCreated"),
     ];
     assert_eq!(outcomes, expected.map(|(story, reason)| (story, reason.to_owned())));
 }
