@@ -148,9 +148,15 @@ async fn work(parts: Parts, stop: CancellationToken) {
         sender.downgrade(),
     );
     let jobs_ended = CancellationToken::new();
-    let (_, refusals) = watch::channel(Refusals::new());
-    let dispatcher =
-        Dispatcher::new(mailbox, executor.clone(), reporter.clone(), states.clone(), github.clock.clone());
+    let (refused, refusals) = watch::channel(Refusals::new());
+    let dispatcher = Dispatcher::new(
+        mailbox,
+        executor.clone(),
+        reporter.clone(),
+        states.clone(),
+        refused,
+        github.clock.clone(),
+    );
     let heartbeat = health.heartbeat("dispatcher", dispatcher::HEARTBEAT);
     let dispatching = tokio::spawn(dispatcher.run(heartbeat, jobs_ended.clone()));
 

@@ -6,6 +6,7 @@
 
 mod account;
 mod in_hand;
+mod intake;
 mod seen;
 mod timers;
 
@@ -16,17 +17,18 @@ use std::time::Duration;
 use admission::Verdict;
 use github_proto::JobId;
 use jiff::{SignedDuration, Timestamp};
+use job::effect::Slot;
 use job::listeners::Intake;
 use job::naming::RunnerJobName;
 use job::{Effect, Event, Job, Phase, effect};
 use runtime::admin::Heartbeat;
 use runtime::clock::Clock;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use crate::agents::{self, PoolHandle};
-use crate::dry_run::Asked;
+use crate::dry_run::Refusals;
 use crate::jobs::acquired::AcquiredJob;
 use crate::jobs::executor::Executor;
 use crate::jobs::memory::Memory;
@@ -68,6 +70,8 @@ pub struct Dispatcher {
     /// Why groups take no job, and since when.
     withheld: HashMap<String, Withheld>,
     admission: Admission,
+    /// Tells who asks the API server that pods are refused.
+    refusals: watch::Sender<Refusals>,
     timers: Timers,
     draining: bool,
 }
@@ -80,6 +84,7 @@ impl Dispatcher {
         executor: Executor,
         reporter: Reporter,
         states: GroupStates,
+        refusals: watch::Sender<Refusals>,
         clock: Clock,
     ) -> Self {
         Self {
@@ -95,6 +100,7 @@ impl Dispatcher {
             intakes: HashMap::new(),
             withheld: HashMap::new(),
             admission: Admission::default(),
+            refusals,
             timers: Timers::default(),
             draining: false,
         }
@@ -179,6 +185,7 @@ impl Dispatcher {
                 self.intakes.remove(&name);
                 self.withheld.remove(&name);
                 self.admission.forget(&name);
+                self.refusals.send_if_modified(|it| it.remove(&name).is_some());
             }
             Message::Quotas(quotas) => {
                 self.admission.quotas(quotas);
@@ -213,21 +220,12 @@ impl Dispatcher {
         let verdict = self.admission.admit(&group, throttled, self.jobs.values());
         self.reporter.admission(&group.id, &verdict, asked.elapsed());
         let Verdict::Admitted { priority_class } = verdict else { return self.decline(&offer, &group) };
+        self.admission.goes_first(&group.id.name, &name);
         let job = Job::offered(group.policy.clone(), name.seed(), now);
         let active = self.admission.active(&group.id.name);
         let writer = self.executor.writer(None);
         self.jobs.insert(name.clone(), JobInHand::new(job, offer, priority_class, active, writer));
         self.event(&name, Event::Admitted);
-    }
-
-    /// The job stays queued at GitHub.
-    fn decline(&mut self, offer: &Offer, group: &Group) {
-        self.release(offer);
-        if let Some(withheld) = self.withheld.get_mut(&group.id.name) {
-            withheld.count += 1;
-            let withheld = withheld.clone();
-            self.states.update(&group.id.name, |it| it.withheld = Some(withheld));
-        }
     }
 
     /// The agent goes on listening.
@@ -316,6 +314,11 @@ impl Dispatcher {
                 Effect::Report(fact) => record.report(&fact, &self.reporter),
             }
         }
+        let stands = *record.job.phase() == Phase::Starting && !std::mem::replace(&mut record.stands, true);
+        let words = record.cluster_words.clone().unwrap_or_default();
+        if record.job.outcome().is_some() || record.job.is_over() {
+            self.admission.over(&group, name);
+        }
         if record.job.is_over() {
             self.jobs.remove(name);
         }
@@ -324,8 +327,16 @@ impl Dispatcher {
         }
         if !changes.is_empty() {
             let (now, seed) = (Instant::now(), self.clock.seed());
-            changes.into_iter().for_each(|it| self.admission.change(&group, it, now, seed));
+            for change in changes {
+                self.admission.change(&group, change, now, seed);
+                if change == Slot::Break {
+                    self.pod_refused(&group, words.clone());
+                }
+            }
             self.hold_or_let_listen(&group);
+        }
+        if stands {
+            self.pod_placed(&group);
         }
         self.publish(&group);
     }
@@ -342,52 +353,6 @@ impl Dispatcher {
                 let (done, replaced) = oneshot::channel();
                 self.tell_pool(group, agents::Message::Replace(agent, done));
                 self.executor.await_replacement(name.clone(), replaced);
-            }
-        }
-    }
-
-    /// What the API server says of a group's pods.
-    fn dry_run(&mut self, asked: Arc<Asked>) {
-        let group = asked.group.id.name.clone();
-        self.admission.asked(asked);
-        self.hold_or_let_listen(&group);
-    }
-
-    /// While every offer would be left alone, the group's sessions say so to GitHub, which then offers the job to
-    /// somebody else (protocol §4.3); while the API server refuses its pods, nobody listens.
-    fn hold_or_let_listen(&mut self, name: &str) {
-        let Some((group, _)) = self.groups.get(name) else { return };
-        let group = group.clone();
-        let verdict = self.admission.admit(&group, false, self.jobs.values());
-        self.note_withheld(&group, &verdict);
-        let intake = self.admission.intake(&group, &verdict);
-        if self.intakes.insert(name.to_owned(), intake) != Some(intake) {
-            self.tell_pool(name, agents::Message::Intake(intake));
-        }
-        let admitted = self.admission.workers_admitted(&group);
-        let withheld = self.withheld.get(name).cloned();
-        self.states.update(name, |it| {
-            it.workers_admitted = admitted;
-            it.withheld = withheld;
-        });
-    }
-
-    /// One reason lasts until another takes its place, or there is none; its numbers may move.
-    fn note_withheld(&mut self, group: &Group, verdict: &Verdict) {
-        let name = &group.id.name;
-        if verdict.is_admitted() || *verdict == Verdict::Draining {
-            if self.withheld.remove(name).is_some() {
-                self.reporter.listens_again(&group.id);
-            }
-            return;
-        }
-        let (reason, detail) = (verdict.as_str(), verdict.to_string());
-        match self.withheld.get_mut(name).filter(|it| it.reason == reason) {
-            Some(withheld) => withheld.detail = detail,
-            None => {
-                self.reporter.withheld(&group.id, verdict);
-                let withheld = Withheld { reason, detail, count: 0, since: self.clock.now() };
-                self.withheld.insert(name.clone(), withheld);
             }
         }
     }

@@ -66,7 +66,13 @@ pub async fn mark(client: &kube::Client, references: &References, now: Timestamp
 fn change(group: &Group, since: Timestamp, now: Timestamp) -> Option<Condition> {
     let conditions = group.conditions.as_ref().ok()?;
     let old = find(conditions, Type::Ready)?;
-    let new = condition(Type::Ready, Status::Unknown, Reason::ControllerAway, words(since), old.observed_generation);
+    let new = condition(
+        Type::Ready,
+        Status::Unknown,
+        Reason::ControllerAway,
+        words(since),
+        old.observed_generation,
+    );
     let same = old.status == new.status && old.reason == new.reason && old.message == new.message;
     (!same && group.meta.deletion_timestamp.is_none()).then(|| settle(conditions, new, now))
 }

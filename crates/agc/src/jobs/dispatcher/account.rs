@@ -5,10 +5,12 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use admission::breaker::Breaker;
 use admission::{Need, Object, Question, Quota, Verdict, Worker, admit};
 use job::Phase;
 use job::effect::Slot;
 use job::listeners::Intake;
+use job::naming::RunnerJobName;
 use runtime::backoff::{Backoff, Failures};
 use tokio::time::Instant;
 
@@ -37,6 +39,7 @@ struct Account {
     asked: Option<Arc<Asked>>,
     /// The dry run found no room in a quota, and nothing has been heard of the quotas since.
     exceeded: bool,
+    breaker: Breaker<RunnerJobName>,
 }
 
 impl Admission {
@@ -57,11 +60,40 @@ impl Admission {
         }
     }
 
-    /// There is an answer about the group's pod.
-    pub(super) fn asked(&mut self, asked: Arc<Asked>) {
+    /// The API server refused the pod of a claimed job with these words.
+    pub(super) fn pod_refused(&mut self, group: &str, words: String) {
+        let account = self.account(group);
+        let revision = account.asked.as_ref().map_or(0, |it| it.revision);
+        account.breaker.refused(words, revision);
+    }
+
+    /// A pod of the group stands. Whether jobs waited for that.
+    pub(super) fn pod_placed(&mut self, group: &str) -> bool {
+        self.account(group).breaker.placed()
+    }
+
+    /// This job goes first, if one has to.
+    pub(super) fn goes_first(&mut self, group: &str, job: &RunnerJobName) {
+        self.account(group).breaker.went(job.clone());
+    }
+
+    /// This job is over.
+    pub(super) fn over(&mut self, group: &str, job: &RunnerJobName) {
+        if let Some(account) = self.groups.get_mut(group) {
+            account.breaker.over(job);
+        }
+    }
+
+    /// There is an answer about the group's pod. Whether a job that waits may try its own again.
+    pub(super) fn asked(&mut self, asked: Arc<Asked>) -> bool {
         let account = self.account(&asked.group.id.name);
         account.exceeded = matches!(asked.answer, Answer::QuotaExceeded(_));
+        let passed = asked.answer == Answer::Accepted;
+        if passed {
+            account.breaker.passed(asked.revision);
+        }
         account.asked = Some(asked);
+        passed && account.breaker.lets_one_go()
     }
 
     /// The quotas are as this now.
@@ -104,7 +136,7 @@ impl Admission {
         let reserved: Vec<Need<'_>> = jobs.filter_map(|it| self.need(it)).collect();
         let verdict = admit(&Question {
             draining: false,
-            worker: Account::worker(asked),
+            worker: account.worker(asked),
             throttled,
             ceiling: &group.ceiling,
             active: account.slots,
@@ -125,7 +157,8 @@ impl Admission {
     pub(super) fn intake(&self, group: &Group, verdict: &Verdict) -> Intake {
         let refused = || {
             let account = self.groups.get(&group.id.name)?;
-            Some(matches!(account.asked_about(group)?.answer, Answer::Refused(_)))
+            let refused = matches!(account.asked_about(group)?.answer, Answer::Refused(_));
+            Some(refused || account.breaker.lets_one_go())
         };
         match verdict {
             Verdict::Admitted { .. } => Intake::Open,
@@ -137,6 +170,9 @@ impl Admission {
     /// What is known of whether the API server takes the group's pods.
     pub(super) fn workers_admitted(&self, group: &Group) -> Option<Answer> {
         let account = self.groups.get(&group.id.name)?;
+        if let Some(words) = account.breaker.refusal() {
+            return Some(Answer::Refused(words.to_owned()));
+        }
         Some(account.asked_about(group)?.answer.clone())
     }
 
@@ -168,7 +204,10 @@ impl Account {
         self.asked.as_deref().filter(|it| it.group.id.is_same_spec(&group.id))
     }
 
-    fn worker(asked: &Asked) -> Worker<'_> {
+    fn worker<'a>(&'a self, asked: &'a Asked) -> Worker<'a> {
+        if let Some(words) = self.breaker.holds() {
+            return Worker::Refused(words);
+        }
         match &asked.answer {
             Answer::Refused(words) => Worker::Refused(words),
             // A quota is judged by its numbers, which are newer.

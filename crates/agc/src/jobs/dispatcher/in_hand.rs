@@ -25,6 +25,8 @@ pub(super) struct JobInHand {
     pub(super) cluster_words: Option<String>,
     pub(super) writer: JobWriter,
     pub(super) priority_class: Option<String>,
+    /// Its pod has been seen to stand.
+    pub(super) stands: bool,
     /// Jobs of the group when this one was admitted.
     active: u32,
     pub(super) trace: JobTrace,
@@ -48,6 +50,7 @@ impl JobInHand {
             cluster_words: None,
             writer,
             priority_class,
+            stands: false,
             active,
             trace: JobTrace::default(),
         }
