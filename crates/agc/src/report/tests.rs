@@ -1,6 +1,8 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
+use ::admission::Verdict;
 use github_proto::JitBlob;
 use github_proto::run_service::Acquired;
 use jiff::Timestamp;
@@ -118,6 +120,33 @@ impl Rig {
         let text = runtime::metrics::render(&self.metrics).unwrap();
         text.lines().find_map(|it| it.strip_prefix(&format!("actions_gateway_{series} "))).map(str::to_owned)
     }
+}
+
+#[tokio::test]
+async fn every_verdict_about_an_offer_is_counted_under_its_word() {
+    let rig = Rig::new();
+    let verdicts = [
+        Verdict::Admitted { priority_class: None },
+        Verdict::Draining,
+        Verdict::Unasked,
+        Verdict::Refused { message: "no such volume".into() },
+        Verdict::Throttled,
+        Verdict::Ceiling { active: 20, limit: 20 },
+        Verdict::Quota { name: "team".into(), resource: "pods".into(), used: 2000, hard: 2000, needed: 1000 },
+    ];
+    for verdict in &verdicts {
+        rig.reporter.admission(&rig.group, verdict, Duration::from_micros(3));
+    }
+    let counted = |word: &str| {
+        rig.value(&format!(
+            "admission_decisions_total{{namespace=\"team-a\",runner_group=\"blue\",verdict=\"{word}\"}}"
+        ))
+    };
+    for word in ["admitted", "draining", "unasked", "refused", "throttled", "ceiling", "quota"] {
+        assert_eq!(counted(word), Some("1".into()), "{word}");
+    }
+    let timed = rig.value("admission_decision_seconds_count{namespace=\"team-a\",runner_group=\"blue\"}");
+    assert_eq!(timed, Some(verdicts.len().to_string()));
 }
 
 #[tokio::test]

@@ -40,7 +40,9 @@ impl Rig {
     /// How often the pod of each name was made, whoever made it and whatever became of it.
     pub fn pods_made(&self) -> BTreeMap<String, usize> {
         let mut made = BTreeMap::new();
-        let posts = |it: &testkit::api_server::Call| it.method == Method::POST && it.path.ends_with("/pods");
+        let posts = |it: &testkit::api_server::Call| {
+            it.method == Method::POST && it.path.ends_with("/pods") && !it.is_dry_run()
+        };
         for call in self.api.calls().iter().filter(|it| posts(it) && it.succeeded()) {
             *made.entry(call.body["metadata"]["name"].to_string()).or_default() += 1;
         }

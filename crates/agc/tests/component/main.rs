@@ -14,6 +14,7 @@ mod faults;
 mod jobs;
 mod leases;
 mod lines;
+mod placement;
 mod restarts;
 mod storm;
 mod versions;
