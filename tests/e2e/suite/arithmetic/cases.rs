@@ -72,7 +72,7 @@ impl Dice {
         let names: &[&str] =
             if with_storage { &["cpu", "memory", "ephemeral-storage"] } else { &["cpu", "memory"] };
         let mut resources = self.resources(names, chance);
-        for (name, chance) in [("example.com/gpu", 10), ("hugepages-2Mi", 8)] {
+        for (name, chance) in [("example.com/gpu", 10), ("hugepages-2Mi", 5)] {
             if self.percent(chance) {
                 let amount = if name == "hugepages-2Mi" { "4Mi" } else { self.one(&["1", "2"]) };
                 resources["limits"][name] = json!(amount);
@@ -84,7 +84,7 @@ impl Dice {
     /// The spec of a pod that no node takes.
     pub fn pod(&mut self, classes: &Classes) -> Value {
         // Quotas mostly want all of it, scopes tell apart who says nothing.
-        let said = self.one(&[100, 100, 100, 50, 10, 0]);
+        let said = self.one(&[100, 100, 100, 100, 50, 0]);
         let containers: Vec<Value> =
             (0..=self.below(3)).map(|i| self.container(format!("c{i}"), said)).collect();
         let init: Vec<Value> = (0..self.below(4))
@@ -154,8 +154,10 @@ impl Dice {
 
     /// The spec of a quota that pods with this demand are likely to meet at its bound. Not every one is valid.
     pub fn quota(&mut self, demand: &Amounts, booked: &Amounts, classes: &Classes) -> Value {
-        let named: Vec<&str> = QUOTED.iter().copied().filter(|_| self.percent(20)).collect();
-        let tight = if self.percent(35) { named.get(self.below(named.len().max(1))) } else { None };
+        let taken = |name: &str| demand.get(name).is_some_and(|it| *it > 0);
+        let named: Vec<&str> =
+            QUOTED.iter().copied().filter(|it| self.percent(if taken(it) { 35 } else { 10 })).collect();
+        let tight = if self.percent(50) { named.get(self.below(named.len().max(1))) } else { None };
         let mut hard = BTreeMap::new();
         for name in &named {
             let needed = demand.get(*name).copied().unwrap_or_default();
@@ -169,7 +171,7 @@ impl Dice {
         let [low, high] = &classes.priority;
         let class = |operator: &str, values: &[&String]| json!({"matchExpressions": [{"scopeName": "PriorityClass", "operator": operator, "values": values}]});
         let mut spec = json!({"hard": hard});
-        match self.below(12) {
+        match self.below(14) {
             0 => spec["scopes"] = json!(["Terminating"]),
             1 => spec["scopes"] = json!(["NotTerminating", "NotBestEffort"]),
             2 => spec = json!({"scopes": ["BestEffort"], "hard": {"pods": self.one(&["0", "1", "2"])}}),
@@ -193,19 +195,19 @@ impl Dice {
                 }
             }
         }
-        for (side, chance) in [("min", 15), ("max", 20)] {
+        for (side, chance) in [("min", 10), ("max", 10)] {
             for name in ["cpu", "memory"] {
                 if self.percent(chance) {
                     container[side][name] = json!(self.amount(name));
                 }
             }
         }
-        if self.percent(15) {
+        if self.percent(10) {
             container["maxLimitRequestRatio"]["cpu"] = json!(self.one(&["1", "1.5", "4", "10"]));
         }
         let mut pod = json!({"type": "Pod"});
         for (side, amounts) in [("min", ["10m", "0"]), ("max", ["4", "2"])] {
-            if self.percent(20) {
+            if self.percent(12) {
                 pod[side]["cpu"] = json!(self.one(&amounts));
             }
         }
