@@ -3,6 +3,26 @@
 //!
 //! [`admit`] is asked before each claim; what it answers, a [`Verdict`], is a metric's word, a status's sentence and a log
 //! line's. What a job takes from a ResourceQuota is a [`Demand`], reckoned as the API server reckons it.
+//!
+//! ```
+//! use admission::{Ceiling, Demand, Question, Quota, Worker, admit};
+//! use k8s_openapi::api::core::v1::{PodSpec, ResourceQuota};
+//!
+//! let demand = Demand::of(&PodSpec::default());
+//! let quotas = [Quota::of(&ResourceQuota::default())];
+//! let question = Question {
+//!     draining: false,
+//!     worker: Worker::Accepted,
+//!     throttled: false,
+//!     ceiling: &Ceiling { max_workers: Some(20), tiers: Vec::new() },
+//!     active: 20,
+//!     demand: &demand,
+//!     reserved: &[],
+//!     quotas: &quotas,
+//! };
+//! let verdict = admit(&question);
+//! assert_eq!((verdict.as_str(), verdict.to_string().as_str()), ("ceiling", "20 of 20 workers"));
+//! ```
 
 mod amounts;
 pub mod breaker;

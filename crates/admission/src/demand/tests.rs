@@ -1,3 +1,6 @@
+use api::RunnerJob;
+use kube_core::Resource as _;
+
 use super::*;
 
 fn demand(yaml: &str) -> Demand {
@@ -100,6 +103,14 @@ fn the_overhead_of_a_runtime_class_is_added_to_limits_only_where_there_are_any()
 }
 
 #[test]
+fn a_limit_of_zero_gets_no_overhead() {
+    check(
+        "{ overhead: { cpu: 250m }, containers: [{ name: a, resources: { limits: { cpu: '0' } } }] }",
+        &[("cpu", "250m"), ("requests.cpu", "250m"), ("limits.cpu", "0")],
+    );
+}
+
+#[test]
 fn extended_resources_and_huge_pages_are_counted_as_requests() {
     check(
         "containers: [{ name: a, resources: { limits: { nvidia.com/gpu: 2, hugepages-2Mi: 4Mi, ephemeral-storage: 1Gi } } }]",
@@ -169,5 +180,6 @@ fn the_runner_job_and_the_payload_secret_are_counted() {
     let demand = demand("containers: []");
     let names = |object| demand.amounts(object).into_keys().collect::<Vec<_>>();
     assert_eq!(names(Object::PayloadSecret), ["count/secrets", "secrets"]);
-    assert_eq!(names(Object::RunnerJob), ["count/runnerjobs.actions-gateway.github.com"]);
+    let (plural, group) = (RunnerJob::plural(&()), RunnerJob::group(&()));
+    assert_eq!(names(Object::RunnerJob), [format!("count/{plural}.{group}")]);
 }

@@ -162,6 +162,8 @@ impl<'a> Lane<'a> {
             let (answer, said) = case.answer(theirs)?;
             let told = || format!("the API server: {said}\nwe: {ours:?}\n{}", case.told(&quotas));
             ensure!(answer == ours.0, "{}", told());
+            let same = ours.1.iter().any(|it| words(&said).contains(&words(it)));
+            ensure!(same || answer != Answer::Refused, "{}", told());
             Ok(answer)
         })
         .await
@@ -248,16 +250,16 @@ impl Case {
     }
 
     /// Our answer, with what it is about. A pod's volume claims are not judged with it.
-    fn verdict(&self, quotas: &[ResourceQuota]) -> (Answer, String) {
+    fn verdict(&self, quotas: &[ResourceQuota]) -> (Answer, Vec<String>) {
         let quotas: Vec<Quota> = quotas.iter().map(Quota::of).collect();
         let refused = refusals(&self.spec, &self.ranges, &quotas);
         if !refused.is_empty() {
-            return (Answer::Refused, refused.join("; "));
+            return (Answer::Refused, refused);
         }
         let demand = Demand::of(&PodSpec { volumes: None, ..self.spec.clone() });
         let need = Need { demand: &demand, priority_class: None, from: Object::Pod };
         let short = quotas.iter().find_map(|it| it.short_of(need, &[]));
-        short.map_or((Answer::Created, String::new()), |it| (Answer::ExceededQuota, format!("{it:?}")))
+        short.map_or((Answer::Created, Vec::new()), |it| (Answer::ExceededQuota, vec![format!("{it:?}")]))
     }
 
     /// The API server's answer, and its words. A pod that came back takes what we reckon of the one that was sent.
@@ -287,6 +289,15 @@ impl Case {
         let told = json!({"pod": self.pod.spec, "ranges": ranges, "quotas": quotas});
         serde_yaml::to_string(&told).unwrap_or_default()
     }
+}
+
+/// A sentence with its amounts as numbers: `2e9` is `2G`.
+fn words(sentence: &str) -> String {
+    let word = |it: &str| {
+        let it = it.trim_matches(|it| "\"[](),:".contains(it));
+        quantity::millis(it).map_or_else(|| it.to_owned(), |it| it.to_string())
+    };
+    sentence.split_whitespace().map(word).collect::<Vec<_>>().join(" ")
 }
 
 fn of_pod(spec: &PodSpec) -> Amounts {
