@@ -33,7 +33,8 @@ pub struct Shortage {
 }
 
 impl Quota {
-    /// Reads the object. What is no quantity counts as not there.
+    /// Reads the object. What is no quantity counts as not there. Until the API server begins to count, what was asked for
+    /// counts.
     #[must_use]
     pub fn of(object: &ResourceQuota) -> Self {
         let spec = object.spec.clone().unwrap_or_default();
@@ -59,9 +60,12 @@ impl Quota {
     pub fn short_of(&self, need: Need<'_>, reserved: &[Need<'_>]) -> Option<Shortage> {
         self.hard.iter().find_map(|(resource, hard)| {
             let needed = self.taken(need, resource);
+            if needed == 0 {
+                return None;
+            }
             let reserved: i128 = reserved.iter().map(|it| self.taken(*it, resource)).sum();
             let used = self.used.get(resource).copied().unwrap_or_default() + reserved;
-            let short = needed > 0 && used + needed > *hard;
+            let short = used + needed > *hard;
             short.then(|| Shortage { resource: resource.clone(), used, hard: *hard, needed })
         })
     }
