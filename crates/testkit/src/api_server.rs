@@ -108,6 +108,8 @@ pub enum Effect {
     Withhold,
     /// It is done, and nothing is ever answered.
     WithholdAnswer,
+    /// It is done and answered, so long after it came.
+    Delay(Duration),
 }
 
 /// What a request is answered; of a watch it has no end.
@@ -255,6 +257,7 @@ impl ApiServer {
                 return Ok(failure(*code, message));
             }
             Some(Effect::Withhold) => return pending().await,
+            Some(Effect::Delay(time)) => tokio::time::sleep(*time).await,
             _ => {}
         }
         if call.query.split('&').any(|it| it == "watch=true") {
@@ -267,8 +270,8 @@ impl ApiServer {
         }
         match fault {
             Some(Effect::WithholdAnswer) => pending().await,
-            Some(_) => Err(std::io::Error::other("the answer is lost")),
-            None => Ok(answer),
+            Some(Effect::LoseAnswer) => Err(std::io::Error::other("the answer is lost")),
+            Some(_) | None => Ok(answer),
         }
     }
 
