@@ -9,3 +9,4 @@ pub(crate) mod message;
 pub(crate) mod offer;
 pub mod payload;
 pub(crate) mod snapshot;
+pub(crate) mod words;

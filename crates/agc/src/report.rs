@@ -25,6 +25,7 @@ use k8s_openapi::api::core::v1::ObjectReference;
 use operator::events::Events;
 
 use crate::jobs::snapshot::PodFacts;
+use crate::jobs::words;
 use crate::runner_group::group::GroupId;
 pub(crate) use job_line::{JobFields, job_line};
 pub use metrics::Metrics;
@@ -51,6 +52,8 @@ pub struct Subject<'a> {
     pub identity: Option<&'a JobIdentity>,
     /// Its pod.
     pub pod: Option<&'a PodFacts>,
+    /// What the cluster said of it last, for people.
+    pub words: Option<&'a str>,
     /// Its spans.
     pub trace: &'a mut JobTrace,
 }
@@ -84,7 +87,7 @@ impl Reporter {
                 self.metrics.renewjob_errors.with_label_values(&[self.namespace.as_str()]).inc();
             }
             Fact::NotPlaced(waiting) => self.not_placed(&subject, *waiting),
-            Fact::Waiting(_) => self.log(&subject, "job waits for its pod"),
+            Fact::Waiting(waiting) => self.waiting(&subject, *waiting),
             Fact::Stopping(reason) => self.stopping(&subject, *reason),
             Fact::Finished(outcome, took) => self.finished(subject, outcome, *took),
             Fact::Refused(_) => self.log(&subject, "GitHub refused to re-run the failed jobs of the run"),
@@ -107,6 +110,16 @@ impl Reporter {
         };
         let note = what.replace("{}", subject.name.as_str());
         self.events.say_about(subject.group.reference.clone(), Reason::WorkerPodCreateFailed, note);
+    }
+
+    fn waiting(&self, subject: &Subject<'_>, waiting: Waiting) {
+        let job = subject.identity.map_or("unknown", |it| it.name.as_str());
+        let (reason, cause) = (words::reason(waiting), words::cause(waiting, subject.words));
+        let reason = reason.as_str();
+        let note = format!("job {job:?} has no pod: {reason}: {cause}; {}", words::outlook(waiting));
+        self.events.say_about(self.object_of(subject), Reason::JobWaiting, note);
+        let namespace = &self.namespace;
+        job_line!(info, subject.line(), namespace, reason, error = cause, "job waits for its pod");
     }
 
     fn stopping(&self, subject: &Subject<'_>, reason: StopReason) {
@@ -176,7 +189,9 @@ impl Reporter {
         let event = if reason == FailureReason::ClaimLost { Reason::JobClaimLost } else { Reason::JobFailed };
         let job = subject.identity.map_or("unknown", |it| it.name.as_str());
         let (meaning, remedy) = (reason.meaning(), reason.remedy());
-        let note = format!("job {job:?} failed: {}. {meaning} {remedy}", reason.as_str());
+        let said = subject.words.map(|it| format!(" Kubernetes says: {}", words::brief(it)));
+        let said = said.unwrap_or_default();
+        let note = format!("job {job:?} failed: {}. {meaning} {remedy}{said}", reason.as_str());
         self.events.say_about(self.object_of(subject), event, note);
     }
 

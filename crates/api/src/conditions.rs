@@ -30,8 +30,10 @@ pub enum Type {
     WorkersUnschedulable,
     /// The API server would take the group's pods, as a dry run of one says. Unknown: it cannot be asked, and jobs are acquired all the same.
     WorkersAdmitted,
-    /// GitHub gave the job to this gateway, and its payload is stored.
+    /// GitHub gave the job to this gateway; the message says whether its payload is stored.
     Acquired,
+    /// The job's pod was created. Absent while nobody has had to wait for it.
+    PodCreated,
     /// The job is complete.
     Complete,
     /// GitHub refuses a call about the job for good; the message has its words. It stays until a person retries or discards it.
@@ -114,8 +116,18 @@ pub enum Reason {
     PodsUnschedulable,
     /// No worker pod waits for a node.
     WorkersSchedulable,
-    /// The job's payload is stored.
+    /// GitHub gave the job to this gateway; the message says whether its payload is stored.
     Acquired,
+    /// The pod was created; the message names it.
+    PodCreated,
+    /// A ResourceQuota has no room for the pod or for the payload Secret; the message has the API server's sentence.
+    WaitingForQuota,
+    /// The API server refused the pod, and a dry run of it has to pass first; the message has the API server's sentence.
+    WaitingForAdmission,
+    /// The payload Secret is not stored; the message has the error, if there was an answer.
+    WaitingForSecret,
+    /// The API server gave no usable answer to the POST of the pod; the message has the error, if there was one.
+    WaitingForPod,
     /// The job is being acquired.
     Acquiring,
     /// GitHub assigned the job, and its answer was lost.

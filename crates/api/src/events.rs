@@ -20,7 +20,7 @@ pub enum Reason {
     TeardownIncomplete,
     /// The group was deleted and runners stay registered at GitHub: the note has name, id and why.
     AgentDeregistrationFailed,
-    /// A ResourceQuota refused a worker's pod, which is tried again.
+    /// The API server did not take a worker's pod, or the Secret with its payload; it is tried again.
     WorkerPodCreateFailed,
     /// A worker's pod did not start within `spec.pendingPodDeadline`; its job is reported as failed.
     WorkerPodStuckPending,
@@ -34,7 +34,9 @@ pub enum Reason {
     WorkerCeilingReached,
     /// GitHub stops giving jobs to the reported runner version soon: version, date, what to change. Once a day.
     RunnerVersionEnding,
-    /// The job failed otherwise than by its own doing: its name, the failure reason, meaning and remedy.
+    /// The job has been acquired for two seconds or longer and has no pod: the note has the API server's sentence, and what comes next. Again when it waits for something else.
+    JobWaiting,
+    /// The job failed otherwise than by its own doing: its name, the failure reason, meaning and remedy, and what the API server or the kubelet says.
     JobFailed,
     /// The same for failure reason `claim_lost`.
     JobClaimLost,
@@ -98,7 +100,7 @@ impl Reason {
             | Self::WorkerQuotaReached
             | Self::WorkerCeilingReached
             | Self::RunnerVersionEnding => Kind::RunnerGroup,
-            Self::JobFailed | Self::JobClaimLost => Kind::RunnerJob,
+            Self::JobWaiting | Self::JobFailed | Self::JobClaimLost => Kind::RunnerJob,
         }
     }
 
@@ -117,6 +119,7 @@ impl Reason {
             | Self::WorkerPodsRefused
             | Self::WorkerQuotaReached
             | Self::RunnerVersionEnding
+            | Self::JobWaiting
             | Self::JobFailed
             | Self::JobClaimLost => Severity::Warning,
         }
@@ -129,7 +132,9 @@ impl Reason {
             Self::Ready | Self::NotReady | Self::Terminating => Action::Reconcile,
             Self::WorkerDrainTimeout | Self::TeardownIncomplete => Action::TakeDown,
             Self::AgentDeregistrationFailed => Action::Cleanup,
-            Self::WorkerPodCreateFailed | Self::JobFailed | Self::JobClaimLost => Action::ProvisionWorker,
+            Self::WorkerPodCreateFailed | Self::JobWaiting | Self::JobFailed | Self::JobClaimLost => {
+                Action::ProvisionWorker
+            }
             Self::WorkerPodStuckPending | Self::WorkerPodLifetimeExceeded => Action::ReapWorkerPods,
             Self::WorkerPodsRefused | Self::WorkerQuotaReached | Self::WorkerCeilingReached => Action::Admit,
             Self::RunnerVersionEnding => Action::Report,

@@ -28,7 +28,7 @@ use crate::failure::FailureClass;
     printcolumn(name = "Repository", type_ = "string", json_path = ".status.job.repository"),
     printcolumn(name = "Job", type_ = "string", json_path = ".status.job.name"),
     printcolumn(name = "Phase", type_ = "string", json_path = ".status.phase"),
-    printcolumn(name = "Reason", type_ = "string", json_path = ".status.failureReason"),
+    printcolumn(name = "Reason", type_ = "string", json_path = ".status.reason"),
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp"),
     printcolumn(name = "Pod", type_ = "string", json_path = ".status.pod.name"),
     printcolumn(name = "Run", type_ = "string", json_path = ".status.job.runId", priority = 1),
@@ -97,6 +97,11 @@ pub struct RunnerJobStatus {
     /// A summary of the conditions, for people.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub phase: Option<Phase>,
+    /// What a person looks for first: what the job waits for while it has no pod, as in WaitingForQuota; why it ended
+    /// badly, the same word as failureReason.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 63))]
+    pub reason: Option<String>,
     /// Which job it is; known once it is acquired.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub job: Option<JobIdentity>,
@@ -126,7 +131,7 @@ pub struct RunnerJobStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 32))]
     pub trace_id: Option<String>,
-    /// `Acquired`, `Complete`.
+    /// `Acquired`, `PodCreated`, `Complete`, `DeadLetter`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 16))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]

@@ -9,6 +9,7 @@ mod complete;
 mod rerun;
 mod runner_job;
 mod stops;
+mod waits;
 mod writer;
 mod writes;
 
@@ -23,7 +24,7 @@ use job::naming::RunnerJobName;
 use job::{Event, Step, StepOutcome};
 use k8s_openapi::api::core::v1::{Pod, Secret};
 use kube::{Api, Client};
-use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -93,12 +94,19 @@ pub struct Executor {
 
 /// The task that writes for one job.
 #[derive(Debug, Clone)]
-pub struct JobWriter(mpsc::Sender<(Write, JobSnapshot)>);
+pub struct JobWriter {
+    /// In this order.
+    writes: mpsc::Sender<(Write, JobSnapshot)>,
+    /// What the job waits for, beside them: only the last counts.
+    waits: watch::Sender<Option<JobSnapshot>>,
+}
 
 impl JobWriter {
     /// Does this after everything that was asked for before; the answer comes as a message.
     pub fn write(&self, write: Write, snapshot: JobSnapshot) {
-        if let Err(refused) = self.0.try_send((write, snapshot)) {
+        if write == Write::PatchWaiting {
+            self.waits.send_replace(Some(snapshot));
+        } else if let Err(refused) = self.writes.try_send((write, snapshot)) {
             let (_, snapshot) = refused.into_inner();
             // Cannot happen while the machine keeps to its bound; the next start would mend it.
             job_line!(error, snapshot.line(), "failed to queue a write of the job: the queue is full");
@@ -139,9 +147,10 @@ impl Executor {
     /// dropped and everything that was asked for is done.
     #[must_use]
     pub fn writer(&self, found: Option<RunnerJob>) -> JobWriter {
-        let (sender, queue) = mpsc::channel(QUEUE);
-        self.tasks.spawn(writer::run(self.shared.clone(), queue, found));
-        JobWriter(sender)
+        let (writes, queue) = mpsc::channel(QUEUE);
+        let (waits, asked) = watch::channel(None);
+        self.tasks.spawn(writer::run(self.shared.clone(), queue, asked, found));
+        JobWriter { writes, waits }
     }
 
     /// Calls GitHub, beside everything else; the answer comes as a message.

@@ -8,18 +8,23 @@ use api::conditions::{Reason, Type, find, settle};
 use api::runner_job::{JobIdentity, JobResult, Phase, PodRef, RunnerJobStatus, Times as Written};
 use api::{FailureReason, RunnerJob};
 use jiff::Timestamp;
-use job::{Ended, Kept, Outcome, Recovered, Times, Verdict};
+use job::{Ended, Kept, Outcome, Recovered, Times, Verdict, Waiting};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use crate::jobs::snapshot::JobSnapshot;
+use crate::jobs::words;
 
 /// What outlives the controller of a job, beside its payload and its pod.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Memory {
     /// Which job it is; known once it is acquired.
     pub identity: Option<JobIdentity>,
+    /// Whether its payload was stored.
+    pub payload_stored: bool,
     /// Its pod, once W4 named it.
     pub pod: Option<PodRef>,
+    /// What it waits for, or waited for to its end, that has no pod; and the API server's words for it.
+    pub waiting: Option<(Waiting, String)>,
     /// When it came to where. When the pod was scheduled is the pod's to say.
     pub times: Times,
     /// End of the lock.
@@ -30,6 +35,8 @@ pub struct Memory {
     pub decided: Option<Verdict>,
     /// Trace id of the run attempt.
     pub trace_id: Option<String>,
+    /// What the cluster says of its end. It is told, not remembered.
+    pub words: Option<String>,
 }
 
 impl Memory {
@@ -38,6 +45,7 @@ impl Memory {
     pub fn of(snapshot: &JobSnapshot) -> Self {
         let pod = snapshot.pod.as_ref();
         let letter = snapshot.dead_letter;
+        let said = snapshot.cluster_words.as_deref();
         let ended = snapshot.outcome.clone().map(|outcome| match letter.filter(|it| it.verdict.is_none()) {
             _ if snapshot.phase == Phase::AwaitingRerun => Ended::AwaitingRerun(outcome),
             Some(letter) => Ended::DeadLetter(outcome, letter.call),
@@ -45,6 +53,9 @@ impl Memory {
         });
         Self {
             identity: snapshot.identity.clone(),
+            payload_stored: snapshot.payload_stored,
+            waiting: snapshot.waiting.filter(|_| pod.is_none()).map(|it| (it, words::cause(it, said))),
+            words: said.map(words::brief),
             pod: pod.map(|it| PodRef { name: it.name.clone(), uid: it.uid.clone(), node: it.node.clone() }),
             times: Times { scheduled: None, ..snapshot.times },
             locked_until: snapshot.locked_until,
@@ -62,7 +73,9 @@ impl Memory {
         let Written { offered, acquired, pod_created, started, finished } = &status.times;
         Self {
             identity: status.job.clone(),
+            payload_stored: conditions::payload_stored(&status.conditions),
             pod: status.pod.clone(),
+            waiting: conditions::waiting(&status.conditions),
             times: Times {
                 offered: time(offered),
                 acquired: time(acquired),
@@ -75,6 +88,7 @@ impl Memory {
             ended: ended(status),
             decided: conditions::decided(&status.conditions),
             trace_id: status.trace_id.clone(),
+            words: None,
         }
     }
 
@@ -90,9 +104,12 @@ impl Memory {
         let memory = self.or(Self::read(Some(old)));
         let conditions = conditions::all(&memory, generation);
         let outcome = memory.outcome();
+        let failure = outcome.and_then(|it| it.reason).map(FailureReason::as_str);
+        let waiting = memory.waiting.as_ref().filter(|_| outcome.is_none());
         let Times { offered, acquired, pod_created, scheduled: _, started, finished } = memory.times;
         RunnerJobStatus {
             phase: Some(phase),
+            reason: failure.or(waiting.map(|it| words::reason(it.0).as_str())).map(str::to_owned),
             times: Written {
                 offered: offered.map(Time),
                 acquired: acquired.map(Time),
@@ -102,7 +119,7 @@ impl Memory {
             },
             locked_until: memory.locked_until.map(Time),
             result: outcome.map(|it| it.result).filter(|it| *it != JobResult::Duplicate),
-            failure_reason: outcome.and_then(|it| it.reason).map(|it| it.as_str().to_owned()),
+            failure_reason: failure.map(str::to_owned),
             failure_class: outcome.and_then(Outcome::class),
             exit_code: outcome.and_then(|it| it.exit_code),
             conditions: conditions.into_iter().map(|it| settle(&old.conditions, it, now)).collect(),
@@ -114,9 +131,12 @@ impl Memory {
 
     /// What a restart does not know again stays.
     fn or(self, old: Self) -> Self {
+        let pod = self.pod.or(old.pod);
         Self {
             identity: self.identity.or(old.identity),
-            pod: self.pod.or(old.pod),
+            payload_stored: self.payload_stored || old.payload_stored,
+            waiting: self.waiting.or(old.waiting).filter(|_| pod.is_none()),
+            pod,
             trace_id: self.trace_id.or(old.trace_id),
             ..self
         }
@@ -153,7 +173,7 @@ pub fn recovered(object: &RunnerJob) -> Recovered {
         locked_until: memory.locked_until,
         payload_stored: false,
         pod: None,
-        waiting: None,
+        waiting: memory.waiting.map(|it| it.0),
         deletion_requested: object.metadata.deletion_timestamp.is_some(),
     }
 }

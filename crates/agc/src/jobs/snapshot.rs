@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use api::runner_job::{JobIdentity, Phase, PodRef};
 use jiff::Timestamp;
-use job::{DeadLetter, Outcome, Times};
+use job::{DeadLetter, Outcome, Times, Waiting};
 use k8s_openapi::api::core::v1::Pod;
 use kube::ResourceExt as _;
 
@@ -67,6 +67,10 @@ pub struct JobSnapshot {
     pub locked_until: Option<Timestamp>,
     /// Its pod.
     pub pod: Option<PodFacts>,
+    /// What it waits for, or waited for to its end, that has no pod.
+    pub waiting: Option<Waiting>,
+    /// Whether its payload Secret was stored.
+    pub payload_stored: bool,
     /// What the cluster says of its pod, for people.
     pub cluster_words: Option<String>,
     /// The span of the job.

@@ -111,6 +111,7 @@ impl Rig {
             group: &self.group,
             identity: self.identity.as_ref(),
             pod: None,
+            words: None,
             trace: &mut self.trace,
         };
         self.reporter.fact(subject, fact);

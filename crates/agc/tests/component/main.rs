@@ -18,3 +18,4 @@ mod placement;
 mod restarts;
 mod storm;
 mod versions;
+mod waiting;

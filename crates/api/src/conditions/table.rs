@@ -23,7 +23,7 @@ pub struct Row {
 }
 
 /// All conditions, in the order of the types.
-pub const TABLE: [Row; 15] = [
+pub const TABLE: [Row; 16] = [
     Row {
         type_: Type::Ready,
         kind: Kind::ActionsGateway,
@@ -157,6 +157,19 @@ pub const TABLE: [Row; 15] = [
         when_false: &[Reason::Acquiring, Reason::ClaimLost],
         when_unknown: &[],
         cleared_by: "GitHub's answer; a job whose claim was lost is history",
+    },
+    Row {
+        type_: Type::PodCreated,
+        kind: Kind::RunnerJob,
+        when_true: &[Reason::PodCreated],
+        when_false: &[
+            Reason::WaitingForQuota,
+            Reason::WaitingForAdmission,
+            Reason::WaitingForSecret,
+            Reason::WaitingForPod,
+        ],
+        when_unknown: &[],
+        cleared_by: "the pod; the job ends without one after `spec.pendingPodDeadline`, or once GitHub holds it no longer",
     },
     Row {
         type_: Type::Complete,

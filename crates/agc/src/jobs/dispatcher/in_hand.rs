@@ -94,6 +94,8 @@ impl JobInHand {
             dead_letter: self.job.dead_letter(),
             locked_until: self.job.locked_until(),
             pod: self.pod.clone(),
+            waiting: self.job.waiting(),
+            payload_stored: self.job.payload_stored(),
             cluster_words: self.cluster_words.clone(),
             span: self.trace.root(),
         }
@@ -115,6 +117,7 @@ impl JobInHand {
             group: &self.offer.group,
             identity: self.identity.as_ref(),
             pod: self.pod.as_ref(),
+            words: self.cluster_words.as_deref(),
             trace: &mut self.trace,
         };
         reporter.fact(subject, fact);

@@ -14,7 +14,7 @@ use crate::pod::build::worker_labels;
 use crate::report::{JobFields, job_line};
 
 /// What a job's writer knows of its `RunnerJob`.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) enum Written {
     /// It was not made.
     Absent,

@@ -7,10 +7,11 @@ use api::{RunnerJob, StopReason};
 use job::effect::Write;
 use job::{Event, Step, StepOutcome};
 use runtime::backoff::Backoff;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tracing::Instrument as _;
 
 use super::runner_job::{self, Written};
+use super::waits::Waits;
 use super::writes::{self, Created};
 use super::{Shared, stops};
 use crate::jobs::message::Message;
@@ -25,11 +26,39 @@ const AGAIN: Backoff =
 pub(super) async fn run(
     shared: Arc<Shared>,
     mut queue: mpsc::Receiver<(Write, JobSnapshot)>,
+    asked: watch::Receiver<Option<JobSnapshot>>,
     found: Option<RunnerJob>,
 ) {
     let mut record = found.map_or(Written::Absent, |it| Written::Present(Box::new(it)));
-    while let Some((write, snapshot)) = queue.recv().await {
-        perform(&shared, &mut record, write, &snapshot).await;
+    let mut waits = Waits::new(asked);
+    while let Some((write, snapshot)) = waits.beside(&shared, &mut record, queue.recv()).await {
+        match write {
+            Write::CreatePayload | Write::CreatePod => {
+                let owner = record.clone();
+                let posted = post(&shared, &owner, write, &snapshot);
+                let answer = waits.beside(&shared, &mut record, posted).await;
+                shared.tell(answer).await;
+            }
+            _ => {
+                waits.forget();
+                perform(&shared, &mut record, write, &snapshot).await;
+            }
+        }
+    }
+}
+
+/// W2 and W3, which the job waits for.
+async fn post(shared: &Shared, owner: &Written, write: Write, snapshot: &JobSnapshot) -> Message {
+    let name = snapshot.offer.name.clone();
+    if write == Write::CreatePayload {
+        let span = tracing::info_span!(parent: &snapshot.span, "stageJobSecret");
+        let event = writes::store_payload(shared, owner, snapshot).instrument(span).await;
+        return Message::Event(name, event);
+    }
+    let span = tracing::info_span!(parent: &snapshot.span, "createPod");
+    match writes::create_pod(shared, owner, snapshot).instrument(span).await {
+        Created::Pod(pod) => Message::PodCreated(name, pod),
+        Created::Not(event) => Message::Event(name, event),
     }
 }
 
@@ -47,25 +76,15 @@ async fn perform(shared: &Shared, record: &mut Written, write: Write, snapshot: 
                 _ => shared.event(name, Event::RecordFailed).await,
             }
         }
-        Write::CreatePayload => {
-            let span = tracing::info_span!(parent: &snapshot.span, "stageJobSecret");
-            let event = writes::store_payload(shared, record, snapshot).instrument(span).await;
-            shared.event(name, event).await;
-        }
-        Write::CreatePod => {
-            let span = tracing::info_span!(parent: &snapshot.span, "createPod");
-            match writes::create_pod(shared, record, snapshot).instrument(span).await {
-                Created::Pod(pod) => shared.tell(Message::PodCreated(name.clone(), pod)).await,
-                Created::Not(event) => shared.event(name, event).await,
-            }
-        }
         Write::DeleteRunnerJob => runner_job::delete(shared, record, snapshot).await,
         Write::ReleaseRunnerJob => {
             if let Written::Present(it) = record {
                 runner_job::release(shared, it).await;
             }
         }
-        Write::PatchWaiting | Write::PatchAcquired | Write::PatchRunning => {
+        // These come by other ways.
+        Write::CreatePayload | Write::CreatePod | Write::PatchWaiting => {}
+        Write::PatchAcquired | Write::PatchRunning => {
             until_done(shared, record, snapshot, Lasting::Status).await;
         }
         Write::AskToCancel(reason, seconds) => {

@@ -181,10 +181,14 @@ async fn write_status(
 ) -> Result<RunnerJob, kube::Error> {
     let old = current.status.clone().unwrap_or_default();
     let wanted = Memory::of(snapshot).write(snapshot.phase, &old, current.metadata.generation, shared.now());
-    let patch = json!({
+    let mut patch = json!({
         "metadata": { "resourceVersion": current.metadata.resource_version, "uid": current.metadata.uid },
         "status": wanted,
     });
+    // All else only comes to be known; what is waited for ends, and a merge keeps what it is not told of.
+    if wanted.reason.is_none() {
+        patch["status"]["reason"] = Value::Null;
+    }
     shared.jobs.patch_status(&current.name_any(), &PatchParams::default(), &Patch::Merge(patch)).await
 }
 

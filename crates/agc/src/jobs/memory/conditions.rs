@@ -2,20 +2,28 @@
 
 use api::FailureReason;
 use api::conditions::{Reason, Type, condition, find};
-use job::{Ended, Kept, Verdict};
+use job::{Ended, Kept, Verdict, Waiting};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+use strum::IntoEnumIterator as _;
 
 use super::{Memory, refused};
+use crate::jobs::words;
+
+/// What condition `Acquired` says once the payload Secret is there.
+const STORED: &str = "the job's payload is stored";
+const NOT_STORED: &str = "the job's payload is not stored";
 
 /// All that the memory asks for.
 pub(super) fn all(memory: &Memory, generation: Option<i64>) -> Vec<Condition> {
     let letter = dead_letter(memory, generation);
-    [acquired(memory, generation), complete(memory, generation)].into_iter().chain(letter).collect()
+    let rest = [complete(memory, generation)].into_iter().chain(letter);
+    [acquired(memory, generation)].into_iter().chain(pod_created(memory, generation)).chain(rest).collect()
 }
 
 fn acquired(memory: &Memory, generation: Option<i64>) -> Condition {
     if memory.identity.is_some() {
-        return condition(Type::Acquired, true, Reason::Acquired, "the job's payload is stored", generation);
+        let message = if memory.payload_stored { STORED } else { NOT_STORED };
+        return condition(Type::Acquired, true, Reason::Acquired, message, generation);
     }
     let (reason, message) = match memory.ended {
         Some(_) => (Reason::ClaimLost, "GitHub granted the claim and its answer was lost"),
@@ -24,12 +32,37 @@ fn acquired(memory: &Memory, generation: Option<i64>) -> Condition {
     condition(Type::Acquired, false, reason, message, generation)
 }
 
+/// Whether the payload was stored, as condition `Acquired` says.
+pub(super) fn payload_stored(conditions: &[Condition]) -> bool {
+    find(conditions, Type::Acquired).is_some_and(|it| it.message == STORED)
+}
+
+fn pod_created(memory: &Memory, generation: Option<i64>) -> Option<Condition> {
+    if let Some(pod) = &memory.pod {
+        let message = format!("created pod {}", pod.name);
+        return Some(condition(Type::PodCreated, true, Reason::PodCreated, message, generation));
+    }
+    let (waiting, cause) = memory.waiting.as_ref()?;
+    Some(condition(Type::PodCreated, false, words::reason(*waiting), cause, generation))
+}
+
+/// What a job without a pod waits for, and the API server's words for it.
+pub(super) fn waiting(conditions: &[Condition]) -> Option<(Waiting, String)> {
+    let missing = find(conditions, Type::PodCreated).filter(|it| it.status == "False")?;
+    let waiting = Waiting::iter().find(|it| words::reason(*it).as_str() == missing.reason)?;
+    Some((waiting, missing.message.clone()))
+}
+
 fn complete(memory: &Memory, generation: Option<i64>) -> Condition {
     let Some(outcome) = memory.outcome() else {
         return condition(Type::Complete, false, Reason::Running, "", generation);
     };
     let say = |it: FailureReason| format!("{}: {} {}", it.as_str(), it.meaning(), it.remedy());
-    let message = outcome.reason.map_or_else(String::new, say);
+    let mut message = outcome.reason.map_or_else(String::new, say);
+    if let (Some(_), Some(words)) = (outcome.reason, &memory.words) {
+        message.push_str(" Kubernetes says: ");
+        message.push_str(words);
+    }
     match memory.ended {
         Some(Ended::AwaitingRerun(_)) => {
             condition(Type::Complete, false, Reason::AwaitingRerun, message, generation)

@@ -56,6 +56,8 @@ pub(crate) fn snapshot(phase: Phase, outcome: Option<Outcome>) -> JobSnapshot {
         dead_letter: None,
         locked_until: Some(NOW),
         cluster_words: None,
+        waiting: None,
+        payload_stored: true,
         pod: Some(PodFacts { name: "pod".into(), uid: "pod-uid".into(), node: None, deleting: false }),
         span: tracing::Span::none(),
     }
@@ -114,6 +116,67 @@ fn what_a_restart_does_not_know_again_stays() {
     assert_eq!((&second.job, &second.pod), (&first.job, &first.pod));
 }
 
+/// A job that nobody finds a pod of.
+fn waiting(waiting: Waiting, words: Option<&str>) -> JobSnapshot {
+    JobSnapshot {
+        pod: None,
+        waiting: Some(waiting),
+        payload_stored: waiting != Waiting::Secret,
+        cluster_words: words.map(str::to_owned),
+        ..snapshot(Phase::Acquired, None)
+    }
+}
+
+#[test]
+fn a_job_that_waits_for_its_pod_says_which_it_is_and_what_for() {
+    let refused = "pods \"p\" is forbidden: violates PodSecurity \"restricted:latest\"";
+    let empty = RunnerJobStatus::default();
+    let status = status(&waiting(Waiting::Admission, Some(refused)), &empty, Some(1), NOW);
+    insta::assert_yaml_snapshot!("waiting", status);
+}
+
+#[test]
+fn acquired_does_not_claim_that_a_payload_is_stored_that_is_not() {
+    let early = status(&waiting(Waiting::Secret, None), &RunnerJobStatus::default(), Some(1), NOW);
+    let said = |status: &RunnerJobStatus, type_| {
+        let found = api::conditions::find(&status.conditions, type_).unwrap();
+        (found.status.clone(), found.message.clone())
+    };
+    assert_eq!(said(&early, Type::Acquired), ("True".into(), "the job's payload is not stored".into()));
+    assert!(said(&early, Type::PodCreated).1.contains("payload Secret"));
+    let later = status(&snapshot(Phase::Starting, None), &early, Some(1), NOW);
+    assert_eq!(said(&later, Type::Acquired), ("True".into(), "the job's payload is stored".into()));
+    assert_eq!(said(&later, Type::PodCreated), ("True".into(), "created pod pod".into()));
+    assert_eq!(later.reason, None);
+}
+
+#[test]
+fn a_job_that_never_got_its_pod_ends_with_the_api_servers_words() {
+    let refused = "exceeded quota: team, requested: pods=1, used: pods=4, limited: pods=4";
+    let outcome = Some(Outcome::failed(FailureReason::QuotaRejected));
+    let ended = JobSnapshot { outcome, phase: Phase::Failed, ..waiting(Waiting::Quota, Some(refused)) };
+    let ended = status(&ended, &RunnerJobStatus::default(), Some(1), NOW);
+    let complete = api::conditions::find(&ended.conditions, Type::Complete).unwrap();
+    assert!(complete.message.contains(refused), "{}", complete.message);
+    assert_eq!(ended.reason.as_deref(), Some("quota_rejected"));
+    let created = api::conditions::find(&ended.conditions, Type::PodCreated).unwrap();
+    assert_eq!((created.status.as_str(), created.reason.as_str()), ("False", "WaitingForQuota"));
+}
+
+/// C4: a status that names no pod leaves the pod to be created.
+#[test]
+fn c4_an_early_status_names_no_pod() {
+    let mut object = RunnerJob::new(
+        "blue-0123456789",
+        serde_json::from_str(r#"{"runnerGroup":{"name":"blue"}}"#).unwrap(),
+    );
+    let early = status(&waiting(Waiting::Quota, None), &RunnerJobStatus::default(), None, NOW);
+    object.status = Some(early);
+    let found = recovered(&object);
+    assert_eq!((found.pod_named, found.waiting), (false, Some(Waiting::Quota)));
+    assert_eq!(found.times.acquired, Some(NOW));
+}
+
 #[test]
 fn a_duplicate_has_no_result_of_its_own() {
     let duplicate = status(
@@ -153,8 +216,11 @@ fn any_ended() -> impl Strategy<Value = Option<Ended>> {
 fn any_memory() -> impl Strategy<Value = Memory> {
     let verdict = prop_oneof![Just(Verdict::Retry), Just(Verdict::Discard)];
     let times = (any_time(), any_time(), any_time(), any_time(), any_time(), any_time());
-    let named = (any::<bool>(), any::<bool>(), any::<bool>());
-    (any_ended(), prop::option::of(verdict), times, named).prop_map(|(ended, decided, times, named)| {
+    let named = (any::<bool>(), any::<bool>(), any::<bool>(), any::<bool>());
+    let waiting = prop::sample::select(Waiting::iter().collect::<Vec<_>>());
+    let waiting = prop::option::of((waiting, "[a-z: ]{1,40}"));
+    let memory = (any_ended(), prop::option::of(verdict), times, named, waiting);
+    memory.prop_map(|(ended, decided, times, named, waiting)| {
         let whole = snapshot(Phase::Running, None);
         let example =
             Memory { trace_id: Some("0af7651916cd43dd8448eb211c80319c".into()), ..Memory::of(&whole) };
@@ -162,12 +228,15 @@ fn any_memory() -> impl Strategy<Value = Memory> {
         let complete = matches!(ended, Some(Ended::Complete(_)));
         Memory {
             identity: example.identity.filter(|_| named.0),
+            payload_stored: named.0 && named.3,
             pod: example.pod.filter(|_| named.1),
+            waiting: waiting.filter(|_| !named.1),
             trace_id: example.trace_id.filter(|_| named.2),
             times: Times { offered, acquired, pod_created, scheduled: None, started, finished },
             locked_until,
             decided: decided.filter(|_| complete),
             ended,
+            words: None,
         }
     })
 }
