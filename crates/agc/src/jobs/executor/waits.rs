@@ -61,7 +61,8 @@ impl Waits {
                 }
                 continue;
             };
-            match writes::status(shared, record, &snapshot).await {
+            // On the heap while it lasts: this stands in the task of every job, and few need it.
+            match Box::pin(writes::status(shared, record, &snapshot)).await {
                 Ok(()) => self.written = snapshot.waiting,
                 Err(error) => {
                     job_line!(warn, snapshot.line(), error = %describe(&error), "failed to write what the job waits for: trying again");

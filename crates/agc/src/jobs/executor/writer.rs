@@ -35,7 +35,7 @@ pub(super) async fn run(
         match write {
             Write::CreatePayload | Write::CreatePod => {
                 let owner = record.clone();
-                let posted = post(&shared, &owner, write, &snapshot);
+                let posted = Box::pin(post(&shared, &owner, write, &snapshot));
                 let answer = waits.beside(&shared, &mut record, posted).await;
                 shared.tell(answer).await;
             }
