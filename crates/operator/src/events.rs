@@ -2,6 +2,9 @@
 //!
 //! What is said again within minutes raises the count of the Event that stands; an object about which very much
 //! is said is heard at a bounded rate.
+//!
+//! They go through the core API: `events.k8s.io/v1` refuses `count` and `lastTimestamp` on create, and without these
+//! `kubectl get events --sort-by=.lastTimestamp` puts ours before all others. They have the younger fields as well.
 
 mod correlator;
 
@@ -10,11 +13,8 @@ use std::time::Duration;
 use api::events::Reason;
 use jiff::Timestamp;
 use k8s_openapi::{
-    api::{
-        core::v1::ObjectReference,
-        events::v1::{Event, EventSeries},
-    },
-    apimachinery::pkg::apis::meta::v1::MicroTime,
+    api::core::v1::{Event, EventSeries, EventSource, ObjectReference},
+    apimachinery::pkg::apis::meta::v1::{MicroTime, Time},
 };
 use kube::{
     Api, Client, Resource,
@@ -37,7 +37,7 @@ const PUBLISH_DEADLINE: Duration = Duration::from_secs(5);
 /// What is left at the end may take so long altogether.
 const FLUSH_DEADLINE: Duration = Duration::from_secs(2);
 
-/// The API's bound on `note`, in bytes.
+/// The API's bound on `message` of an Event that has an `eventTime`, in bytes.
 const NOTE_BYTES: usize = 1024;
 
 /// Says things about objects. Cheap to clone.
@@ -145,8 +145,10 @@ impl Publisher {
     }
 
     async fn count(&mut self, said: &Said, event: &str, count: i32) -> Result<(), kube::Error> {
-        let series = EventSeries { count, last_observed_time: MicroTime(self.clock.now()) };
-        let patch = Patch::Merge(json!({ "series": series }));
+        let now = self.clock.now();
+        let series = EventSeries { count: Some(count), last_observed_time: Some(MicroTime(now)) };
+        let patch = json!({ "series": series, "count": count, "lastTimestamp": Time(now) });
+        let patch = Patch::Merge(patch);
         match bounded(self.api(said).patch(event, &PatchParams::default(), &patch)).await {
             // The API server keeps Events for an hour; ours may have gone.
             Err(kube::Error::Api(status)) if status.code == 404 => self.create(said).await,
@@ -162,6 +164,7 @@ impl Publisher {
 
     fn event(&self, said: &Said, now: Timestamp) -> Event {
         let regarding = said.regarding.name.clone().unwrap_or_default();
+        let source = EventSource { component: Some(self.controller.to_owned()), ..EventSource::default() };
         Event {
             metadata: ObjectMeta {
                 namespace: Some(said.regarding.namespace.clone().unwrap_or_else(|| "default".to_owned())),
@@ -170,10 +173,14 @@ impl Publisher {
             },
             action: Some(said.reason.action().as_str().to_owned()),
             event_time: Some(MicroTime(now)),
-            note: Some(said.note.clone()),
+            first_timestamp: Some(Time(now)),
+            last_timestamp: Some(Time(now)),
+            count: Some(1),
+            message: Some(said.note.clone()),
             reason: Some(said.reason.as_str().to_owned()),
-            regarding: Some(said.regarding.clone()),
-            reporting_controller: Some(self.controller.to_owned()),
+            involved_object: said.regarding.clone(),
+            source: Some(source),
+            reporting_component: Some(self.controller.to_owned()),
             reporting_instance: Some(self.instance.clone()),
             type_: Some(said.reason.severity().as_str().to_owned()),
             ..Event::default()

@@ -172,5 +172,7 @@ async fn events_arrive() {
     let found = Api::<Event>::namespaced(world.client.clone(), &world.namespace);
     let found = found.list(&ListParams::default()).await.unwrap().items;
     assert_eq!(found.iter().filter_map(|it| it.note.as_deref()).collect::<Vec<_>>(), ["a note"]);
+    let dated = |it: &Event| it.event_time.is_some() && it.deprecated_last_timestamp.is_some();
+    assert!(found.iter().all(dated), "not sorted by either generation of clients: {found:#?}");
     world.end().await;
 }

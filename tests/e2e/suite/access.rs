@@ -54,7 +54,7 @@ const CONTROLLERS: [Question; 8] = [
     ("patch", AGC_GROUP, "runnerjobs/status", None),
     ("patch", AGC_GROUP, "actionsgateways/status", None),
     ("update", "coordination.k8s.io", "leases", None),
-    ("create", "events.k8s.io", "events", None),
+    ("create", "", "events", None),
 ];
 
 pub async fn a_controller_stays_in_its_namespace(namespace: Namespace) -> Result<()> {

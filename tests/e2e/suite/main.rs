@@ -190,6 +190,7 @@ fn faults() -> Vec<Test> {
         "a job message too large for a Secret fails its job" => payloads::one_too_large_for_a_secret_fails_its_job,
         "repeated failures of a gateway count in one Event" => events::repeated_failures_of_a_gateway_are_counted,
         "repeated refusals of a pod by quota count in one Event" => events::repeated_refusals_by_quota_are_counted,
+        "kubectl sorts our Events with all others" => events::kubectl_sorts_them_with_all_others,
         "a gateway without its controller is deleted all the same" => teardown::a_gateway_without_its_controller_is_deleted,
         "a namespace with a running job is deleted" => teardown::a_namespace_with_a_running_job_is_deleted,
     }

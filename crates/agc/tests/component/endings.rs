@@ -149,7 +149,7 @@ async fn a_pod_that_no_node_takes_is_given_up_after_its_deadline() {
         api.list("/events/").into_iter().find(|it| it["reason"] == "WorkerPodStuckPending")
     };
     let event = rig.api.wait_for("the Event", PATIENCE, said).await;
-    assert_eq!(event["regarding"]["kind"], "RunnerGroup");
+    assert_eq!(event["involvedObject"]["kind"], "RunnerGroup");
     rig.assert_clean();
 }
 

@@ -33,7 +33,7 @@ impl Rig {
         }
         for event in self.api.list("/events/") {
             let reason: Reason = event["reason"].as_str().unwrap().parse().unwrap();
-            assert_eq!(event["regarding"]["kind"], reason.kind().as_str(), "{event}");
+            assert_eq!(event["involvedObject"]["kind"], reason.kind().as_str(), "{event}");
         }
     }
 

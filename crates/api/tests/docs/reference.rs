@@ -97,7 +97,7 @@ fn events() -> String {
         .collect();
     format!(
         "<!-- Written by a test of crates/api from its enum of Event reasons. -->\n\n# Events\n\n\
-        The reasons of all Events that the programs publish (`events.k8s.io/v1`). Repeats are folded into one with a count. Events\n\
+        The reasons of all Events that the programs publish (core `v1`, with `eventTime` and `series` as well). Repeats are folded into one with a count. Events\n\
         are a courtesy: [conditions](conditions.md) and RunnerJobs are the record.\n\n\
         | Reason | On | Type | Action | When, and what the note says |\n|---|---|---|---|---|\n{rows}"
     )

@@ -24,7 +24,7 @@ fn object(name: &str) -> ConfigMap {
 fn start(patched: u16) -> (Events, Calls, CancellationToken) {
     let (client, calls) = client(move |call: &Call| match call.method {
         Method::PATCH if patched != 200 => Answer::Fails(patched),
-        Method::PATCH => Answer::Object(serde_json::json!({ "metadata": {}, "eventTime": null })),
+        Method::PATCH => Answer::Object(serde_json::json!({ "metadata": {}, "involvedObject": {} })),
         _ => Answer::Object(call.body.clone()),
     });
     let (events, publisher) =
@@ -55,19 +55,29 @@ async fn an_event_says_what_about_whom_and_by_whom() {
     warn(&events, "gpu", "pod gpu-1 was Pending for 10 min");
     settle().await;
     let call = calls.take().remove(0);
-    assert_eq!(call.path, "/apis/events.k8s.io/v1/namespaces/team-a/events");
+    assert_eq!(call.path, "/api/v1/namespaces/team-a/events");
     let body = call.body;
     assert_eq!(
         (&body["type"], &body["reason"], &body["action"]),
         (&Value::from("Warning"), &Value::from("WorkerPodStuckPending"), &Value::from("ReapWorkerPods"))
     );
-    assert_eq!(body["note"], "pod gpu-1 was Pending for 10 min");
-    assert_eq!(body["regarding"]["uid"], "uid-gpu");
+    assert_eq!(body["message"], "pod gpu-1 was Pending for 10 min");
+    assert_eq!(body["involvedObject"]["uid"], "uid-gpu");
     assert_eq!(
-        (&body["reportingController"], &body["reportingInstance"]),
+        (&body["reportingComponent"], &body["reportingInstance"]),
         (&Value::from("actions-gateway.github.com/agc"), &Value::from("pod-1"))
     );
     assert!(body["metadata"]["name"].as_str().unwrap().starts_with("gpu."));
+    // Both generations of fields: `kubectl get events` sorts by the older, `kubectl events` by either.
+    let seconds = |field: &str| body[field].as_str().unwrap()[..19].to_owned();
+    assert_eq!(
+        [seconds("firstTimestamp"), seconds("lastTimestamp")],
+        [seconds("eventTime"), seconds("eventTime")]
+    );
+    assert_eq!(
+        (&body["count"], &body["source"]["component"]),
+        (&Value::from(1), &body["reportingComponent"])
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -83,6 +93,10 @@ async fn the_same_again_raises_the_count_and_does_so_sparingly() {
     settle().await;
     let call = calls.take().remove(0);
     assert_eq!((call.method, &call.body["series"]["count"]), (Method::PATCH, &Value::from(6)));
+    assert_eq!(call.body["count"], 6);
+    let last = call.body["lastTimestamp"].as_str().unwrap();
+    let series = call.body["series"]["lastObservedTime"].as_str().unwrap();
+    assert_eq!(last[..19], series[..19], "it sorts where it was seen last");
 }
 
 #[tokio::test(start_paused = true)]

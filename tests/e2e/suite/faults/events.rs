@@ -4,7 +4,7 @@ use anyhow::{Context as _, Result, ensure};
 use api::RunnerJob;
 use e2e::tenant::{GATEWAY, REACTION};
 use e2e::world::{MANAGER, SYSTEM};
-use e2e::{Namespace, Tenant, wait};
+use e2e::{Namespace, Tenant, tools, wait};
 use k8s_openapi::api::coordination::v1::Lease;
 use k8s_openapi::api::core::v1::{Event, ResourceQuota};
 use kube::api::{Api, DeleteParams, ListParams, PostParams};
@@ -69,5 +69,24 @@ pub async fn repeated_refusals_by_quota_are_counted(namespace: Namespace) -> Res
     jobs.delete_collection(&DeleteParams::default(), &ListParams::default()).await?;
     let run = tenant.completed(run).await?;
     ensure!(run.conclusion.as_deref() == Some("failure"), "{run:#?}");
+    Ok(())
+}
+
+pub async fn kubectl_sorts_them_with_all_others(namespace: Namespace) -> Result<()> {
+    let tenant = Tenant::listening(namespace, json!({})).await?;
+    let ready = wait::eventually("the gateway's Event is there", REACTION, || async {
+        let events = tenant.events(GATEWAY).await?;
+        events.into_iter().find(|it| it.reason.as_deref() == Some("Ready")).context("none")
+    })
+    .await?;
+    ensure!(ready.last_timestamp.is_some() && ready.event_time.is_some(), "{ready:#?}");
+    let sorted = ["get", "events", "-n", tenant.namespace.name(), "--sort-by=.lastTimestamp"];
+    let reasons = ["-o", "jsonpath={range .items[*]}{.involvedObject.kind}/{.reason}{\"\\n\"}{end}"];
+    let told = tools::run("kubectl", &[&sorted[..], &reasons].concat(), "").await?;
+    // The controller's pod is made some seconds before the gateway is ready.
+    let place =
+        |what: &str| told.lines().position(|it| it == what).with_context(|| format!("no {what} in\n{told}"));
+    let (made, ready) = (place("ReplicaSet/SuccessfulCreate")?, place("ActionsGateway/Ready")?);
+    ensure!(made < ready, "ActionsGateway/Ready stands before what went before it:\n{told}");
     Ok(())
 }

@@ -79,7 +79,7 @@ async fn c3b(refusal: u16) {
     assert_eq!((said("failureReason"), said("failureClass")), ("claim_lost".into(), "infra".into()));
     let lost = |api: &ApiServer| api.list("/events/").into_iter().find(|it| it["reason"] == "JobClaimLost");
     let event = rig.api.wait_for("the Event", PATIENCE, lost).await;
-    assert_eq!((&event["type"], &event["regarding"]["kind"]), (&json!("Warning"), &json!("RunnerJob")));
+    assert_eq!((&event["type"], &event["involvedObject"]["kind"]), (&json!("Warning"), &json!("RunnerJob")));
     let failures = "actions_gateway_job_failures_total{class=\"infra\",namespace=\"team-a\",reason=\"claim_lost\",runner_group=\"blue\"}";
     assert_eq!(second.metric(failures), Some("1".into()));
 
