@@ -1,7 +1,9 @@
 //! Removes what is only on show: finished pods after their time, settled `RunnerJob`s beyond what the group keeps,
-//! pods that no job stands behind. What is due is decided by pure functions over what the watches know.
+//! pods that no job stands behind. Ends pods that only a sidecar keeps running. What is due is decided by pure functions over
+//! what the watches know.
 
 mod due;
+mod outlived;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -20,8 +22,10 @@ use tokio_util::sync::CancellationToken;
 
 use crate::report::{JobFields, Reporter, job_line};
 use crate::runner_group::group::Group;
+use crate::runner_group::state::GroupStates;
 use crate::watches::Stores;
 pub use due::{Reap, finished_pods, orphans, surplus_jobs};
+pub use outlived::{Outlived, Remedy, outlived_pods};
 
 /// Often enough for a `completedPodTTL` of zero to mean soon.
 const ROUND: Duration = Duration::from_secs(5);
@@ -35,6 +39,7 @@ pub struct Reaper {
     jobs: Api<RunnerJob>,
     stores: Stores,
     groups: Groups,
+    states: GroupStates,
     reporter: Reporter,
     clock: Clock,
 }
@@ -47,12 +52,13 @@ impl Reaper {
         namespace: &str,
         stores: Stores,
         groups: Groups,
+        states: GroupStates,
         reporter: Reporter,
         clock: Clock,
     ) -> Self {
         let pods = Api::namespaced(client.clone(), namespace);
         let jobs = Api::namespaced(client, namespace);
-        Self { pods, jobs, stores, groups, reporter, clock }
+        Self { pods, jobs, stores, groups, states, reporter, clock }
     }
 
     /// Runs until told to stop.
@@ -72,8 +78,16 @@ impl Reaper {
         let groups = self.groups.borrow().clone();
         let pods = self.stores.pods.state();
         let jobs = self.stores.runner_jobs();
+        for group in groups.keys() {
+            self.reporter.pods_outlived(group, outlived::count_outlived(group, &pods, now));
+            let said = outlived::says(group, &pods, now);
+            self.states.update(group, |it| it.outlived_pod = said);
+        }
         for reap in finished_pods(&pods, &groups, now) {
             self.reap(&reap).await;
+        }
+        for outlived in outlived_pods(&pods, now) {
+            self.end(&outlived).await;
         }
         for reap in orphans(&pods, &jobs, now) {
             self.reap(&reap).await;
@@ -101,6 +115,46 @@ impl Reaper {
         self.reporter.pod_reaped(&reap.group, reap.reason);
     }
 
+    /// What only a sidecar keeps running, is ended; whoever refuses that leaves its deletion.
+    async fn end(&self, outlived: &Outlived) {
+        let (pod, containers) = (outlived.pod.name_any(), outlived.containers.join(", "));
+        let refused = match outlived.remedy {
+            Remedy::Delete => None,
+            Remedy::LowerDeadline(seconds) => {
+                match tolerate(self.lower_deadline(&outlived.pod, seconds).await) {
+                    Ok(()) => {
+                        tracing::info!(
+                            runner_group = outlived.group,
+                            pod,
+                            containers,
+                            "ending a worker pod that is kept from finishing"
+                        );
+                        return;
+                    }
+                    Err(error) => Some(error),
+                }
+            }
+        };
+        if let Some(error) = &refused {
+            let error_text = operator::describe(error);
+            tracing::warn!(pod, error = %error_text, "failed to lower the worker pod's activeDeadlineSeconds");
+            if !is_refusal(error) {
+                return; // the next round tries again
+            }
+        }
+        let (group, reason) = (outlived.group.clone(), StopReason::Outlived);
+        self.reap(&Reap { pod: outlived.pod.clone(), group, reason }).await;
+    }
+
+    async fn lower_deadline(&self, pod: &Pod, seconds: i64) -> Result<(), kube::Error> {
+        let reason = StopReason::Outlived.as_str();
+        let lowered = json!({
+            "metadata": { "uid": pod.uid(), "annotations": { labels::DELETION_REASON: reason } },
+            "spec": { "activeDeadlineSeconds": seconds },
+        });
+        self.pods.patch(&pod.name_any(), &PatchParams::default(), &Patch::Merge(lowered)).await.map(drop)
+    }
+
     /// The stamp comes first. A finished pod got its one with the last write of its job.
     async fn delete(&self, reap: &Reap) -> Result<(), kube::Error> {
         let name = reap.pod.name_any();
@@ -110,7 +164,12 @@ impl Reaper {
             tolerate(self.pods.patch(&name, &PatchParams::default(), &Patch::Merge(stamp)).await.map(drop))?;
         }
         let preconditions = Preconditions { uid: reap.pod.uid(), ..Preconditions::default() };
-        let params = DeleteParams { preconditions: Some(preconditions), ..DeleteParams::default() };
+        let ended = reap.reason != StopReason::Orphaned;
+        let params = DeleteParams {
+            preconditions: Some(preconditions),
+            grace_period_seconds: ended.then(|| outlived::grace_after_runner(&reap.pod)),
+            ..DeleteParams::default()
+        };
         tolerate(self.pods.delete(&name, &params).await.map(drop))?;
         if reap.reason == StopReason::Orphaned
             && let Err(error) = finalizer::remove(&self.pods, &*reap.pod, labels::FINALIZER_JOB).await
@@ -131,4 +190,9 @@ fn tolerate(result: Result<(), kube::Error>) -> Result<(), kube::Error> {
 /// Gone, or another object of that name by now.
 fn is_gone(error: &kube::Error) -> bool {
     matches!(error, kube::Error::Api(status) if status.code == 404 || status.code == 409)
+}
+
+/// Refused for good: an admission webhook, a policy, a missing grant. Asking again would be answered alike.
+fn is_refusal(error: &kube::Error) -> bool {
+    matches!(error, kube::Error::Api(status) if (400..500).contains(&status.code) && status.code != 429)
 }

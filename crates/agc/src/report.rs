@@ -129,7 +129,7 @@ impl Reporter {
             reason,
             StopReason::PendingDeadline | StopReason::Unschedulable | StopReason::LifetimeExceeded
         ) {
-            self.metrics.pods_reaped.with_label_values(&[group[0], group[1], reason.as_str()]).inc();
+            self.metrics.pods_reaped.with_label_values(&[group[0], group[1], reason.reaped_as()]).inc();
         }
         let said = match reason {
             StopReason::PendingDeadline | StopReason::Unschedulable => {

@@ -197,6 +197,7 @@ async fn work(parts: Parts, stop: CancellationToken) {
         &namespace,
         stores.clone(),
         pools.groups(),
+        states.clone(),
         reporter.clone(),
         github.clock.clone(),
     );

@@ -83,10 +83,16 @@ pub fn start(
     Watched { stores: Stores { pods, jobs }, world: known }
 }
 
-/// Of a pod's spec, which we wrote, only the node is news: the rest would be most of what a running job costs.
+/// Of a pod's spec, which we wrote, only the node is news, and the reaper wants the times that end the pod: the rest would be
+/// most of what a running job costs.
 fn forget_what_we_wrote(pod: &mut Pod) {
-    let node_name = pod.spec.take().and_then(|it| it.node_name);
-    pod.spec = Some(PodSpec { node_name, ..PodSpec::default() });
+    let written = pod.spec.take().unwrap_or_default();
+    pod.spec = Some(PodSpec {
+        node_name: written.node_name,
+        active_deadline_seconds: written.active_deadline_seconds,
+        termination_grace_period_seconds: written.termination_grace_period_seconds,
+        ..PodSpec::default()
+    });
 }
 
 async fn forward_pods(

@@ -30,6 +30,8 @@ pub enum Type {
     WorkersUnschedulable,
     /// The API server would take the group's pods, as a dry run of one says. Unknown: it cannot be asked, and jobs are acquired all the same.
     WorkersAdmitted,
+    /// The latest worker pod was kept running by a container when its runner had ended. It is ended all the same.
+    PossibleReapBlockingSidecar,
     /// GitHub gave the job to this gateway; the message says whether its payload is stored.
     Acquired,
     /// The job's pod was created. Absent while nobody has had to wait for it.
@@ -116,6 +118,10 @@ pub enum Reason {
     PodsUnschedulable,
     /// No worker pod waits for a node.
     WorkersSchedulable,
+    /// A container that does not end by itself kept a worker pod running; the message names pod and container.
+    ReapBlockingSidecar,
+    /// No container outlived the runner in the latest worker pod.
+    NoReapBlockingSidecar,
     /// GitHub gave the job to this gateway; the message says whether its payload is stored.
     Acquired,
     /// The pod was created; the message names it.

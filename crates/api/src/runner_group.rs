@@ -172,7 +172,8 @@ impl Default for JobHistory {
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
 #[serde(rename_all = "camelCase")]
 pub struct RunnerGroupStatus {
-    /// `Ready`, `Degraded`, `RateLimited`, `RunnerVersionTooOld`, `RunnerVersionMismatch`, `WorkersUnschedulable`, `WorkersAdmitted`.
+    /// `Ready`, `Degraded`, `RateLimited`, `RunnerVersionTooOld`, `RunnerVersionMismatch`, `WorkersUnschedulable`, `WorkersAdmitted`,
+    /// `PossibleReapBlockingSidecar`.
     /// Absent means not yet known.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 16))]

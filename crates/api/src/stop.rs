@@ -27,6 +27,8 @@ pub enum StopReason {
     LifetimeExceeded,
     /// It ended, and its time on show is over.
     CompletedTtl,
+    /// It ended but for a container that runs on.
+    Outlived,
     /// No job stands behind it.
     Orphaned,
     /// The gateway is being deleted.
@@ -34,9 +36,18 @@ pub enum StopReason {
 }
 
 impl StopReason {
-    /// The word that stands on the pod and in the metric of reaped pods.
+    /// The word that stands on the pod.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         self.into()
+    }
+
+    /// The word in the metric of reaped pods, which has a closed list: a pod that was outlived had ended, too.
+    #[must_use]
+    pub fn reaped_as(self) -> &'static str {
+        match self {
+            Self::Outlived => Self::CompletedTtl.as_str(),
+            other => other.as_str(),
+        }
     }
 }

@@ -249,7 +249,9 @@ pub(crate) fn stopped(reason: StopReason) -> (JobResult, Option<FailureReason>) 
         StopReason::Unschedulable => failed(FailureReason::Unschedulable),
         StopReason::PendingDeadline => failed(FailureReason::PendingDeadline),
         StopReason::LifetimeExceeded => failed(FailureReason::LifetimeExceeded),
-        StopReason::CompletedTtl | StopReason::Orphaned => failed(FailureReason::PodDeleted),
+        StopReason::CompletedTtl | StopReason::Outlived | StopReason::Orphaned => {
+            failed(FailureReason::PodDeleted)
+        }
     }
 }
 

@@ -51,6 +51,11 @@ pub const BUSY_SESSIONS: Series = Series::gauge(
     "Long-poll sessions that stay open for the cancellation of a running job.",
     &[NAMESPACE, RUNNER_GROUP],
 );
+pub const REAP_BLOCKING_SIDECAR_PODS: Series = Series::gauge(
+    "actions_gateway_reap_blocking_sidecar_pods",
+    "Worker pods that a container keeps running though their runner has ended.",
+    &[NAMESPACE, RUNNER_GROUP],
+);
 pub const RUNNER_VERSION_DAYS_LEFT: Series = Series::gauge(
     "actions_gateway_runner_version_days_left",
     "Whole days until GitHub gives no more jobs to the runner version that is reported; absent while GitHub names no date.",
@@ -234,6 +239,7 @@ pub const JOB_COMPLETIONS: Series = Series::counter(
 pub const ALL: Table = &[
     &ACTIVE_SESSIONS,
     &BUSY_SESSIONS,
+    &REAP_BLOCKING_SIDECAR_PODS,
     &RUNNER_VERSION_DAYS_LEFT,
     &JOBS_ACQUIRED,
     &JOB_ACQUISITION_ERRORS,

@@ -26,7 +26,7 @@ impl Reporter {
 
     /// A worker pod was deleted that had taken too long, or whose time on show was over.
     pub fn pod_reaped(&self, group: &str, reason: StopReason) {
-        let labels = [self.namespace.as_str(), group, reason.as_str()];
+        let labels = [self.namespace.as_str(), group, reason.reaped_as()];
         self.metrics.pods_reaped.with_label_values(&labels).inc();
     }
 

@@ -12,8 +12,12 @@ impl Reporter {
     /// job.
     pub fn group_introduced(&self, group: &str) {
         let labels = [self.namespace.as_str(), group];
-        for series in [&self.metrics.active_sessions, &self.metrics.busy_sessions, &self.metrics.jobs_running]
-        {
+        for series in [
+            &self.metrics.active_sessions,
+            &self.metrics.busy_sessions,
+            &self.metrics.jobs_running,
+            &self.metrics.reap_blocking_sidecar_pods,
+        ] {
             series.with_label_values(&labels);
         }
         for series in [
@@ -35,6 +39,7 @@ impl Reporter {
             &self.metrics.active_sessions,
             &self.metrics.busy_sessions,
             &self.metrics.jobs_running,
+            &self.metrics.reap_blocking_sidecar_pods,
             &self.metrics.runner_version_days_left,
         ];
         for series in gauges {
@@ -42,6 +47,13 @@ impl Reporter {
             let _ = series.remove_label_values(&[self.namespace.as_str(), group]);
         }
         let _ = self.metrics.worker_utilisation.remove_label_values(&[self.namespace.as_str(), group]);
+    }
+
+    /// So many worker pods of the group are kept running by a container, though their runner has ended.
+    pub fn pods_outlived(&self, group: &str, pods: usize) {
+        let labels = [self.namespace.as_str(), group];
+        let pods = i64::try_from(pods).unwrap_or(i64::MAX);
+        self.metrics.reap_blocking_sidecar_pods.with_label_values(&labels).set(pods);
     }
 
     /// So many days are left to the version that the group reports, if GitHub has named them.

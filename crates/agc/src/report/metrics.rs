@@ -9,6 +9,7 @@ use signals::agc as series;
 pub struct Metrics {
     pub(super) active_sessions: IntGaugeVec,
     pub(super) runner_version_days_left: IntGaugeVec,
+    pub(super) reap_blocking_sidecar_pods: IntGaugeVec,
     pub(super) busy_sessions: IntGaugeVec,
     pub(super) jobs_acquired: IntCounterVec,
     pub(super) acquisition_errors: IntCounterVec,
@@ -43,6 +44,7 @@ impl Metrics {
         Ok(Self {
             active_sessions: gauge_vec(registry, &series::ACTIVE_SESSIONS)?,
             runner_version_days_left: gauge_vec(registry, &series::RUNNER_VERSION_DAYS_LEFT)?,
+            reap_blocking_sidecar_pods: gauge_vec(registry, &series::REAP_BLOCKING_SIDECAR_PODS)?,
             busy_sessions: gauge_vec(registry, &series::BUSY_SESSIONS)?,
             jobs_acquired: counter_vec(registry, &series::JOBS_ACQUIRED)?,
             acquisition_errors: counter_vec(registry, &series::JOB_ACQUISITION_ERRORS)?,

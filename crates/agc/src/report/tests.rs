@@ -269,6 +269,7 @@ async fn what_happens_to_agents_and_calls_feeds_its_series() {
     let rig = Rig::new();
     let reporter = &rig.reporter;
     reporter.sessions("blue", 2, 1);
+    reporter.pods_outlived("blue", 3);
     reporter.poll_failed(github::session::PollError::Timeout);
     reporter.message_dropped("blue", &github_proto::message::MessageError::Decrypt);
     reporter.not_acquired(AcquisitionError::AlreadyClaimed);
@@ -284,6 +285,7 @@ async fn what_happens_to_agents_and_calls_feeds_its_series() {
     reporter.completion_told("blue", &github::run_service::Completed::Gone);
     reporter.run_force_cancelled("blue", ForceCancel::IdentityUnknown);
     reporter.pod_reaped("blue", StopReason::Orphaned);
+    reporter.pod_reaped("blue", StopReason::Outlived);
     let observer = reporter.token_observer();
     observer(true);
     observer(false);
@@ -291,6 +293,7 @@ async fn what_happens_to_agents_and_calls_feeds_its_series() {
     let expected = [
         (format!("active_sessions{{{group}}}"), "2"),
         (format!("busy_sessions{{{group}}}"), "1"),
+        (format!("reap_blocking_sidecar_pods{{{group}}}"), "3"),
         ("message_poll_errors_total{namespace=\"team-a\",reason=\"timeout\"}".into(), "1"),
         ("bad_messages_total{namespace=\"team-a\",reason=\"decrypt\",runner_group=\"blue\"}".into(), "1"),
         ("job_acquisition_errors_total{namespace=\"team-a\",reason=\"version_too_old\"}".into(), "1"),
@@ -304,6 +307,7 @@ async fn what_happens_to_agents_and_calls_feeds_its_series() {
             "1",
         ),
         ("worker_pods_reaped_total{namespace=\"team-a\",reason=\"orphaned\",runner_group=\"blue\"}".into(), "1"),
+        ("worker_pods_reaped_total{namespace=\"team-a\",reason=\"completed_ttl\",runner_group=\"blue\"}".into(), "1"),
         ("token_refreshes_total{namespace=\"team-a\"}".into(), "1"),
         ("token_refresh_errors_total{namespace=\"team-a\"}".into(), "1"),
     ];

@@ -43,6 +43,8 @@ pub struct GroupState {
     pub workers_admitted: Option<Answer>,
     /// Why no job is taken.
     pub withheld: Option<Withheld>,
+    /// In words: the group's latest worker pod was kept running by a container when its runner had ended.
+    pub outlived_pod: Option<String>,
     /// Jobs that are claimed and not over.
     pub active_jobs: usize,
     /// Those among them whose pod does not run yet.

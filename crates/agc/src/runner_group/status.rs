@@ -32,7 +32,7 @@ pub fn status(
     let generation = group.metadata.generation;
     let old = group.status.as_ref().map(|it| it.conditions.as_slice()).unwrap_or_default();
     let said = |type_, (status, reason, message): Said| condition(type_, status, reason, message, generation);
-    let conditions: [Option<Condition>; 7] = [
+    let conditions: [Option<Condition>; 8] = [
         Some(said(Type::Ready, ready(facts, is_true(old, Type::Ready)))),
         Some(said(Type::Degraded, degraded(invalid))),
         Some(said(Type::RateLimited, rate_limited(facts))),
@@ -43,6 +43,7 @@ pub fn status(
             let (status, reason, message) = admitted(it);
             condition(Type::WorkersAdmitted, status, reason, message, generation)
         }),
+        Some(said(Type::PossibleReapBlockingSidecar, reap_blocking(facts))),
     ];
     let count = |number: usize| Some(i32::try_from(number).unwrap_or(i32::MAX));
     RunnerGroupStatus {
@@ -138,6 +139,13 @@ fn withheld(why: &Withheld) -> Intake {
     let withheld =
         api::runner_group::Withheld { reason: why.reason.to_owned(), detail, count, since: Time(why.since) };
     Intake { withheld: vec![withheld] }
+}
+
+fn reap_blocking(facts: &GroupState) -> Said {
+    match &facts.outlived_pod {
+        Some(words) => (true, Reason::ReapBlockingSidecar, words.clone()),
+        None => (false, Reason::NoReapBlockingSidecar, String::new()),
+    }
 }
 
 #[cfg(test)]

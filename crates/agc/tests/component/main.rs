@@ -16,6 +16,7 @@ mod leases;
 mod lines;
 mod placement;
 mod restarts;
+mod sidecars;
 mod storm;
 mod versions;
 mod waiting;

@@ -151,6 +151,14 @@ pub const TABLE: [Row; 16] = [
         cleared_by: "a dry run that passes, or a worker's pod that is created",
     },
     Row {
+        type_: Type::PossibleReapBlockingSidecar,
+        kind: Kind::RunnerGroup,
+        when_true: &[Reason::ReapBlockingSidecar],
+        when_false: &[Reason::NoReapBlockingSidecar],
+        when_unknown: &[],
+        cleared_by: "a later worker pod that ends with its runner, or the deletion of the pod",
+    },
+    Row {
         type_: Type::Acquired,
         kind: Kind::RunnerJob,
         when_true: &[Reason::Acquired],

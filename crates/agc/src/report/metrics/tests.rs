@@ -24,6 +24,7 @@ fn touch_all(metrics: &Metrics) {
     let Metrics {
         active_sessions,
         runner_version_days_left,
+        reap_blocking_sidecar_pods,
         busy_sessions,
         jobs_acquired,
         acquisition_errors,
@@ -50,6 +51,7 @@ fn touch_all(metrics: &Metrics) {
     } = metrics;
     touch(active_sessions, &series::ACTIVE_SESSIONS);
     touch(runner_version_days_left, &series::RUNNER_VERSION_DAYS_LEFT);
+    touch(reap_blocking_sidecar_pods, &series::REAP_BLOCKING_SIDECAR_PODS);
     touch(busy_sessions, &series::BUSY_SESSIONS);
     touch(jobs_acquired, &series::JOBS_ACQUIRED);
     touch(acquisition_errors, &series::JOB_ACQUISITION_ERRORS);

@@ -82,13 +82,19 @@ fn every_other_condition_is_set_and_cleared() {
     check(&well, Type::RateLimited, "False", Reason::PollingHealthy);
     check(&well, Type::RunnerVersionTooOld, "False", Reason::VersionAccepted);
     check(&well, Type::WorkersUnschedulable, "False", Reason::WorkersSchedulable);
-    let facts =
-        GroupState { rate_limited: true, version_too_old: Some("old".into()), ..GroupState::default() };
+    check(&well, Type::PossibleReapBlockingSidecar, "False", Reason::NoReapBlockingSidecar);
+    let facts = GroupState {
+        rate_limited: true,
+        version_too_old: Some("old".into()),
+        outlived_pod: Some("pod: mesh".into()),
+        ..GroupState::default()
+    };
     let ill = status(&group(), Some(&validate::Error(Vec::new())), &facts, Some("pod: no node".into()), NOW);
     check(&ill, Type::Degraded, "True", Reason::InvalidSpec);
     check(&ill, Type::RateLimited, "True", Reason::SustainedRateLimit);
     check(&ill, Type::RunnerVersionTooOld, "True", Reason::VersionTooOld);
     check(&ill, Type::WorkersUnschedulable, "True", Reason::PodsUnschedulable);
+    check(&ill, Type::PossibleReapBlockingSidecar, "True", Reason::ReapBlockingSidecar);
 }
 
 #[test]
