@@ -7,4 +7,5 @@ pub mod handed_over;
 pub mod recovery;
 pub mod running;
 pub mod secrets;
+pub mod sidecars;
 pub mod stopping;

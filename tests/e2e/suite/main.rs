@@ -78,7 +78,7 @@ fn manager() -> Vec<Test> {
 }
 
 fn jobs() -> Vec<Test> {
-    use jobs::{ending, failures, fence, handed_over, recovery, running, secrets, stopping};
+    use jobs::{ending, failures, fence, handed_over, recovery, running, secrets, sidecars, stopping};
     tests! {
         "a queued job is acquired, run in a pod and reported" => running::a_job_is_acquired_run_and_reported,
         "an agent is replaced after its job" => running::an_agent_is_replaced_after_its_job,
@@ -106,6 +106,7 @@ fn jobs() -> Vec<Test> {
         "a step finds only its own secrets" => secrets::a_step_finds_only_its_own,
         "no template reaches what a job is handed over with" => fence::no_template_reaches_what_a_job_is_handed_over_with,
         "no container beside the runner finds the job" => fence::nothing_beside_the_runner_finds_the_job,
+        "a sidecar that outlives its runner holds no room" => sidecars::one_that_outlives_its_runner_holds_no_room,
         "the user that the pod names has the job to itself" => fence::the_user_that_the_pod_names_has_the_job_to_itself,
     }
 }
