@@ -35,6 +35,8 @@ pub struct Entry {
     pub namespace: String,
     /// The object's name, or empty: a POST names none in its path.
     pub name: String,
+    /// Whether it asks only what would come of it.
+    pub dry_run: bool,
     /// What it was answered.
     pub code: u16,
     /// Why it was refused, if it was.
@@ -44,9 +46,9 @@ pub struct Entry {
 }
 
 impl Entry {
-    /// Whether it asked for a change.
+    /// Whether it asked for a change. A dry run changes nothing.
     pub fn is_write(&self) -> bool {
-        WRITES.contains(&self.verb.as_str())
+        WRITES.contains(&self.verb.as_str()) && !self.dry_run
     }
 
     /// Whether it was carried out.
@@ -83,6 +85,7 @@ impl Entry {
             subresource: text(&object["subresource"]),
             namespace: text(&object["namespace"]),
             name: text(&object["name"]),
+            dry_run: value["requestURI"].as_str().is_some_and(|it| it.contains("dryRun=All")),
             code: value["responseStatus"]["code"].as_u64().and_then(|it| it.try_into().ok()).unwrap_or(0),
             message: text(&value["responseStatus"]["message"]),
             time: time.parse()?,
@@ -138,6 +141,12 @@ mod tests {
         assert_eq!((entry.pod.as_deref(), entry.code), (Some("c-1"), 500));
         assert!(entry.is_write() && !entry.succeeded());
         assert_eq!(Entry::parse(&LINE.replace("ResponseComplete", "ResponseStarted")).unwrap(), None);
+    }
+
+    #[test]
+    fn a_dry_run_is_no_write() {
+        let line = LINE.replace("\"verb\"", "\"requestURI\":\"/api/v1/namespaces/a/pods?dryRun=All\",\"verb\"");
+        assert!(!Entry::parse(&line).unwrap().unwrap().is_write());
     }
 
     #[test]

@@ -121,10 +121,12 @@ pub fn faults(
     faults
 }
 
-/// Whether a refusal is no lack of a grant: a tenant's quota; or an admission plugin that has not learnt of a kind whose
-/// definition is some seconds old.
+/// Whether a refusal is no lack of a grant: a tenant's quota; an admission plugin that has not learnt of a kind whose
+/// definition is some seconds old; or whatever admission says of a dry run, which is made to hear it.
 fn is_no_lack(entry: &Entry) -> bool {
+    let unauthorized = entry.message.contains("cannot create resource");
     ["exceeded quota", "cannot find RESTMapping"].iter().any(|it| entry.message.contains(it))
+        || entry.dry_run && !unauthorized
 }
 
 /// An apply that makes the object is a create as well.

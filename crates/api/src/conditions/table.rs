@@ -23,7 +23,7 @@ pub struct Row {
 }
 
 /// All conditions, in the order of the types.
-pub const TABLE: [Row; 16] = [
+pub const TABLE: &[Row] = &[
     Row {
         type_: Type::Ready,
         kind: Kind::ActionsGateway,
