@@ -86,9 +86,10 @@ impl Rig {
             .await
     }
 
-    /// How often the API server was asked for this, answered or not.
+    /// How often the API server was asked for this, answered or not. A dry run asks for nothing.
     pub fn asked(&self, method: Method, part: &str) -> usize {
-        self.api.calls().iter().filter(|it| it.method == method && it.path.contains(part)).count()
+        let asks = |it: &&testkit::api_server::Call| it.method == method && it.path.contains(part);
+        self.api.calls().iter().filter(asks).filter(|it| !it.is_dry_run()).count()
     }
 
     /// What GitHub was asked of this endpoint, in order.
