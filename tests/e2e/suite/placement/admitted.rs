@@ -5,7 +5,7 @@ use anyhow::{Context as _, Result, ensure};
 use api::RunnerJob;
 use e2e::tenant::{JOB, REACTION, has, is};
 use e2e::write_blocker::{Write, WriteBlocker};
-use e2e::{Namespace, Tenant, wait};
+use e2e::{Namespace, Tenant, tools, wait};
 use kube::ResourceExt as _;
 use kube::api::ListParams;
 use serde_json::json;
@@ -38,6 +38,10 @@ pub async fn a_policy_webhook_that_is_down_holds_one_job(namespace: Namespace) -
         status.conditions.iter().any(|it| it.type_ == "PodCreated" && it.message.contains(words)),
         "{status:#?}"
     );
+    let shown = tools::run("kubectl", &["get", "rj", "-n", tenant.namespace.name()], "").await?;
+    for cell in [identity.repository.as_str(), "Acquired", "WaitingForPod"] {
+        ensure!(shown.contains(cell), "kubectl get rj shows no {cell}:\n{shown}");
+    }
     wait::eventually("an Event says the same", REACTION, || async {
         let events = tenant.events(&job.name_any()).await?;
         ensure!(
