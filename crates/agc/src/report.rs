@@ -9,6 +9,7 @@ mod groups;
 mod job_line;
 mod metrics;
 mod outcomes;
+mod starts;
 mod trace;
 
 use std::sync::Arc;
@@ -88,6 +89,8 @@ impl Reporter {
             }
             Fact::NotPlaced(waiting) => self.not_placed(&subject, *waiting),
             Fact::Waiting(waiting) => self.waiting(&subject, *waiting),
+            Fact::Hindered => self.hindered(&subject),
+            Fact::PodRejected => self.pod_rejected(&subject),
             Fact::Stopping(reason) => self.stopping(&subject, *reason),
             Fact::Finished(outcome, took) => self.finished(subject, outcome, *took),
             Fact::Refused(_) => self.log(&subject, "GitHub refused to re-run the failed jobs of the run"),
@@ -189,7 +192,7 @@ impl Reporter {
         let event = if reason == FailureReason::ClaimLost { Reason::JobClaimLost } else { Reason::JobFailed };
         let job = subject.identity.map_or("unknown", |it| it.name.as_str());
         let (meaning, remedy) = (reason.meaning(), reason.remedy());
-        let said = subject.words.map(|it| format!(" Kubernetes says: {}", words::brief(it)));
+        let said = subject.words.map(|it| format!(" {}{}", words::SAYS, words::brief(it)));
         let said = said.unwrap_or_default();
         let note = format!("job {job:?} failed: {}. {meaning} {remedy}{said}", reason.as_str());
         self.events.say_about(self.object_of(subject), event, note);

@@ -138,6 +138,10 @@ pub enum Reason {
     Acquiring,
     /// GitHub assigned the job, and its answer was lost.
     ClaimLost,
+    /// The worker pod was created, and something has hindered its start for a while; the message has container and cause.
+    WaitingToStart,
+    /// A node rejected the worker pod before anything ran; the message has the kubelet's words, and the job gets another pod.
+    NodeRejected,
     /// The job is not complete.
     Running,
     /// The job is over, and is to be run again once its run is over.

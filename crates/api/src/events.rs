@@ -36,6 +36,10 @@ pub enum Reason {
     RunnerVersionEnding,
     /// The job has been acquired for two seconds or longer and has no pod: the note has the API server's sentence, and what comes next. Again when it waits for something else.
     JobWaiting,
+    /// Something has hindered the start of the job's worker pod for a while: container and cause. Once for each kind of cause.
+    WorkerPodNotStarting,
+    /// A node rejected the job's worker pod before anything ran: the kubelet's words. The job gets another pod.
+    WorkerPodRejected,
     /// The job failed otherwise than by its own doing: its name, the failure reason, meaning and remedy, and what the API server or the kubelet says.
     JobFailed,
     /// The same for failure reason `claim_lost`.
@@ -100,7 +104,11 @@ impl Reason {
             | Self::WorkerQuotaReached
             | Self::WorkerCeilingReached
             | Self::RunnerVersionEnding => Kind::RunnerGroup,
-            Self::JobWaiting | Self::JobFailed | Self::JobClaimLost => Kind::RunnerJob,
+            Self::JobWaiting
+            | Self::WorkerPodNotStarting
+            | Self::WorkerPodRejected
+            | Self::JobFailed
+            | Self::JobClaimLost => Kind::RunnerJob,
         }
     }
 
@@ -120,6 +128,8 @@ impl Reason {
             | Self::WorkerQuotaReached
             | Self::RunnerVersionEnding
             | Self::JobWaiting
+            | Self::WorkerPodNotStarting
+            | Self::WorkerPodRejected
             | Self::JobFailed
             | Self::JobClaimLost => Severity::Warning,
         }
@@ -132,9 +142,12 @@ impl Reason {
             Self::Ready | Self::NotReady | Self::Terminating => Action::Reconcile,
             Self::WorkerDrainTimeout | Self::TeardownIncomplete => Action::TakeDown,
             Self::AgentDeregistrationFailed => Action::Cleanup,
-            Self::WorkerPodCreateFailed | Self::JobWaiting | Self::JobFailed | Self::JobClaimLost => {
-                Action::ProvisionWorker
-            }
+            Self::WorkerPodCreateFailed
+            | Self::JobWaiting
+            | Self::WorkerPodNotStarting
+            | Self::WorkerPodRejected
+            | Self::JobFailed
+            | Self::JobClaimLost => Action::ProvisionWorker,
             Self::WorkerPodStuckPending | Self::WorkerPodLifetimeExceeded => Action::ReapWorkerPods,
             Self::WorkerPodsRefused | Self::WorkerQuotaReached | Self::WorkerCeilingReached => Action::Admit,
             Self::RunnerVersionEnding => Action::Report,

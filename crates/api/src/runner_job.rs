@@ -97,7 +97,7 @@ pub struct RunnerJobStatus {
     /// A summary of the conditions, for people.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub phase: Option<Phase>,
-    /// What a person looks for first: what the job waits for while it has no pod, as in WaitingForQuota; why it ended
+    /// What a person looks for first: what the job waits for before it starts, as in WaitingForQuota or WaitingToStart; why it ended
     /// badly, the same word as failureReason.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 63))]
@@ -108,6 +108,9 @@ pub struct RunnerJobStatus {
     /// Its worker pod.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pod: Option<PodRef>,
+    /// The pod that a node rejected before any container of it started; the job got one other.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rejected_pod: Option<PodRef>,
     /// When it reached each step.
     #[serde(default)]
     pub times: Times,

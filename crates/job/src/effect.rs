@@ -66,6 +66,12 @@ pub enum Write {
     PatchWaiting,
     /// W4: PATCH the status, `Acquired`.
     PatchAcquired,
+    /// PATCH the status of a job whose pod does not start: what hinders it, or that nothing does any more.
+    PatchHindrance,
+    /// PATCH the status of a job whose pod a node rejected: which one that was. It gets another.
+    PatchRejected,
+    /// Write on that pod why, DELETE it, and take our finalizer off.
+    RemoveRejectedPod,
     /// W5: PATCH the status, `Running`.
     PatchRunning,
     /// W6: PATCH the status, with how the job ended, while it is to be run again.
@@ -212,6 +218,8 @@ pub enum Timer {
     Pending,
     /// The end of patience with a container that cannot start.
     StartFailure,
+    /// What hinders the start of a pod is said.
+    TellHindrance,
     /// The end of patience with a job that outlives its time.
     Lifetime,
     /// The end of patience with a worker that was asked to cancel its job.
@@ -233,6 +241,10 @@ pub enum Fact {
     Scheduled(SignedDuration),
     /// The `runner` container runs, this long after the claim.
     Started(SignedDuration),
+    /// Something has hindered the start of the pod for a while.
+    Hindered,
+    /// A node rejected the pod before anything ran; the job gets another one.
+    PodRejected,
     /// A renewal failed.
     RenewFailed,
     /// The API server did not take the pod or its Secret, and will be asked again.

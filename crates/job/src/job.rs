@@ -1,6 +1,8 @@
 //! The machine of one job.
 //!
 //! ```text
+//!                                                    ┌─ Replacing ◀─┐
+//!                                                    ▼              │
 //! Offered ─▶ Recording ─▶ Acquiring ─▶ Storing ─▶ Creating ─▶ Starting ─▶ Running ─▶ Finished ─▶ Settled
 //!    │           │         │      ▲       │           │           │                    ▲
 //!    └───────────┴─────────┴──────│───────┴───────────┴───────────┴────────────────────┘
@@ -24,13 +26,16 @@ mod lock;
 mod placing;
 mod pod;
 mod recover;
+mod replace;
 mod settle;
+mod start;
 mod stop;
 
 use lock::Lock;
 use placing::Placing;
 pub use recover::{Ended, Recovered};
 pub use settle::{DeadLetter, Settlement};
+use start::Told;
 use stop::Stopping;
 
 /// Pause between tries of what stands between the claim and the pod: short, because the job waits.
@@ -115,6 +120,8 @@ pub enum Phase {
     },
     /// The pod exists; its `runner` container has not started.
     Starting,
+    /// A node rejected the pod before anything ran; when it is gone the job gets another one.
+    Replacing,
     /// The `runner` container runs.
     Running,
     /// Over, with this left to do.
@@ -146,6 +153,10 @@ pub struct Job {
     /// The pod is gone without a word: something of the job may have run.
     vanished: bool,
     start_failure: Option<(StartFailure, Timestamp)>,
+    /// What people were told of its hindrances.
+    told: Told,
+    /// Whether a node rejected its first pod.
+    rejected: bool,
     gone_by: Option<Timestamp>,
     disruption: Option<Disruption>,
     /// Whether the pod's wrapper hears what it is asked.
@@ -170,6 +181,8 @@ impl Job {
             deletion_requested: false,
             vanished: false,
             start_failure: None,
+            told: Told::default(),
+            rejected: false,
             gone_by: None,
             disruption: None,
             listens: false,
@@ -227,7 +240,11 @@ impl Job {
     pub fn is_claimed(&self) -> bool {
         matches!(
             self.phase,
-            Phase::Storing { .. } | Phase::Creating { .. } | Phase::Starting | Phase::Running
+            Phase::Storing { .. }
+                | Phase::Creating { .. }
+                | Phase::Starting
+                | Phase::Replacing
+                | Phase::Running
         )
     }
 
@@ -248,7 +265,7 @@ impl Job {
             | Phase::Verifying { .. }
             | Phase::Dropped => Summary::Acquiring,
             Phase::Storing { .. } | Phase::Creating { .. } => Summary::Acquired,
-            Phase::Starting => Summary::Starting,
+            Phase::Starting | Phase::Replacing => Summary::Starting,
             Phase::Running => Summary::Running,
             Phase::Finished(_, settlement) if settlement.awaits_rerun() => Summary::AwaitingRerun,
             Phase::Finished(outcome, _) | Phase::DeadLetter(outcome, _) | Phase::Settled(outcome) => {
@@ -321,6 +338,7 @@ impl Job {
 
             (Phase::Starting | Phase::Running, Event::PodSeen(view)) => self.look_at_pod(view, now),
             (Phase::Starting | Phase::Running, Event::PodGone) => self.pod_gone(now),
+            (Phase::Replacing, Event::PodGone) => self.create_next_pod(now),
 
             (_, Event::Cancelled { timeout }) if self.is_claimed() => {
                 self.cancelled_by_github = true;
@@ -365,6 +383,7 @@ impl Job {
             }
             (Phase::Storing { .. } | Phase::Creating { .. }, timer) => self.placing_timer_due(timer, now),
             (Phase::Starting | Phase::Running, timer) => self.pod_timer_due(timer, now),
+            (Phase::Replacing, Timer::Pending) => self.replacement_overdue(now),
             _ => Vec::new(),
         }
     }
@@ -383,6 +402,7 @@ impl Job {
             | Timer::MarkRunning
             | Timer::Pending
             | Timer::StartFailure
+            | Timer::TellHindrance
             | Timer::Lifetime
             | Timer::Cancel
             | Timer::Vanish => None,

@@ -102,9 +102,14 @@ impl Adoption {
                 AcquiredJob::read(acquired, &request.run_service_url, jit, &self.namespace, &group.id.name);
             claim.ok().map(Arc::new)
         });
+        let memory = Memory::read(object.status.as_ref());
         let found = Recovered {
             payload_stored: secret.is_some(),
             pod: pod.as_deref().map(|it| observe(it, now)),
+            pod_is_rejected: pod
+                .as_deref()
+                .and_then(|it| it.metadata.uid.as_deref())
+                .is_some_and(|it| memory.is_rejected(it)),
             ..recovered(&object)
         };
         let source = Source::Broker(BrokerOffer { agent, credentials, request, session: None });

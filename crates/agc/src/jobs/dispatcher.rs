@@ -270,6 +270,8 @@ impl Dispatcher {
         record.uid = object.metadata.uid.clone();
         let memory = Memory::read(object.status.as_ref());
         record.pod = pod.as_deref().map(PodFacts::of).or_else(|| memory.pod.map(PodFacts::of_vanished));
+        record.rejected_pod = memory.rejected_pod.map(PodFacts::of_vanished);
+        record.cluster_words = memory.words;
         record.identity = memory.identity;
         if let Some(claim) = claim {
             record.claimed(&claim, &self.reporter);
@@ -300,6 +302,7 @@ impl Dispatcher {
     /// Has every effect performed by whoever performs its kind.
     fn apply(&mut self, name: &RunnerJobName, effects: Vec<Effect>, now: Timestamp) {
         let Some(record) = self.jobs.get_mut(name) else { return };
+        record.note_rejection();
         let offer = record.offer.clone();
         let group = offer.group.name.clone();
         let mut changes = Vec::new();

@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use job::{Ended, Kept, Outcome, Recovered, Times, Verdict, Waiting};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
-use crate::jobs::snapshot::JobSnapshot;
+use crate::jobs::snapshot::{JobSnapshot, PodFacts};
 use crate::jobs::words;
 
 /// What outlives the controller of a job, beside its payload and its pod.
@@ -23,8 +23,12 @@ pub struct Memory {
     pub payload_stored: bool,
     /// Its pod, once W4 named it.
     pub pod: Option<PodRef>,
+    /// The pod before it, which a node rejected.
+    pub rejected_pod: Option<PodRef>,
     /// What it waits for, or waited for to its end, that has no pod; and the API server's words for it.
     pub waiting: Option<(Waiting, String)>,
+    /// Whether something hinders the pod's start.
+    pub is_hindered: bool,
     /// When it came to where. When the pod was scheduled is the pod's to say.
     pub times: Times,
     /// End of the lock.
@@ -35,7 +39,7 @@ pub struct Memory {
     pub decided: Option<Verdict>,
     /// Trace id of the run attempt.
     pub trace_id: Option<String>,
-    /// What the cluster says of its end. It is told, not remembered.
+    /// What the cluster said last of its pod, for people.
     pub words: Option<String>,
 }
 
@@ -46,6 +50,8 @@ impl Memory {
         let pod = snapshot.pod.as_ref();
         let letter = snapshot.dead_letter;
         let said = snapshot.cluster_words.as_deref();
+        let rejected = snapshot.rejected_pod.as_ref();
+        let standing = pod.filter(|pod| rejected.is_none_or(|it| it.uid != pod.uid));
         let ended = snapshot.outcome.clone().map(|outcome| match letter.filter(|it| it.verdict.is_none()) {
             _ if snapshot.phase == Phase::AwaitingRerun => Ended::AwaitingRerun(outcome),
             Some(letter) => Ended::DeadLetter(outcome, letter.call),
@@ -54,9 +60,11 @@ impl Memory {
         Self {
             identity: snapshot.identity.clone(),
             payload_stored: snapshot.payload_stored,
-            waiting: snapshot.waiting.filter(|_| pod.is_none()).map(|it| (it, words::cause(it, said))),
+            waiting: snapshot.waiting.filter(|_| standing.is_none()).map(|it| (it, words::cause(it, said))),
             words: said.map(words::brief),
-            pod: pod.map(|it| PodRef { name: it.name.clone(), uid: it.uid.clone(), node: it.node.clone() }),
+            pod: pod.map(reference),
+            rejected_pod: snapshot.rejected_pod.as_ref().map(reference),
+            is_hindered: snapshot.is_hindered,
             times: Times { scheduled: None, ..snapshot.times },
             locked_until: snapshot.locked_until,
             ended,
@@ -76,6 +84,8 @@ impl Memory {
             payload_stored: conditions::payload_stored(&status.conditions),
             pod: status.pod.clone(),
             waiting: conditions::waiting(&status.conditions),
+            rejected_pod: status.rejected_pod.clone(),
+            is_hindered: conditions::is_hindered(&status.conditions),
             times: Times {
                 offered: time(offered),
                 acquired: time(acquired),
@@ -88,7 +98,7 @@ impl Memory {
             ended: ended(status),
             decided: conditions::decided(&status.conditions),
             trace_id: status.trace_id.clone(),
-            words: None,
+            words: conditions::words(&status.conditions),
         }
     }
 
@@ -105,11 +115,11 @@ impl Memory {
         let conditions = conditions::all(&memory, generation);
         let outcome = memory.outcome();
         let failure = outcome.and_then(|it| it.reason).map(FailureReason::as_str);
-        let waiting = memory.waiting.as_ref().filter(|_| outcome.is_none());
+        let waiting = conditions::waiting_reason(&memory).filter(|_| outcome.is_none());
         let Times { offered, acquired, pod_created, scheduled: _, started, finished } = memory.times;
         RunnerJobStatus {
             phase: Some(phase),
-            reason: failure.or(waiting.map(|it| words::reason(it.0).as_str())).map(str::to_owned),
+            reason: failure.or(waiting.map(Reason::as_str)).map(str::to_owned),
             times: Written {
                 offered: offered.map(Time),
                 acquired: acquired.map(Time),
@@ -126,20 +136,37 @@ impl Memory {
             trace_id: memory.trace_id,
             job: memory.identity,
             pod: memory.pod,
+            rejected_pod: memory.rejected_pod,
         }
     }
 
     /// What a restart does not know again stays.
     fn or(self, old: Self) -> Self {
         let pod = self.pod.or(old.pod);
+        let rejected_pod = self.rejected_pod.or(old.rejected_pod);
+        let stands = pod.is_some() && pod != rejected_pod;
         Self {
             identity: self.identity.or(old.identity),
             payload_stored: self.payload_stored || old.payload_stored,
-            waiting: self.waiting.or(old.waiting).filter(|_| pod.is_none()),
+            waiting: self.waiting.or(old.waiting).filter(|_| !stands),
             pod,
+            rejected_pod,
+            words: self.words.or(old.words),
             trace_id: self.trace_id.or(old.trace_id),
             ..self
         }
+    }
+
+    /// Whether the pod that the status names is the one that a node rejected: the job is to get another.
+    #[must_use]
+    pub fn pod_is_rejected(&self) -> bool {
+        self.pod.as_ref().is_some_and(|it| self.is_rejected(&it.uid))
+    }
+
+    /// Whether a node rejected the pod of this uid.
+    #[must_use]
+    pub fn is_rejected(&self, uid: &str) -> bool {
+        self.rejected_pod.as_ref().is_some_and(|it| it.uid == uid)
     }
 
     /// How the job ended, whatever is left to do about it.
@@ -163,11 +190,14 @@ impl Memory {
 #[must_use]
 pub fn recovered(object: &RunnerJob) -> Recovered {
     let memory = Memory::read(object.status.as_ref());
+    let pod_named = memory.pod.is_some() && !memory.pod_is_rejected();
     let created = object.metadata.creation_timestamp.as_ref().map(|it| it.0);
     Recovered {
         times: Times { offered: memory.times.offered.or(created), ..memory.times },
         ended: memory.ended,
-        pod_named: memory.pod.is_some(),
+        pod_named,
+        rejected: memory.rejected_pod.is_some(),
+        pod_is_rejected: false,
         // W5 is the first write that knows when the container started.
         running_written: memory.times.started.is_some(),
         locked_until: memory.locked_until,
@@ -176,6 +206,10 @@ pub fn recovered(object: &RunnerJob) -> Recovered {
         waiting: memory.waiting.map(|it| it.0),
         deletion_requested: object.metadata.deletion_timestamp.is_some(),
     }
+}
+
+fn reference(pod: &PodFacts) -> PodRef {
+    PodRef { name: pod.name.clone(), uid: pod.uid.clone(), node: pod.node.clone() }
 }
 
 /// When the job ended, as its status says.

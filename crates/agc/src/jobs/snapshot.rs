@@ -37,7 +37,7 @@ impl PodFacts {
         }
     }
 
-    /// The pod that W4 named, of a job whose pod is gone.
+    /// A pod that the status names, of a job whose pod is gone.
     #[must_use]
     pub fn of_vanished(pod: PodRef) -> Self {
         Self { name: pod.name, uid: pod.uid, node: pod.node, deleting: true }
@@ -71,8 +71,12 @@ pub struct JobSnapshot {
     pub waiting: Option<Waiting>,
     /// Whether its payload Secret was stored.
     pub payload_stored: bool,
+    /// The pod that a node rejected before this one.
+    pub rejected_pod: Option<PodFacts>,
     /// What the cluster says of its pod, for people.
     pub cluster_words: Option<String>,
+    /// Whether something has hindered its pod's start for a while.
+    pub is_hindered: bool,
     /// The span of the job.
     pub span: tracing::Span,
 }

@@ -7,6 +7,15 @@ use job::Waiting;
 /// more than these.
 const MOST: usize = 640;
 
+/// What stands before them in a message of ours.
+pub const SAYS: &str = "Kubernetes says: ";
+
+/// The words in a message that has them.
+#[must_use]
+pub fn in_message(message: &str) -> Option<&str> {
+    message.split_once(SAYS).map(|it| it.1)
+}
+
 /// The words, cut where they are too many.
 #[must_use]
 pub fn brief(words: &str) -> String {

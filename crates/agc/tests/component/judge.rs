@@ -14,11 +14,18 @@ use strum::IntoEnumIterator as _;
 use crate::rig::{PATIENCE, Rig, ending, name};
 
 impl Rig {
-    /// GitHub objects to nothing that was done, and no pod was made twice.
+    /// GitHub objects to nothing that was done, and no pod was made twice but for one that its node rejected.
     pub fn assert_clean(&self) {
         assert_eq!(self.github.control().violations(), [], "GitHub objects");
         let made = self.pods_made();
-        assert!(made.values().all(|times| *times == 1), "{made:?}");
+        let rejected: Vec<String> = self
+            .api
+            .list("/runnerjobs/")
+            .iter()
+            .map(|it| it["status"]["rejectedPod"]["name"].to_string())
+            .collect();
+        let may_be_made = |name: &String| if rejected.contains(name) { 2 } else { 1 };
+        assert!(made.iter().all(|(name, times)| *times <= may_be_made(name)), "{made:?}");
         self.assert_words();
     }
 

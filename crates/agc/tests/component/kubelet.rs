@@ -21,8 +21,18 @@ pub enum Behaviour {
     RunsOn,
     /// No node takes it.
     StaysPending,
+    /// No node takes it, and the scheduler says so.
+    FindsNoNode,
     /// Its image is never there.
     HasNoImage,
+    /// Its registry cannot be reached.
+    ReachesNoRegistry,
+    /// Its node rejects every pod of it.
+    IsRejected,
+    /// Its node rejects the first pod.
+    IsRejectedOnce,
+    /// An init container of the template fails.
+    FailsToInitialize,
     /// The kubelet evicts it for memory while it runs.
     IsEvicted,
     /// The kernel kills it.
@@ -30,6 +40,30 @@ pub enum Behaviour {
     /// Its runner crashes.
     Crashes,
 }
+
+impl Behaviour {
+    /// Whether the runner of this pod starts: the first one is number 1.
+    fn starts(self, number: usize) -> bool {
+        match self {
+            Self::StaysPending
+            | Self::FindsNoNode
+            | Self::HasNoImage
+            | Self::ReachesNoRegistry
+            | Self::IsRejected
+            | Self::FailsToInitialize => false,
+            Self::IsRejectedOnce => number > 1,
+            Self::Succeeds | Self::RunsOn | Self::IsEvicted | Self::RunsOutOfMemory | Self::Crashes => true,
+        }
+    }
+}
+
+/// What a kubelet says of a pod that has no room on its node.
+pub const REJECTION: &str =
+    "Pod was rejected: Node didn't have enough resource: cpu, requested: 64000, used: 200, capacity: 2000";
+/// What a scheduler says of a pod that fits nowhere.
+pub const NO_NODE: &str = "0/1 nodes are available: 1 Insufficient cpu.";
+/// Why a pull failed.
+pub const NO_ROUTE: &str = "failed to do request: Head \"https://registry.test/v2/\": dial tcp 10.255.255.1:443: connect: network is unreachable";
 
 /// Annotation by which a test ends a job that runs on.
 pub const FINISH: &str = "test/finish";
@@ -49,8 +83,9 @@ pub async fn run(api: ApiServer, client: Client, behaviour: Behaviour, stop: Can
             }
             let uid = pod["metadata"]["uid"].to_string();
             if taken.insert(uid) {
-                place(&api, &path, behaviour);
-                if !matches!(behaviour, Behaviour::StaysPending | Behaviour::HasNoImage) {
+                let starts = behaviour.starts(taken.len());
+                place(&api, &path, behaviour, starts);
+                if starts {
                     begin(&api, &client, &pod).await;
                 }
             } else {
@@ -74,24 +109,48 @@ fn container(state: Value) -> Value {
 }
 
 /// Finds a node, and starts the container unless something is in the way.
-fn place(api: &ApiServer, path: &str, behaviour: Behaviour) {
+fn place(api: &ApiServer, path: &str, behaviour: Behaviour, starts: bool) {
+    if behaviour == Behaviour::StaysPending {
+        return;
+    }
     api.edit(path, |pod| {
-        if behaviour == Behaviour::StaysPending {
-            return;
+        if behaviour != Behaviour::FindsNoNode {
+            pod["spec"]["nodeName"] = json!("node-1");
         }
-        pod["spec"]["nodeName"] = json!("node-1");
-        let scheduled = json!([{ "type": "PodScheduled", "status": "True", "lastTransitionTime": now() }]);
-        pod["status"] = match behaviour {
-            Behaviour::HasNoImage => {
-                let waiting = json!({ "waiting": { "reason": "ErrImageNeverPull", "message": "not there" } });
-                json!({ "phase": "Pending", "conditions": scheduled, "containerStatuses": container(waiting) })
-            }
-            _ => {
-                let running = json!({ "running": { "startedAt": now() } });
-                json!({ "phase": "Running", "conditions": scheduled, "containerStatuses": container(running) })
-            }
-        };
+        pod["status"] = if starts { running() } else { hindered(behaviour) };
     });
+}
+
+fn scheduled() -> Value {
+    json!([{ "type": "PodScheduled", "status": "True", "lastTransitionTime": now() }])
+}
+
+fn running() -> Value {
+    let running = json!({ "running": { "startedAt": now() } });
+    json!({ "phase": "Running", "conditions": scheduled(), "containerStatuses": container(running) })
+}
+
+fn hindered(behaviour: Behaviour) -> Value {
+    let waiting = |reason: &str, message: &str| {
+        let waiting = json!({ "waiting": { "reason": reason, "message": message } });
+        json!({ "phase": "Pending", "conditions": scheduled(), "containerStatuses": container(waiting) })
+    };
+    match behaviour {
+        Behaviour::FindsNoNode => {
+            let unplaced = json!({ "type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": NO_NODE });
+            json!({ "phase": "Pending", "conditions": [unplaced] })
+        }
+        Behaviour::HasNoImage => waiting("ErrImageNeverPull", "not there"),
+        Behaviour::ReachesNoRegistry => waiting("ErrImagePull", NO_ROUTE),
+        Behaviour::FailsToInitialize => {
+            let failed = json!([{
+                "name": "setup", "image": "i", "imageID": "i", "ready": false, "restartCount": 0,
+                "state": { "terminated": { "exitCode": 1, "reason": "Error", "finishedAt": now() } },
+            }]);
+            json!({ "phase": "Failed", "conditions": scheduled(), "initContainerStatuses": failed })
+        }
+        _ => json!({ "phase": "Failed", "reason": "OutOfcpu", "message": REJECTION }),
+    }
 }
 
 async fn advance(api: &ApiServer, client: &Client, pod: &Value, path: &str, behaviour: Behaviour) {
@@ -99,13 +158,22 @@ async fn advance(api: &ApiServer, client: &Client, pod: &Value, path: &str, beha
     let asked = pod["metadata"]["annotations"]["actions-gateway.github.com/stop"].as_str();
     let finish = pod["metadata"]["annotations"][FINISH] == "yes";
     match behaviour {
-        Behaviour::Succeeds => conclude(api, client, pod, path, "succeeded", None).await,
+        Behaviour::Succeeds | Behaviour::IsRejectedOnce => {
+            conclude(api, client, pod, path, "succeeded", None).await
+        }
         Behaviour::RunsOn if finish => conclude(api, client, pod, path, "succeeded", None).await,
         Behaviour::RunsOn if asked.is_some_and(|it| it.starts_with("2;")) => {
             conclude(api, client, pod, path, "canceled", Some(2)).await;
         }
         Behaviour::RunsOn if told => conclude(api, client, pod, path, "failed", Some(3)).await,
-        Behaviour::HasNoImage | Behaviour::StaysPending if told => end(api, path, json!({}), json!({})),
+        Behaviour::HasNoImage
+        | Behaviour::ReachesNoRegistry
+        | Behaviour::FindsNoNode
+        | Behaviour::StaysPending
+            if told =>
+        {
+            end(api, path, json!({}), json!({}));
+        }
         Behaviour::IsEvicted => {
             let disrupted = json!({
                 "reason": "Evicted", "message": "The node was low on resource: memory.",

@@ -17,6 +17,7 @@ mod lines;
 mod placement;
 mod restarts;
 mod sidecars;
+mod starts;
 mod storm;
 mod versions;
 mod waiting;

@@ -169,12 +169,13 @@ pub const TABLE: &[Row] = &[
     Row {
         type_: Type::PodCreated,
         kind: Kind::RunnerJob,
-        when_true: &[Reason::PodCreated],
+        when_true: &[Reason::PodCreated, Reason::WaitingToStart],
         when_false: &[
             Reason::WaitingForQuota,
             Reason::WaitingForAdmission,
             Reason::WaitingForSecret,
             Reason::WaitingForPod,
+            Reason::NodeRejected,
         ],
         when_unknown: &[],
         cleared_by: "the pod; the job ends without one after `spec.pendingPodDeadline`, or once GitHub holds it no longer",

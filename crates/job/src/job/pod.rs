@@ -4,7 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::{Job, Phase};
 use crate::effect::{Effect, Fact, Timer, Write};
-use crate::event::{PodStage, PodView, StartFailure};
+use crate::event::{PodStage, PodView};
 use crate::outcome::{Disruption, Ending};
 use api::StopReason;
 
@@ -24,7 +24,7 @@ impl Job {
         self.phase = Phase::Starting;
         let mut effects = vec![
             Effect::Write(Write::PatchAcquired),
-            Effect::Wake(Timer::Pending, now + self.policy.pending_deadline),
+            Effect::Wake(Timer::Pending, self.pending_deadline(now)),
         ];
         effects.extend(self.stop_pod_that_came());
         effects
@@ -63,39 +63,11 @@ impl Job {
                 self.note_start_failure(failure, now)
             }
             PodStage::Running { since } if self.phase == Phase::Starting => self.started(since, view.created),
+            PodStage::Ended(ending) if self.is_replaced(&ending, now) => self.replace_pod(),
             PodStage::Ended(ending) => self.ended(ending, now),
             PodStage::Pending(_) | PodStage::Running { .. } => Vec::new(),
         });
         effects
-    }
-
-    fn note_start_failure(&mut self, failure: Option<StartFailure>, now: Timestamp) -> Vec<Effect> {
-        let before = self.start_failure.map(|it| it.0);
-        let failure = match (failure, before) {
-            // Why it backs off was seen before.
-            (
-                Some(StartFailure::PullBackOff),
-                Some(StartFailure::ImagePull | StartFailure::Install | StartFailure::Passing),
-            ) => before,
-            _ => failure,
-        };
-        if before == failure {
-            return Vec::new();
-        }
-        self.start_failure = failure.map(|it| (it, now));
-        match failure.and_then(verdict) {
-            Some((SignedDuration::ZERO, reason)) => self.stop(reason, now),
-            Some((patience, _)) => vec![Effect::Wake(Timer::StartFailure, now + patience)],
-            None => Vec::new(),
-        }
-    }
-
-    /// Why a pod is given up that did not start in time.
-    fn overdue(&self) -> StopReason {
-        match self.start_failure {
-            Some((StartFailure::Unschedulable, _)) => StopReason::Unschedulable,
-            _ => StopReason::PendingDeadline,
-        }
     }
 
     fn started(&mut self, since: Timestamp, created: Timestamp) -> Vec<Effect> {
@@ -118,7 +90,8 @@ impl Job {
         let stamp = ending.stamp.or(self.stopping.map(|it| it.reason));
         let disruption = ending.disruption.or(self.disruption);
         let reported = ending.report.reached_github();
-        let outcome = Ending { stamp, disruption, ..ending }.conclude();
+        let rejected = ending.rejected && self.times.started.is_none();
+        let outcome = Ending { stamp, disruption, rejected, ..ending }.conclude();
         self.finish_with_pod(outcome, reported, now)
     }
 
@@ -133,6 +106,7 @@ impl Job {
         match timer {
             Timer::Pending if self.phase == Phase::Starting => self.stop(self.overdue(), now),
             Timer::StartFailure if self.phase == Phase::Starting => self.start_failure_due(now),
+            Timer::TellHindrance if self.phase == Phase::Starting => self.tell_hindrance(now),
             Timer::Cancel => self.cancel_due(now),
             Timer::Lifetime if self.phase == Phase::Running => self.stop(StopReason::LifetimeExceeded, now),
             // The kubelet would have said something by now: it is not there any more.
@@ -144,29 +118,7 @@ impl Job {
         }
     }
 
-    fn start_failure_due(&mut self, now: Timestamp) -> Vec<Effect> {
-        let verdict = self.start_failure.and_then(|(failure, since)| Some((verdict(failure)?, since)));
-        match verdict {
-            Some(((patience, reason), since)) if now >= since + patience => self.stop(reason, now),
-            _ => Vec::new(),
-        }
-    }
-
     fn since_claim(&self, at: Timestamp) -> SignedDuration {
         at.duration_since(self.times.acquired.unwrap_or(at)).max(SignedDuration::ZERO)
-    }
-}
-
-/// How long a pod may fail to start for this before it counts as one that never will, and what it is given up for. What
-/// may pass has until the pending deadline.
-fn verdict(failure: StartFailure) -> Option<(SignedDuration, StopReason)> {
-    let seconds = SignedDuration::from_secs;
-    match failure {
-        StartFailure::ImageName => Some((SignedDuration::ZERO, StopReason::ImagePull)),
-        // A tag that is pushed this very moment; a ConfigMap that another tool applies right after us.
-        StartFailure::ImagePull => Some((seconds(40), StopReason::ImagePull)),
-        StartFailure::ContainerConfig => Some((seconds(30), StopReason::ContainerConfig)),
-        StartFailure::Install => Some((seconds(40), StopReason::InstallFailed)),
-        StartFailure::Unschedulable | StartFailure::PullBackOff | StartFailure::Passing => None,
     }
 }

@@ -28,6 +28,10 @@ pub struct Recovered {
     pub ended: Option<Ended>,
     /// Whether W4 named the pod's uid.
     pub pod_named: bool,
+    /// Whether a node rejected the first pod, and the status says so. That one is not `pod_named`.
+    pub rejected: bool,
+    /// Whether `pod` is that one.
+    pub pod_is_rejected: bool,
     /// Whether W5 was done.
     pub running_written: bool,
     /// End of the lock as W4 wrote it.
@@ -50,6 +54,7 @@ impl Job {
         job.times = found.times;
         job.running_written = found.running_written;
         job.placing_found(found.waiting);
+        job.rejected = found.rejected;
         if let Some(ended) = found.ended {
             job.deletion_requested = found.deletion_requested;
             let effects = job.settle_rest(ended, found.pod.is_some_and(|it| it.held));
@@ -57,10 +62,11 @@ impl Job {
         }
         let mut effects = vec![Effect::Slot(Slot::Take)];
         effects.extend(match found.pod {
-            Some(pod) => job.found_pod(pod, found.pod_named, found.locked_until, now), // C5 to C8
-            None if found.pod_named => job.found_no_pod(now),                          // C12
-            None if found.payload_stored => job.found_payload(found.locked_until, now), // C4
-            None => job.found_intent(),                                                // C2, C3
+            Some(_) if found.pod_is_rejected => job.found_rejected_pod(found.locked_until, now), // C13
+            Some(pod) => job.found_pod(pod, found.pod_named, found.locked_until, now),           // C5 to C8
+            None if found.pod_named => job.found_no_pod(now),                                    // C12
+            None if found.payload_stored => job.found_payload(found.locked_until, now),          // C4, C13
+            None => job.found_intent(),                                                          // C2, C3
         });
         if found.deletion_requested {
             effects.extend(job.handle(Event::DeletionRequested, now));
@@ -101,9 +107,15 @@ impl Job {
         if !named {
             effects.push(Effect::Write(Write::PatchAcquired));
         }
-        effects.push(Effect::Wake(Timer::Pending, pod.created + self.policy.pending_deadline));
+        effects.push(Effect::Wake(Timer::Pending, self.pending_deadline(pod.created)));
         effects.extend(self.look_at_pod(pod, now));
         effects
+    }
+
+    fn found_rejected_pod(&mut self, locked_until: Option<Timestamp>, now: Timestamp) -> Vec<Effect> {
+        let renew = self.reclaim(locked_until, now);
+        let overdue = Effect::Wake(Timer::Pending, self.pending_deadline(now));
+        [renew, overdue].into_iter().chain(self.remove_rejected_pod()).collect()
     }
 
     fn found_no_pod(&mut self, now: Timestamp) -> Vec<Effect> {

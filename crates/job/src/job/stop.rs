@@ -71,6 +71,8 @@ impl Job {
         }
         match self.phase {
             Phase::Starting | Phase::Running => self.delete(reason),
+            // Without its lock the job ends for what kept it from starting.
+            Phase::Replacing if reason == StopReason::LockLost => self.replacement_overdue(now),
             // W3 is under way: what comes of it is stopped, and nothing is tried again.
             Phase::Creating { .. } if self.is_placing_now() => {
                 self.stopping = Some(Stopping { reason, means: Means::Later });

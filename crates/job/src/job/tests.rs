@@ -7,6 +7,7 @@ use crate::event::{Asked, PodRefusal, PodStage, PodView, StepOutcome, Verdict};
 use crate::outcome::{Ending, FailedInit, Report};
 
 mod placing;
+mod replacing;
 mod settling;
 mod starting;
 mod stopping;
@@ -218,6 +219,8 @@ fn found() -> Recovered {
         times: Times { offered: Some(EPOCH), acquired: Some(EPOCH), ..Times::default() },
         ended: None,
         pod_named: false,
+        rejected: false,
+        pod_is_rejected: false,
         running_written: false,
         locked_until: Some(at(600)),
         payload_stored: true,
@@ -300,6 +303,7 @@ fn any_event() -> impl Strategy<Value = Event> {
         Just(Timer::MarkRunning),
         Just(Timer::Pending),
         Just(Timer::StartFailure),
+        Just(Timer::TellHindrance),
         Just(Timer::Lifetime),
         Just(Timer::Cancel),
         Just(Timer::Vanish),
@@ -324,6 +328,11 @@ fn any_event() -> impl Strategy<Value = Event> {
         Just(PodStage::Pending(Some(StartFailure::Passing))),
         Just(PodStage::Running { since: at(5) }),
         Just(PodStage::Ended(succeeded())),
+        Just(PodStage::Ended(Ending {
+            rejected: true,
+            deletion_requested: false,
+            ..Ending::vanished(at(9))
+        })),
         Just(PodStage::Ended(Ending::vanished(at(9))))
     ];
     let refusals =
@@ -384,7 +393,9 @@ proptest! {
         let mut over = None;
         let mut pod_exists = false;
         for (event, second) in events {
-            pod_exists |= matches!(job.phase(), Phase::Starting | Phase::Running);
+            // A pod that a node rejected is gone, and never ran.
+            let replaced = *job.phase() == Phase::Replacing && event == Event::PodGone;
+            pod_exists = !replaced && (pod_exists || matches!(job.phase(), Phase::Starting | Phase::Running | Phase::Replacing));
             let new = job.handle(event, at(second));
             prop_assert!(!pod_exists || !new.contains(&Effect::Write(Write::CreatePod)), "a second pod");
             let tries = count(&new, |it| *it == Effect::Write(Write::CreatePod));
@@ -409,6 +420,7 @@ proptest! {
         let asked_again = count(&effects, |it| matches!(it, Effect::Wake(Timer::Step, _)));
         let told = count(&effects, |it| matches!(it, Effect::Call(Call::CompleteJob(_))));
         prop_assert!(told <= 1 + asked_again, "told {told} times, put off {asked_again} times");
+        prop_assert!(count(&effects, |it| *it == Effect::Write(Write::RemoveRejectedPod)) <= 1);
         prop_assert!(count(&effects, |it| matches!(it, Effect::Write(Write::AskToCancel(..)))) <= 1);
         prop_assert!(count(&effects, |it| matches!(it, Effect::Write(Write::DeletePod(_, None)))) <= 1);
         prop_assert!(count(&effects, |it| matches!(it, Effect::Write(Write::DeletePod(_, Some(_))))) <= 1);

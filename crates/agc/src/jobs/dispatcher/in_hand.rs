@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use api::runner_job::JobIdentity;
-use job::{Fact, Job};
+use job::{Fact, Job, Phase};
 
 use crate::jobs::acquired::AcquiredJob;
 use crate::jobs::executor::JobWriter;
@@ -21,6 +21,8 @@ pub(super) struct JobInHand {
     /// The `RunnerJob`'s uid.
     pub(super) uid: Option<String>,
     pub(super) pod: Option<PodFacts>,
+    /// The pod that a node rejected before that one.
+    pub(super) rejected_pod: Option<PodFacts>,
     /// What the cluster said of its pod last, for people.
     pub(super) cluster_words: Option<String>,
     pub(super) writer: JobWriter,
@@ -47,6 +49,7 @@ impl JobInHand {
             identity: None,
             uid: None,
             pod: None,
+            rejected_pod: None,
             cluster_words: None,
             writer,
             priority_class,
@@ -96,8 +99,17 @@ impl JobInHand {
             pod: self.pod.clone(),
             waiting: self.job.waiting(),
             payload_stored: self.job.payload_stored(),
+            rejected_pod: self.rejected_pod.clone(),
             cluster_words: self.cluster_words.clone(),
+            is_hindered: self.job.is_hindered(),
             span: self.trace.root(),
+        }
+    }
+
+    /// While its pod is replaced, the pod that there is is the one that was rejected.
+    pub(super) fn note_rejection(&mut self) {
+        if *self.job.phase() == Phase::Replacing && self.rejected_pod.is_none() {
+            self.rejected_pod = self.pod.clone();
         }
     }
 

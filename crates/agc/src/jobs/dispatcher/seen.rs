@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use api::{RunnerJob, labels};
 use job::naming::RunnerJobName;
-use job::{Event, PodStage};
+use job::{Event, Phase, PodStage};
 use k8s_openapi::api::core::v1::Pod;
 use kube::ResourceExt as _;
 
@@ -40,6 +40,9 @@ impl Dispatcher {
     pub(super) fn pod_gone(&mut self, pod: &Pod) {
         let Some((name, record)) = self.job_of(pod) else { return };
         if record.pod.as_ref().is_some_and(|it| Some(&it.uid) == pod.metadata.uid.as_ref()) {
+            if *record.job.phase() == Phase::Replacing {
+                record.cluster_words = None; // they were about that one
+            }
             self.event(&name, Event::PodGone);
         }
     }

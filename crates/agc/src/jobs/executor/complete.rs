@@ -14,6 +14,7 @@ use runtime::backoff::Backoff;
 use super::Shared;
 use crate::jobs::acquired::run_of;
 use crate::jobs::snapshot::JobSnapshot;
+use crate::jobs::words;
 use crate::report::{ForceCancel, job_line};
 
 /// So much of what the cluster says is shown, in bytes: an annotation is read at a glance.
@@ -83,9 +84,10 @@ fn annotation(namespace: &str, snapshot: &JobSnapshot) -> String {
         Some(reason) => format!("{}: {} {}", reason.as_str(), reason.meaning(), reason.remedy()),
         None => "The worker ended without a result.".to_owned(),
     };
-    if let Some(words) = &snapshot.cluster_words {
-        text.push_str("\nKubernetes says: ");
-        text.push_str(&words[..words.floor_char_boundary(MOST_WORDS)]);
+    if let Some(said) = &snapshot.cluster_words {
+        text.push('\n');
+        text.push_str(words::SAYS);
+        text.push_str(&said[..said.floor_char_boundary(MOST_WORDS)]);
     }
     text.push_str(&format!("\nRunnerJob {namespace}/{}", snapshot.offer.name));
     if let Some(pod) = &snapshot.pod {

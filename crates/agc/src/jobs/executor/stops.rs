@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 
 use super::Shared;
 use super::runner_job::Written;
-use super::writes::{gone, is_owned};
+use super::writes::{self, gone, is_owned};
 use crate::jobs::snapshot::{JobSnapshot, PodFacts};
 
 /// Stamps the pod, and asks its wrapper to cancel the job. The stamp outlives us: it says why the worker ended.
@@ -40,8 +40,33 @@ pub(super) async fn delete_pod(
 ) -> Result<(), kube::Error> {
     let Some(pod) = &snapshot.pod else { return Ok(()) };
     let Ok(_permit) = shared.api_calls.acquire().await else { return Ok(()) };
-    if annotate(shared, pod, &[(labels::DELETION_REASON, reason.as_str())]).await? {
+    delete_stamped(shared, pod, reason, grace).await.map(drop)
+}
+
+/// The same for a pod of which nothing ran, and our finalizer off: it has nothing to tell, and its name is needed. The
+/// finalizer goes last, because while it is there a successor finds the pod.
+pub(super) async fn remove_rejected_pod(shared: &Shared, snapshot: &JobSnapshot) -> Result<(), kube::Error> {
+    let Some(pod) = &snapshot.rejected_pod else { return Ok(()) };
+    let is_gone = {
+        let Ok(_permit) = shared.api_calls.acquire().await else { return Ok(()) };
+        delete_stamped(shared, pod, StopReason::NodeRejected, None).await?
+    };
+    if is_gone {
         return Ok(());
+    }
+    let deleted = PodFacts { deleting: true, ..pod.clone() };
+    writes::release_pod(shared, &JobSnapshot { pod: Some(deleted), ..snapshot.clone() }).await
+}
+
+/// True when the pod is gone already.
+async fn delete_stamped(
+    shared: &Shared,
+    pod: &PodFacts,
+    reason: StopReason,
+    grace: Option<u32>,
+) -> Result<bool, kube::Error> {
+    if annotate(shared, pod, &[(labels::DELETION_REASON, reason.as_str())]).await? {
+        return Ok(true);
     }
     let preconditions = Preconditions { uid: Some(pod.uid.clone()), ..Preconditions::default() };
     let params = DeleteParams {
@@ -49,7 +74,7 @@ pub(super) async fn delete_pod(
         grace_period_seconds: grace,
         ..DeleteParams::default()
     };
-    gone(shared.pods.delete(&pod.name, &params).await.map(drop)).map(drop)
+    gone(shared.pods.delete(&pod.name, &params).await.map(drop))
 }
 
 /// Deletes the pod of a job that ended without one, where an unanswered POST created it after all. Nobody waits for its end.

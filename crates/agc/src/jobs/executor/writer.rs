@@ -84,11 +84,14 @@ async fn perform(shared: &Shared, record: &mut Written, write: Write, snapshot: 
         }
         // These come by other ways.
         Write::CreatePayload | Write::CreatePod | Write::PatchWaiting => {}
-        Write::PatchAcquired | Write::PatchRunning => {
+        Write::PatchAcquired | Write::PatchHindrance | Write::PatchRejected | Write::PatchRunning => {
             until_done(shared, record, snapshot, Lasting::Status).await;
         }
         Write::AskToCancel(reason, seconds) => {
             until_done(shared, record, snapshot, Lasting::AskToCancel(reason, seconds)).await;
+        }
+        Write::RemoveRejectedPod => {
+            until_done(shared, record, snapshot, Lasting::RemoveRejectedPod).await;
         }
         Write::DeletePod(reason, grace) => {
             until_done(shared, record, snapshot, Lasting::DeletePod(reason, grace)).await;
@@ -125,6 +128,7 @@ enum Lasting {
     Status,
     AskToCancel(StopReason, u32),
     DeletePod(StopReason, Option<u32>),
+    RemoveRejectedPod,
     DeletePayload,
     RemovePod,
     ReleasePod,
@@ -157,6 +161,7 @@ async fn attempt(
             stops::ask_to_cancel(shared, snapshot, reason, seconds).await
         }
         Lasting::DeletePod(reason, grace) => stops::delete_pod(shared, snapshot, reason, grace).await,
+        Lasting::RemoveRejectedPod => stops::remove_rejected_pod(shared, snapshot).await,
         Lasting::DeletePayload => writes::delete_payload(shared, snapshot).await,
         Lasting::RemovePod => stops::remove_pod(shared, record, snapshot).await,
         Lasting::ReleasePod => writes::release_pod(shared, snapshot).await,

@@ -2,6 +2,7 @@
 
 use api::FailureReason;
 use api::conditions::{Reason, Type, condition, find};
+use api::runner_job::JobResult;
 use job::{Ended, Kept, Verdict, Waiting};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use strum::IntoEnumIterator as _;
@@ -38,12 +39,25 @@ pub(super) fn payload_stored(conditions: &[Condition]) -> bool {
 }
 
 fn pod_created(memory: &Memory, generation: Option<i64>) -> Option<Condition> {
-    if let Some(pod) = &memory.pod {
-        let message = format!("created pod {}", pod.name);
-        return Some(condition(Type::PodCreated, true, Reason::PodCreated, message, generation));
+    let said = || memory.words.clone().unwrap_or_default();
+    let message = match (waiting_reason(memory), &memory.waiting, &memory.pod) {
+        (Some(_), Some((_, cause)), _) => cause.clone(),
+        (Some(_), None, _) => said(),
+        (None, _, Some(pod)) => format!("created pod {}", pod.name),
+        (None, _, None) => return None,
+    };
+    let reason = waiting_reason(memory).unwrap_or(Reason::PodCreated);
+    let stands = matches!(reason, Reason::PodCreated | Reason::WaitingToStart);
+    Some(condition(Type::PodCreated, stands, reason, message, generation))
+}
+
+/// What the job waits for, with a pod or without one.
+pub(super) fn waiting_reason(memory: &Memory) -> Option<Reason> {
+    match &memory.waiting {
+        Some((waiting, _)) => Some(words::reason(*waiting)),
+        None if memory.pod_is_rejected() => Some(Reason::NodeRejected),
+        None => memory.is_hindered.then_some(Reason::WaitingToStart),
     }
-    let (waiting, cause) = memory.waiting.as_ref()?;
-    Some(condition(Type::PodCreated, false, words::reason(*waiting), cause, generation))
 }
 
 /// What a job without a pod waits for, and the API server's words for it.
@@ -59,9 +73,10 @@ fn complete(memory: &Memory, generation: Option<i64>) -> Condition {
     };
     let say = |it: FailureReason| format!("{}: {} {}", it.as_str(), it.meaning(), it.remedy());
     let mut message = outcome.reason.map_or_else(String::new, say);
-    if let (Some(_), Some(words)) = (outcome.reason, &memory.words) {
-        message.push_str(" Kubernetes says: ");
-        message.push_str(words);
+    if let (JobResult::Failed, Some(_), Some(said)) = (outcome.result, outcome.reason, &memory.words) {
+        message.push(' ');
+        message.push_str(words::SAYS);
+        message.push_str(said);
     }
     match memory.ended {
         Some(Ended::AwaitingRerun(_)) => {
@@ -79,6 +94,21 @@ fn dead_letter(memory: &Memory, generation: Option<i64>) -> Option<Condition> {
         (_, None) => return None,
     };
     Some(condition(Type::DeadLetter, status, reason, message, generation))
+}
+
+/// What the cluster said last.
+pub(super) fn words(conditions: &[Condition]) -> Option<String> {
+    const HAVE_WORDS: [Reason; 2] = [Reason::NodeRejected, Reason::WaitingToStart];
+    let of_end = find(conditions, Type::Complete).and_then(|it| words::in_message(&it.message));
+    let start = find(conditions, Type::PodCreated);
+    let start = start.filter(|it| HAVE_WORDS.map(Reason::as_str).contains(&it.reason.as_str()));
+    let of_start = start.map(|it| it.message.as_str()).filter(|it| !it.is_empty());
+    of_end.or(of_start).map(str::to_owned)
+}
+
+/// Whether something hinders the pod's start.
+pub(super) fn is_hindered(conditions: &[Condition]) -> bool {
+    find(conditions, Type::PodCreated).is_some_and(|it| it.reason == Reason::WaitingToStart.as_str())
 }
 
 /// The call that GitHub refused, if one is kept.

@@ -58,6 +58,8 @@ pub(crate) fn snapshot(phase: Phase, outcome: Option<Outcome>) -> JobSnapshot {
         cluster_words: None,
         waiting: None,
         payload_stored: true,
+        is_hindered: false,
+        rejected_pod: None,
         pod: Some(PodFacts { name: "pod".into(), uid: "pod-uid".into(), node: None, deleting: false }),
         span: tracing::Span::none(),
     }
@@ -219,25 +221,37 @@ fn any_memory() -> impl Strategy<Value = Memory> {
     let named = (any::<bool>(), any::<bool>(), any::<bool>(), any::<bool>());
     let waiting = prop::sample::select(Waiting::iter().collect::<Vec<_>>());
     let waiting = prop::option::of((waiting, "[a-z: ]{1,40}"));
-    let memory = (any_ended(), prop::option::of(verdict), times, named, waiting);
-    memory.prop_map(|(ended, decided, times, named, waiting)| {
+    let start = (any::<bool>(), any::<bool>(), any::<bool>());
+    let memory = (any_ended(), prop::option::of(verdict), times, named, waiting, start);
+    memory.prop_map(|(ended, decided, times, named, waiting, start)| {
         let whole = snapshot(Phase::Running, None);
         let example =
             Memory { trace_id: Some("0af7651916cd43dd8448eb211c80319c".into()), ..Memory::of(&whole) };
         let (offered, acquired, pod_created, started, finished, locked_until) = times;
         let complete = matches!(ended, Some(Ended::Complete(_)));
-        Memory {
+        let pod = example.pod.filter(|_| named.1);
+        let is_rejected = pod.is_some() && start.0;
+        let waiting = waiting.filter(|_| pod.is_none() || is_rejected);
+        let is_hindered = pod.is_some() && !is_rejected && start.1;
+        let memory = Memory {
             identity: example.identity.filter(|_| named.0),
             payload_stored: named.0 && named.3,
-            pod: example.pod.filter(|_| named.1),
-            waiting: waiting.filter(|_| !named.1),
+            rejected_pod: pod.clone().filter(|_| is_rejected),
+            pod,
+            waiting,
+            is_hindered,
             trace_id: example.trace_id.filter(|_| named.2),
             times: Times { offered, acquired, pod_created, scheduled: None, started, finished },
             locked_until,
             decided: decided.filter(|_| complete),
             ended,
             words: None,
-        }
+        };
+        let has_failed =
+            memory.outcome().is_some_and(|it| it.result == JobResult::Failed && it.reason.is_some());
+        let is_explained = has_failed || is_hindered || (is_rejected && memory.waiting.is_none());
+        let words = "container runner: ErrImagePull: no such host".to_owned();
+        Memory { words: (is_explained && start.2).then_some(words), ..memory }
     })
 }
 
@@ -317,5 +331,60 @@ fn a_successor_takes_a_job_up_in_the_phase_in_which_its_status_was_written() {
             successor.dead_letter().filter(|it| undecided(*it)),
             job.dead_letter().filter(|it| undecided(*it))
         );
+    }
+}
+
+/// What the status says of the pod: status, reason and message of `PodCreated`.
+fn pod_created(snapshot: &JobSnapshot) -> (String, String, String) {
+    let status = status(snapshot, &RunnerJobStatus::default(), None, NOW);
+    let found = api::conditions::find(&status.conditions, Type::PodCreated).unwrap();
+    (found.status.clone(), found.reason.clone(), found.message.clone())
+}
+
+#[test]
+fn a_pod_that_waits_to_start_says_for_what() {
+    let said = |it: (&str, &str, &str)| (it.0.to_owned(), it.1.to_owned(), it.2.to_owned());
+    let words = "container runner: ErrImagePull: no such host";
+    let seen = JobSnapshot { cluster_words: Some(words.into()), ..snapshot(Phase::Starting, None) };
+    let hindered = JobSnapshot { is_hindered: true, ..seen.clone() };
+    assert_eq!(
+        pod_created(&seen),
+        said(("True", "PodCreated", "created pod pod")),
+        "it may be a moment's"
+    );
+    assert_eq!(pod_created(&hindered), said(("True", "WaitingToStart", words)));
+    let rejected = JobSnapshot { rejected_pod: seen.pod.clone(), ..seen };
+    assert_eq!(pod_created(&rejected), said(("False", "NodeRejected", words)));
+    let next = PodFacts { uid: "next".into(), ..rejected.pod.clone().unwrap() };
+    assert_eq!(pod_created(&JobSnapshot { pod: Some(next), ..rejected }).1, "PodCreated");
+}
+
+#[test]
+fn a_job_that_failed_says_what_the_cluster_said() {
+    let words = "OutOfcpu: Pod was rejected: Node didn't have enough resource: cpu";
+    let outcome = Some(Outcome::failed(FailureReason::NodeRejected));
+    let failed = JobSnapshot { cluster_words: Some(words.into()), ..snapshot(Phase::Failed, outcome) };
+    let first = status(&failed, &RunnerJobStatus::default(), None, NOW);
+    let said =
+        |it: &RunnerJobStatus| api::conditions::find(&it.conditions, Type::Complete).unwrap().message.clone();
+    assert!(said(&first).starts_with("node_rejected: ") && said(&first).ends_with(words), "{}", said(&first));
+    let forgetful = JobSnapshot { cluster_words: None, ..failed };
+    assert_eq!(said(&status(&forgetful, &first, None, NOW)), said(&first), "after a restart, too");
+}
+
+#[test]
+fn c13_a_pod_that_was_rejected_is_not_one_that_vanished() {
+    let starting = snapshot(Phase::Starting, None);
+    let rejected = JobSnapshot { rejected_pod: starting.pod.clone(), ..starting.clone() };
+    let next = PodFacts { uid: "next".into(), ..starting.pod.clone().unwrap() };
+    let second = JobSnapshot { pod: Some(next), ..rejected.clone() };
+    for (written, named, was_rejected) in
+        [(starting, true, false), (rejected, false, true), (second, true, true)]
+    {
+        let mut object =
+            RunnerJob::new("blue-0", serde_json::from_str(r#"{"runnerGroup":{"name":"blue"}}"#).unwrap());
+        object.status = Some(status(&written, &RunnerJobStatus::default(), None, NOW));
+        let found = recovered(&object);
+        assert_eq!((found.pod_named, found.rejected), (named, was_rejected));
     }
 }

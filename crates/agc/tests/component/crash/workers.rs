@@ -1,4 +1,4 @@
-//! C4 to C8 and C12: killed between the claim and the end of the worker.
+//! C4 to C8, C12 and C13: killed between the claim and the end of the worker.
 
 use fakegithub::Fault;
 use http::Method;
@@ -136,4 +136,40 @@ async fn c12_a_pod_that_vanished_meanwhile_is_missed() {
     assert_eq!(rig.pods_made().len(), 1);
     rig.assert_clean();
     rig.listens(SECOND).await;
+}
+
+/// Killed when the rejected pod is written down and not deleted.
+async fn killed_while_replacing(behaviour: Behaviour) -> (Rig, fakegithub::RunView) {
+    let rig = Rig::start(json!({}), behaviour).await;
+    rig.api.fail(Method::DELETE, "/pods/", 1, Effect::Withhold);
+    let run = killed(&rig, "the deletion", |rig| rig.asked(Method::DELETE, "/pods/") > 0).await;
+    let job = rig.api.list("/runnerjobs/").remove(0);
+    assert_eq!(job["status"]["rejectedPod"], job["status"]["pod"]);
+    rig.api.heal();
+    (rig, run)
+}
+
+#[tokio::test]
+async fn c13_a_rejected_pod_is_removed_and_replaced() {
+    let (rig, run) = killed_while_replacing(Behaviour::IsRejectedOnce).await;
+    let _second = rig.controller(SECOND);
+    rig.assert_ran_once(&run, SECOND).await;
+}
+
+#[tokio::test]
+async fn c13_a_rejected_pod_that_is_gone_is_replaced() {
+    let (rig, run) = killed_while_replacing(Behaviour::IsRejectedOnce).await;
+    let pod = rig.api.list("/pods/").remove(0);
+    rig.api.vanish(&format!("/api/v1/namespaces/team-a/pods/{}", name(&pod)));
+    let _second = rig.controller(SECOND);
+    rig.assert_ran_once(&run, SECOND).await;
+}
+
+#[tokio::test]
+async fn c13_a_rejection_before_a_restart_counts() {
+    let (rig, run) = killed_while_replacing(Behaviour::IsRejected).await;
+    let _second = rig.controller(SECOND);
+    assert_eq!(ending(&rig.settled_job().await), "NodeRejected");
+    assert_eq!(rig.concluded(&run).await, "failure");
+    rig.assert_clean();
 }

@@ -23,7 +23,7 @@ fn a_container_that_never_will_start_ends_the_job_within_a_minute_and_github_is_
         let mut job = starting();
         let mut effects = job.handle(Event::PodSeen(pod(PodStage::Pending(Some(failure)))), EPOCH);
         if patience > 0 {
-            assert_eq!(effects, [Effect::Wake(Timer::StartFailure, at(patience))]);
+            assert!(effects.contains(&Effect::Wake(Timer::StartFailure, at(patience))));
             assert_eq!(job.handle(Event::Due(Timer::StartFailure), at(patience - 1)), []);
             effects = job.handle(Event::Due(Timer::StartFailure), at(patience));
         }
@@ -110,4 +110,34 @@ fn a_program_that_cannot_be_executed_never_started() {
     let effects = job.handle(Event::PodSeen(pod(PodStage::Ended(ending))), at(9));
     assert_eq!(reason(&job), Some(FailureReason::ContainerConfig));
     assert_eq!(told(&effects), Some(Unreported::NeverStarted));
+}
+
+#[test]
+fn what_hinders_a_start_is_said_once_it_has_lasted() {
+    let mut job = starting();
+    let effects = job.handle(pending(StartFailure::Passing), at(1));
+    assert_eq!(effects, [Effect::Wake(Timer::TellHindrance, at(6))]);
+    assert_eq!(job.handle(Event::Due(Timer::TellHindrance), at(5)), [], "another one's time");
+    assert!(!job.is_hindered());
+    let told = [Effect::Write(Write::PatchHindrance), Effect::Report(Fact::Hindered)];
+    assert_eq!(job.handle(Event::Due(Timer::TellHindrance), at(6)), told);
+    assert!(job.is_hindered());
+    assert_eq!(job.handle(pending(StartFailure::PullBackOff), at(7)), [], "the same");
+    assert_eq!(job.handle(Event::Due(Timer::TellHindrance), at(20)), []);
+    let effects = job.handle(Event::PodSeen(pod(PodStage::Pending(None))), at(30));
+    assert_eq!(effects, [Effect::Write(Write::PatchHindrance)], "nothing hinders it any more");
+    assert!(!job.is_hindered());
+    job.handle(pending(StartFailure::Passing), at(40));
+    let again = job.handle(Event::Due(Timer::TellHindrance), at(45));
+    assert_eq!(again, [Effect::Write(Write::PatchHindrance)], "an Event has said it");
+    job.handle(pending(StartFailure::ImagePull), at(50));
+    assert_eq!(job.handle(Event::Due(Timer::TellHindrance), at(55)), told, "that is news");
+}
+
+#[test]
+fn what_passes_at_once_is_not_said() {
+    let mut job = starting();
+    job.handle(pending(StartFailure::Unschedulable), at(1));
+    assert_eq!(job.handle(Event::PodSeen(pod(PodStage::Pending(None))), at(3)), []);
+    assert_eq!(job.handle(Event::Due(Timer::TellHindrance), at(6)), []);
 }

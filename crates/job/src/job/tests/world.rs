@@ -323,6 +323,8 @@ impl World {
             },
             ended: record.ended.clone(),
             pod_named: record.pod_named,
+            rejected: false,
+            pod_is_rejected: false,
             running_written: false,
             locked_until: None,
             payload_stored: self.payload,
