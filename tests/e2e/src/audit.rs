@@ -145,7 +145,8 @@ mod tests {
 
     #[test]
     fn a_dry_run_is_no_write() {
-        let line = LINE.replace("\"verb\"", "\"requestURI\":\"/api/v1/namespaces/a/pods?dryRun=All\",\"verb\"");
+        let line =
+            LINE.replace("\"verb\"", "\"requestURI\":\"/api/v1/namespaces/a/pods?dryRun=All\",\"verb\"");
         assert!(!Entry::parse(&line).unwrap().unwrap().is_write());
     }
 

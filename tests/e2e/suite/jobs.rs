@@ -8,4 +8,5 @@ pub mod recovery;
 pub mod running;
 pub mod secrets;
 pub mod sidecars;
+pub mod starts;
 pub mod stopping;

@@ -78,7 +78,9 @@ fn manager() -> Vec<Test> {
 }
 
 fn jobs() -> Vec<Test> {
-    use jobs::{ending, failures, fence, handed_over, recovery, running, secrets, sidecars, stopping};
+    use jobs::{
+        ending, failures, fence, handed_over, recovery, running, secrets, sidecars, starts, stopping,
+    };
     tests! {
         "a queued job is acquired, run in a pod and reported" => running::a_job_is_acquired_run_and_reported,
         "an agent is replaced after its job" => running::an_agent_is_replaced_after_its_job,
@@ -93,6 +95,12 @@ fn jobs() -> Vec<Test> {
         "a deleted worker pod fails its job with a reason" => failures::a_deleted_worker_pod_fails_its_job,
         "a step killed for memory is reported" => failures::a_step_killed_for_memory_is_reported,
         "a finished worker pod is deleted after its TTL" => failures::a_finished_worker_pod_is_deleted_after_its_ttl,
+        "a pod without room on its node is tried once more" => starts::a_pod_without_room_on_its_node_is_tried_once_more,
+        "a pod on a node that it excludes is tried once more" => starts::a_pod_on_a_node_that_it_excludes_is_tried_once_more,
+        "a pod that fits on no node is unschedulable" => starts::a_pod_that_fits_on_no_node_is_unschedulable,
+        "an init container that fails is named" => starts::an_init_container_that_fails_is_named,
+        "a registry whose name is unknown is waited for" => starts::a_registry_without_a_name_is_waited_for,
+        "a registry without a route is waited for" => starts::a_registry_without_a_route_is_waited_for,
         "the jobs of a killed controller are adopted" => recovery::the_jobs_of_a_killed_controller_are_adopted,
         "the jobs of a terminated controller are adopted" => recovery::the_jobs_of_a_terminated_controller_are_adopted,
         "a cancelled job has time for its always() steps" => stopping::a_cancelled_job_has_time_for_its_last_steps,

@@ -95,7 +95,8 @@ fn what_is_refused_for_another_reason_is_no_lack_of_a_grant() {
 fn a_dry_run_is_refused_for_what_it_asks_unless_it_may_not_ask() {
     let found = |message: &str| {
         let refused = Entry { dry_run: true, message: message.into(), ..entry("create", "pods", 403) };
-        faults(&granted(ROLE, "other").unwrap(), &[&refused], &Excuses::default(), Timestamp::UNIX_EPOCH).len()
+        faults(&granted(ROLE, "other").unwrap(), &[&refused], &Excuses::default(), Timestamp::UNIX_EPOCH)
+            .len()
     };
     assert_eq!(found("violates PodSecurity"), 1, "only the grant that is not used");
     assert_eq!(found("User \"agent\" cannot create resource \"pods\""), 2);

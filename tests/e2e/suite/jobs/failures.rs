@@ -18,7 +18,12 @@ type Reason = (&'static str, &'static str);
 
 /// That a job failed for one of these reasons, that its condition and an Event say so, and that its run is over at
 /// GitHub after one attempt.
-async fn failed_for(tenant: &Tenant, job: &RunnerJob, reasons: &[Reason], class: FailureClass) -> Result<()> {
+pub async fn failed_for(
+    tenant: &Tenant,
+    job: &RunnerJob,
+    reasons: &[Reason],
+    class: FailureClass,
+) -> Result<()> {
     let status = job.status.as_ref().context("a status")?;
     let reason = status.failure_reason.as_deref().unwrap_or_default();
     let complete = condition(&status.conditions, "Complete")?;

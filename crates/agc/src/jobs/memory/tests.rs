@@ -347,11 +347,7 @@ fn a_pod_that_waits_to_start_says_for_what() {
     let words = "container runner: ErrImagePull: no such host";
     let seen = JobSnapshot { cluster_words: Some(words.into()), ..snapshot(Phase::Starting, None) };
     let hindered = JobSnapshot { is_hindered: true, ..seen.clone() };
-    assert_eq!(
-        pod_created(&seen),
-        said(("True", "PodCreated", "created pod pod")),
-        "it may be a moment's"
-    );
+    assert_eq!(pod_created(&seen), said(("True", "PodCreated", "created pod pod")), "it may be a moment's");
     assert_eq!(pod_created(&hindered), said(("True", "WaitingToStart", words)));
     let rejected = JobSnapshot { rejected_pod: seen.pod.clone(), ..seen };
     assert_eq!(pod_created(&rejected), said(("False", "NodeRejected", words)));
