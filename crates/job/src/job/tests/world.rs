@@ -22,6 +22,10 @@ enum Story {
     IsEvicted,
     IsEvictedFromAnOldRun,
     HasABadImage,
+    /// Its node rejects the first pod.
+    IsRejected,
+    /// Its node rejects whatever pod it is given.
+    IsRejectedForGood,
     QuotaRefuses,
     QuotaRefusesThePayload,
     IsCancelled,
@@ -46,7 +50,9 @@ enum Repeat {
 
 #[derive(Debug, Clone)]
 struct Record {
-    pod_named: bool,
+    /// The number of the pod that the status names, from 1; and of one that a node rejected.
+    pod: Option<usize>,
+    rejected: Option<usize>,
     waiting: Option<Waiting>,
     ended: Option<Ended>,
 }
@@ -56,6 +62,8 @@ enum Worker {
     Pending,
     Running,
     Stopped(StopReason),
+    /// By its node, before anything of it ran.
+    Rejected,
     Ended,
 }
 
@@ -113,7 +121,7 @@ impl World {
         let done = |step| Some(Event::StepTaken(step, StepOutcome::Done));
         match effect {
             Effect::Write(Write::CreateRunnerJob) => {
-                self.record = Some(Record { pod_named: false, waiting: None, ended: None });
+                self.record = Some(Record { pod: None, rejected: None, waiting: None, ended: None });
                 Some(Event::Recorded)
             }
             Effect::Call(Call::AcquireJob) if self.lock_lost => {
@@ -148,8 +156,26 @@ impl World {
                 None
             }
             Effect::Write(Write::PatchAcquired) => {
+                let pod = Some(self.pods_made);
                 let record = self.record.as_mut().unwrap();
-                (record.pod_named, record.waiting) = (true, None);
+                (record.pod, record.waiting) = (pod, None);
+                None
+            }
+            Effect::Write(Write::PatchRejected) => {
+                let pod = Some(self.pods_made);
+                let record = self.record.as_mut().unwrap();
+                (record.pod, record.rejected) = (pod, pod);
+                None
+            }
+            Effect::Write(Write::RemoveRejectedPod) => {
+                let is_written = self.record.as_ref().unwrap().rejected == Some(self.pods_made);
+                assert!(is_written, "a successor would take it for a pod that vanished");
+                (self.worker, self.held) = (None, false);
+                Some(Event::PodGone)
+            }
+            Effect::Write(Write::DeletePod(..) | Write::AskToCancel(..))
+                if self.worker == Some(Worker::Rejected) =>
+            {
                 None
             }
             Effect::Write(Write::DeletePod(reason, _)) | Effect::Write(Write::AskToCancel(reason, _)) => {
@@ -262,6 +288,11 @@ impl World {
             _ => {}
         }
         let (next, event) = match (&self.worker, self.story) {
+            (Some(Worker::Pending | Worker::Rejected), _) if self.is_rejected() => {
+                self.worker = Some(Worker::Rejected);
+                (Worker::Rejected, Event::PodSeen(self.view(now)?))
+            }
+            (Some(Worker::Rejected), _) => return None,
             (Some(Worker::Pending), Story::HasABadImage) => {
                 (Worker::Pending, Event::PodSeen(self.view(now)?))
             }
@@ -285,9 +316,21 @@ impl World {
         Some(event)
     }
 
+    /// Whether its node rejects the pod that there is.
+    fn is_rejected(&self) -> bool {
+        match self.story {
+            Story::IsRejected => self.pods_made == 1,
+            Story::IsRejectedForGood => true,
+            _ => false,
+        }
+    }
+
     fn ending(&self) -> Ending {
         let concluded = |result| Ending { report: Report::Concluded { result, oom_kills: 0 }, ..succeeded() };
         match (&self.worker, self.story) {
+            (Some(Worker::Rejected), _) => {
+                Ending { rejected: true, deletion_requested: false, ..Ending::vanished(at(30)) }
+            }
             (Some(Worker::Stopped(reason)), _) => Ending { stamp: Some(*reason), ..Ending::vanished(at(30)) },
             (_, Story::Fails) => Ending { exit_code: Some(1), ..concluded(JobResult::Failed) },
             (_, Story::IsEvicted | Story::IsEvictedFromAnOldRun) => {
@@ -302,7 +345,7 @@ impl World {
             (Worker::Pending, Story::HasABadImage) => PodStage::Pending(Some(StartFailure::ImagePull)),
             (Worker::Pending, _) => PodStage::Pending(None),
             (Worker::Running, _) => PodStage::Running { since: at(5) },
-            (Worker::Stopped(_) | Worker::Ended, _) => PodStage::Ended(self.ending()),
+            (Worker::Stopped(_) | Worker::Rejected | Worker::Ended, _) => PodStage::Ended(self.ending()),
         };
         Some(PodView { held: self.held, ..pod(stage) })
     }
@@ -315,16 +358,17 @@ impl World {
             return (!self.claimed && !self.lock_lost).then_some((job, effects));
         };
         self.found_nothing |= record.ended.is_none() && !self.payload && !self.held;
+        let pod = self.held.then_some(self.pods_made);
         let found = Recovered {
             times: Times {
                 offered: Some(EPOCH),
-                acquired: (record.pod_named || record.waiting.is_some()).then_some(EPOCH),
+                acquired: (record.pod.is_some() || record.waiting.is_some()).then_some(EPOCH),
                 ..Times::default()
             },
             ended: record.ended.clone(),
-            pod_named: record.pod_named,
-            rejected: false,
-            pod_is_rejected: false,
+            pod_named: record.pod.is_some() && record.pod != record.rejected,
+            rejected: record.rejected.is_some(),
+            pod_is_rejected: pod.is_some() && pod == record.rejected,
             running_written: false,
             locked_until: None,
             payload_stored: self.payload,
@@ -389,12 +433,14 @@ fn run(world: &mut World, kills: &[usize], answered: bool) -> usize {
     }
 }
 
-const STORIES: [Story; 14] = [
+const STORIES: [Story; 16] = [
     Story::Succeeds,
     Story::Fails,
     Story::IsEvicted,
     Story::IsEvictedFromAnOldRun,
     Story::HasABadImage,
+    Story::IsRejected,
+    Story::IsRejectedForGood,
     Story::QuotaRefuses,
     Story::QuotaRefusesThePayload,
     Story::IsCancelled,
@@ -413,7 +459,8 @@ fn check(story: Story, repeat: Repeat, kills: &[usize], answered: bool, expected
     let context =
         format!("{story:?}, repeat {repeat:?}, killed after {kills:?}, answered {answered}: {world:?}");
     assert!(world.is_clean(), "something is left: {context}");
-    assert!(world.pods_made <= 1, "{context}");
+    let rejected = matches!(story, Story::IsRejected | Story::IsRejectedForGood);
+    assert!(world.pods_made <= 1 + usize::from(rejected), "{context}");
     let kept = matches!(world.record.as_ref().and_then(|it| it.ended.as_ref()), Some(Ended::DeadLetter(..)));
     let outcome = world.outcome();
     let lost = outcome.as_ref().is_some_and(|it| it.reason == Some(FailureReason::ClaimLost));
@@ -452,6 +499,8 @@ fn every_story_ends_as_it_should() {
         (Story::IsEvicted, "EvictedMemory"),
         (Story::IsEvictedFromAnOldRun, "EvictedMemory"),
         (Story::HasABadImage, "ImagePull"),
+        (Story::IsRejected, "Succeeded"),
+        (Story::IsRejectedForGood, "NodeRejected"),
         (Story::QuotaRefuses, "QuotaRejected"),
         (Story::QuotaRefusesThePayload, "QuotaRejected"),
         (Story::IsCancelled, "Cancelled"),
