@@ -15,7 +15,7 @@ async fn event(rig: &Rig, reason: &str) -> Value {
 }
 
 fn note(event: &Value) -> &str {
-    event["note"].as_str().unwrap_or_default()
+    event["message"].as_str().unwrap_or_default()
 }
 
 fn message(job: &Value) -> &str {
@@ -41,7 +41,7 @@ async fn a_pod_that_its_node_rejects_is_replaced_once_and_the_job_runs_once() {
     assert_ne!(rejected["uid"], pod["uid"]);
     assert_eq!(condition(&job, "PodCreated").unwrap()["status"], "True");
     let event = event(&rig, "WorkerPodRejected").await;
-    assert_eq!(event["regarding"]["kind"], "RunnerJob");
+    assert_eq!(event["involvedObject"]["kind"], "RunnerJob");
     assert!(note(&event).contains(&format!("OutOfcpu: {REJECTION}")), "{event:#}");
     rig.assert_clean();
 }
@@ -75,7 +75,7 @@ async fn a_registry_that_cannot_be_reached_is_waited_for_and_named() {
     let waiting = rig.api.wait_for("what it waits for", PATIENCE, waiting).await;
     assert_eq!((&waiting["status"], &waiting["message"]), (&json!("True"), &json!(cause)));
     let said = event(&rig, "WorkerPodNotStarting").await;
-    assert_eq!(said["regarding"]["kind"], "RunnerJob");
+    assert_eq!(said["involvedObject"]["kind"], "RunnerJob");
     assert!(note(&said).ends_with(&cause), "{said:#}");
     assert_eq!(rig.concluded(&run).await, "failure");
     let job = rig.settled_job().await;
