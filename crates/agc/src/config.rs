@@ -2,6 +2,7 @@
 
 use api::actions_gateway::{NeverStarted, SecurityProfile};
 use api::names;
+use api::priority::PriorityClasses;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -89,6 +90,10 @@ impl Config {
                 service_account: env.worker_service_account.clone(),
                 profile,
                 app_secret: env.app_secret.clone(),
+                priority_classes: PriorityClasses::parse(
+                    &env.allowed_priority_classes,
+                    &env.reserved_priority_classes,
+                ),
                 // A worker has the CA mounted from the ConfigMap, not from where we have it.
                 proxy: ClientEnv { ca_file: None, ..proxy.clone() }.to_env(),
                 proxy_ca: proxy.ca_file.as_ref().map(|_| names::TRUST.to_owned()),

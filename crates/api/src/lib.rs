@@ -22,6 +22,7 @@ mod kind;
 pub mod labels;
 pub mod names;
 pub mod pod_template;
+pub mod priority;
 pub mod problems;
 pub mod runner_group;
 pub mod runner_job;

@@ -16,6 +16,7 @@ use serde_json::{Map, Value};
 
 use crate::actions_gateway::SecurityProfile;
 use crate::field_error::FieldError;
+use crate::priority::PriorityClasses;
 use crate::{labels, names};
 
 /// Environment variables of a worker that only we set, compared without case.
@@ -66,6 +67,8 @@ pub struct Rules {
     pub profile: SecurityProfile,
     /// The Secret with the App's credentials (`spec.gitHubAppRef.name`), which no worker may read.
     pub app_secret: String,
+    /// The PriorityClasses of workers.
+    pub priority_classes: PriorityClasses,
 }
 
 /// Reads a template by the rules of its gateway, or says everything that is wrong with it, with paths from the

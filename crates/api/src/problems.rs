@@ -11,6 +11,7 @@ use url::Url;
 use crate::actions_gateway::{ActionsGatewaySpec, SecurityProfile, Tracing};
 use crate::field_error::FieldError;
 use crate::pod_template::Rules;
+use crate::priority::PriorityClasses;
 use crate::runner_group::RunnerGroupSpec;
 use crate::{labels, pod_template};
 
@@ -24,13 +25,21 @@ pub struct Namespace<'a> {
 }
 
 /// What is wrong with a gateway's spec in this namespace. Whether its GitHub address is one is not asked here.
-pub fn actions_gateway(spec: &ActionsGatewaySpec, namespace: Namespace<'_>) -> Vec<FieldError> {
+pub fn actions_gateway(
+    spec: &ActionsGatewaySpec,
+    namespace: Namespace<'_>,
+    priority_classes: &PriorityClasses,
+) -> Vec<FieldError> {
     let mut errors = Vec::new();
     security_profile(spec.security_profile, namespace, &mut errors);
     if let Some(tracing) = &spec.tracing {
         trace_export(tracing, &mut errors);
     }
-    let rules = Rules { profile: spec.security_profile, app_secret: spec.git_hub_app_ref.name.clone() };
+    let rules = Rules {
+        profile: spec.security_profile,
+        app_secret: spec.git_hub_app_ref.name.clone(),
+        priority_classes: priority_classes.clone(),
+    };
     let mut names = BTreeSet::new();
     for (index, entry) in spec.runner_groups.iter().enumerate() {
         let path = format!("spec.runnerGroups[{index}]");
@@ -55,6 +64,7 @@ pub fn runner_group(spec: &RunnerGroupSpec, rules: &Rules) -> Result<PodTemplate
         let rule = "no job can choose a group without labels";
         errors.push(FieldError::new("runnerLabels", rule, "name at least one"));
     }
+    errors.extend(rules.priority_classes.problems(spec));
     match pod_template::parse(&spec.pod_template, rules) {
         Ok(template) if errors.is_empty() => Ok(template),
         Ok(_) => Err(errors),

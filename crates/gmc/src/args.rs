@@ -60,6 +60,14 @@ pub struct Args {
         value_parser = runner_version)]
     pub runner_version: String,
 
+    /// The PriorityClasses that workers may have [default: all but those of the cluster and of --reserved-priority-classes]
+    #[arg(long, value_name = "NAME,…", default_value = "", hide_default_value = true)]
+    pub allowed_priority_classes: String,
+
+    /// The PriorityClasses of the platform's own pods, which no worker may have
+    #[arg(long, value_name = "NAME,…", default_value = "", hide_default_value = true)]
+    pub reserved_priority_classes: String,
+
     /// Pull policy of the controllers' image
     #[arg(long, value_name = "POLICY", default_value = "IfNotPresent",
         value_parser = ["IfNotPresent", "Always", "Never"])]

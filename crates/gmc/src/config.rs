@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use api::priority::PriorityClasses;
 use runtime::telemetry::LogOptions;
 
 use crate::args::Args;
@@ -68,6 +69,8 @@ pub struct Provision {
     pub worker_image: String,
     /// Version of the runner in it.
     pub runner_version: String,
+    /// The PriorityClasses that workers may have.
+    pub priority_classes: PriorityClasses,
     /// Pull policy of the controller's image.
     pub image_pull_policy: String,
     /// Variables that override the controller's own; tests only.
@@ -112,6 +115,10 @@ impl Config {
                 wrapper_image: args.wrapper_image,
                 worker_image: args.worker_image,
                 runner_version: args.runner_version,
+                priority_classes: PriorityClasses::parse(
+                    &args.allowed_priority_classes,
+                    &args.reserved_priority_classes,
+                ),
                 image_pull_policy: args.image_pull_policy,
                 agc_extra_env: extra,
             },

@@ -135,6 +135,24 @@ fn the_managers_deployment_passes_the_charts_runner_version_on() {
 }
 
 #[test]
+fn the_managers_deployment_and_its_admission_policy_go_by_the_same_priority_classes() {
+    let (allowed, reserved) =
+        ("join \",\" .Values.workers.allowedPriorityClasses", ".Values.priorityClassName");
+    let deployment = read("charts/actions-gateway/templates/deployment.yaml");
+    assert!(
+        deployment.contains(&format!("- --allowed-priority-classes={{{{ {allowed} }}}}\n")),
+        "{deployment}"
+    );
+    assert!(
+        deployment.contains(&format!("- --reserved-priority-classes={{{{ {reserved} }}}}\n")),
+        "{deployment}"
+    );
+    let params = read("charts/actions-gateway/templates/priorityclasses.yaml");
+    assert!(params.contains(&format!("allowed: {{{{ {allowed} | quote }}}}\n")), "{params}");
+    assert!(params.contains(&format!("reserved: {{{{ {reserved} | quote }}}}\n")), "{params}");
+}
+
+#[test]
 fn the_charts_schema_knows_each_value_and_no_other() {
     let values: Value = serde_yaml::from_str(&read("charts/actions-gateway/values.yaml")).unwrap();
     let schema: Value = serde_yaml::from_str(&read("charts/actions-gateway/values.schema.json")).unwrap();

@@ -57,6 +57,10 @@ pub struct AgcEnv {
     pub wrapper_image: String,
     /// `restricted`, `baseline` or `privileged`.
     pub security_profile: String,
+    /// The PriorityClasses that workers may have, with commas between; empty for all that are nobody else's.
+    pub allowed_priority_classes: String,
+    /// Those of the platform's own pods, with commas between.
+    pub reserved_priority_classes: String,
     /// `info` or `debug`.
     pub log_level: String,
     /// Runner version in `worker_image`: reported to GitHub by groups that know of no better one.
@@ -81,6 +85,8 @@ impl AgcEnv {
         env.set("WORKER_IMAGE", &self.worker_image);
         env.set("WRAPPER_IMAGE", &self.wrapper_image);
         env.set("SECURITY_PROFILE", &self.security_profile);
+        env.set_optional("ALLOWED_PRIORITY_CLASSES", some(&self.allowed_priority_classes));
+        env.set_optional("RESERVED_PRIORITY_CLASSES", some(&self.reserved_priority_classes));
         env.set("LOG_LEVEL", &self.log_level);
         env.set("GITHUB_RUNNER_VERSION", &self.runner_version);
         env.set("NEVER_STARTED", &self.never_started);
@@ -105,12 +111,19 @@ impl AgcEnv {
             worker_image: env.required("WORKER_IMAGE")?,
             wrapper_image: env.required("WRAPPER_IMAGE")?,
             security_profile: env.or("SECURITY_PROFILE", "baseline"),
+            allowed_priority_classes: env.or("ALLOWED_PRIORITY_CLASSES", ""),
+            reserved_priority_classes: env.or("RESERVED_PRIORITY_CLASSES", ""),
             log_level: env.or("LOG_LEVEL", "info"),
             runner_version: env.or("GITHUB_RUNNER_VERSION", RUNNER_VERSION),
             never_started: env.or("NEVER_STARTED", "CompleteJob"),
             runner_group_id: env.parsed("GITHUB_RUNNER_GROUP_ID", 1, "a number")?,
         })
     }
+}
+
+/// An empty list need not be written.
+fn some(list: &str) -> Option<&str> {
+    Some(list).filter(|it| !it.is_empty())
 }
 
 #[cfg(test)]

@@ -10,3 +10,4 @@ pub mod secrets;
 pub mod sidecars;
 pub mod starts;
 pub mod stopping;
+pub mod tiers;

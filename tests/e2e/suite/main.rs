@@ -79,13 +79,14 @@ fn manager() -> Vec<Test> {
 
 fn jobs() -> Vec<Test> {
     use jobs::{
-        ending, failures, fence, handed_over, recovery, running, secrets, sidecars, starts, stopping,
+        ending, failures, fence, handed_over, recovery, running, secrets, sidecars, starts, stopping, tiers,
     };
     tests! {
         "a queued job is acquired, run in a pod and reported" => running::a_job_is_acquired_run_and_reported,
         "an agent is replaced after its job" => running::an_agent_is_replaced_after_its_job,
         "the jobs of a matrix run side by side" => running::the_jobs_of_a_matrix_run_side_by_side,
         "jobs beyond maxWorkers stay queued at GitHub" => running::jobs_beyond_max_workers_stay_queued_at_github,
+        "the first workers have the first tier's PriorityClass" => tiers::the_first_workers_have_the_first_class,
         "edited labels get their jobs" => running::edited_labels_get_their_jobs,
         "a restricted worker is admitted to a restricted namespace" => running::a_restricted_worker_is_admitted_to_a_restricted_namespace,
         "a job that fails by itself has no failure reason" => ending::a_job_that_fails_by_itself_has_no_reason,
@@ -210,7 +211,10 @@ fn alone() -> Vec<Test> {
     let faults = tests! {
         "a job keeps running while the API server is restarted" => faults::outage::the_api_server_is_restarted_while_a_job_runs,
     };
-    faults.into_iter().map(|it| it.needing(Need::ControlPlaneFault)).collect()
+    let settings = tests! {
+        "only PriorityClasses that the platform allows are admitted" => jobs::tiers::only_allowed_classes_are_admitted,
+    };
+    faults.into_iter().map(|it| it.needing(Need::ControlPlaneFault)).chain(settings).collect()
 }
 
 /// Checks of the whole run, when all others are over.

@@ -15,6 +15,8 @@ fn env(extra: &[(&str, &str)]) -> BTreeMap<String, String> {
         worker_image: "runner:1".into(),
         wrapper_image: "wrapper:1".into(),
         security_profile: "restricted".into(),
+        allowed_priority_classes: "ci".to_owned(),
+        reserved_priority_classes: String::new(),
         log_level: "info".into(),
         runner_version: "2.337.0".into(),
         never_started: "ForceCancel".into(),

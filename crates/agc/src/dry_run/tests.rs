@@ -30,7 +30,7 @@ fn group(spec: &str, generation: i64) -> Arc<Group> {
             metadata: {{ name: blue, uid: u, generation: {generation} }}, spec: {{ runnerLabels: [linux], {spec} }} }}"
     );
     let object: RunnerGroup = serde_yaml::from_str(&yaml).unwrap();
-    let rules = Rules { profile: SecurityProfile::Baseline, app_secret: "app".into() };
+    let rules = Rules { profile: SecurityProfile::Baseline, app_secret: "app".into(), ..Rules::default() };
     Arc::new(validate(&object, &rules).unwrap())
 }
 
@@ -53,6 +53,7 @@ impl Rig {
             proxy_ca: None,
             github_ca: None,
             app_secret: "app".into(),
+            priority_classes: Default::default(),
         };
         let sources = Sources { groups: groups_seen, world: world_seen, refusals: refusals_seen };
         let clock = Clock::simulated(jiff::Timestamp::UNIX_EPOCH, 7);

@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 
 use api::actions_gateway::SecurityProfile;
 use api::pod_template::Rules;
+use api::priority::PriorityClasses;
 use api::{labels, names};
 use handoff::worker::{ANNOTATION_STOP, RUN_DIR, RunInfo, STOP_FILE};
 use k8s_openapi::api::core::v1::{
@@ -47,6 +48,8 @@ pub struct Platform {
     pub profile: SecurityProfile,
     /// The Secret with the App's credentials, which no worker may read.
     pub app_secret: String,
+    /// The PriorityClasses that workers may have.
+    pub priority_classes: PriorityClasses,
     /// Proxy variables, in both cases; empty without a proxy.
     pub proxy: BTreeMap<String, String>,
     /// ConfigMap with the proxy's CA.
@@ -59,7 +62,11 @@ impl Platform {
     /// What templates may ask for.
     #[must_use]
     pub fn rules(&self) -> Rules {
-        Rules { profile: self.profile, app_secret: self.app_secret.clone() }
+        Rules {
+            profile: self.profile,
+            app_secret: self.app_secret.clone(),
+            priority_classes: self.priority_classes.clone(),
+        }
     }
 }
 

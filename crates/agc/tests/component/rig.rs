@@ -12,6 +12,7 @@ use agc::run::{Checks, Parts, run};
 use agc::runner_group::state::GroupStates;
 use agc::versions::Versions;
 use api::actions_gateway::{NeverStarted, SecurityProfile};
+use api::priority::PriorityClasses;
 use fakegithub::{AppCreated, AppRequest, Config, Handle, Keys, RunView, Server};
 use github::token::{CredentialFiles, TokenConfig};
 use github::{App, Client, ClientConfig, InstallationTokens, Timeouts};
@@ -350,6 +351,7 @@ async fn serve(
             service_account: "actions-gateway-worker".into(),
             profile: SecurityProfile::Restricted,
             app_secret: "github-app".into(),
+            priority_classes: PriorityClasses::default(),
             proxy: BTreeMap::new(),
             proxy_ca: None,
             github_ca: None,

@@ -3,7 +3,7 @@ use super::*;
 mod everywhere;
 
 fn rules(profile: SecurityProfile) -> Rules {
-    Rules { profile, app_secret: "the-app".into() }
+    Rules { profile, app_secret: "the-app".into(), ..Rules::default() }
 }
 
 fn parsed(yaml: &str) -> Result<PodTemplateSpec, Vec<FieldError>> {

@@ -10,7 +10,11 @@ fn gateway(more: &str) -> ActionsGatewaySpec {
 fn check(spec: &str, namespace_labels: &[(&str, &str)], expected: &[&str]) {
     let labels =
         namespace_labels.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
-    let found = actions_gateway(&gateway(spec), Namespace { name: "team-a", labels: &labels });
+    let found = actions_gateway(
+        &gateway(spec),
+        Namespace { name: "team-a", labels: &labels },
+        &PriorityClasses::parse("", "infra"),
+    );
     assert_eq!(found.iter().map(FieldError::to_string).collect::<Vec<_>>(), expected);
 }
 
@@ -56,7 +60,8 @@ fn a_template_that_cannot_be_read_is_named_by_itself() {
     let labels = BTreeMap::new();
     let spec =
         gateway("runnerGroups: [{ name: a, runnerLabels: [x], podTemplate: { spec: { containers: 7 } } }]");
-    let found = actions_gateway(&spec, Namespace { name: "team-a", labels: &labels });
+    let found =
+        actions_gateway(&spec, Namespace { name: "team-a", labels: &labels }, &PriorityClasses::default());
     assert_eq!(found.len(), 1);
     assert_eq!(found[0].path, "spec.runnerGroups[0].podTemplate");
     assert!(found[0].rule.starts_with("is not a pod template: "), "{}", found[0]);

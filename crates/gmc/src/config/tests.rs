@@ -21,6 +21,17 @@ fn extra_environment_passes_only_when_it_is_allowed() {
 }
 
 #[test]
+fn the_priority_classes_of_workers_are_the_platforms_to_choose() {
+    let of = |args: &[&str]| config(args, &[]).unwrap().provision.priority_classes;
+    assert_eq!(
+        of(&["--allowed-priority-classes=", "--reserved-priority-classes="]),
+        PriorityClasses::default()
+    );
+    let some = of(&["--allowed-priority-classes=ci,late", "--reserved-priority-classes=infra"]);
+    assert_eq!(some, PriorityClasses::parse("late,ci", "infra"));
+}
+
+#[test]
 fn without_the_flag_there_is_no_election() {
     assert_eq!(config(&[], &[]).unwrap().election, None);
 }

@@ -4,6 +4,7 @@
 
 use api::actions_gateway::{LogLevel, NeverStarted, RunnerGroupEntry, SecurityProfile, Tracing};
 use api::field_error::{self, FieldError};
+use api::priority::PriorityClasses;
 use api::problems::{self, Namespace};
 use api::{ActionsGateway, ActionsGatewaySpec, labels};
 use github_proto::url::Target;
@@ -82,7 +83,7 @@ pub fn validate(
     }
     let spec = &cr.spec;
     let namespace = Namespace { name: &identity.namespace, labels: &references.namespace_labels };
-    let errors = problems(spec, namespace);
+    let errors = problems(spec, namespace, &platform.priority_classes);
     if !errors.is_empty() {
         return Err(Error::InvalidSpec(errors));
     }
@@ -117,8 +118,15 @@ fn namespace_allowed(references: &References, platform: &Provision) -> Result<()
 }
 
 /// All that is wrong with the spec of a gateway in this namespace.
-pub fn problems(spec: &ActionsGatewaySpec, namespace: Namespace<'_>) -> Vec<FieldError> {
-    github_url(&spec.git_hub_url).into_iter().chain(problems::actions_gateway(spec, namespace)).collect()
+pub fn problems(
+    spec: &ActionsGatewaySpec,
+    namespace: Namespace<'_>,
+    priority_classes: &PriorityClasses,
+) -> Vec<FieldError> {
+    github_url(&spec.git_hub_url)
+        .into_iter()
+        .chain(problems::actions_gateway(spec, namespace, priority_classes))
+        .collect()
 }
 
 /// What GitHub's addresses look like, its protocol knows.

@@ -15,6 +15,8 @@ fn full() -> AgcEnv {
         worker_image: "registry.example/runner:1".into(),
         wrapper_image: "registry.example/worker:1".into(),
         security_profile: "restricted".into(),
+        allowed_priority_classes: "ci,late".into(),
+        reserved_priority_classes: "infra".into(),
         log_level: "debug".into(),
         runner_version: "2.336.0".into(),
         never_started: "ForceCancel".into(),
@@ -36,7 +38,13 @@ fn with_downward(env: &AgcEnv) -> BTreeMap<String, String> {
 #[test]
 fn what_is_written_is_read_back() {
     assert_eq!(AgcEnv::from_env(&with_downward(&full())), Ok(full()));
-    let bare = AgcEnv { github_ca_file: None, github_ca_config_map: None, ..full() };
+    let bare = AgcEnv {
+        github_ca_file: None,
+        github_ca_config_map: None,
+        allowed_priority_classes: String::new(),
+        reserved_priority_classes: String::new(),
+        ..full()
+    };
     assert_eq!(AgcEnv::from_env(&with_downward(&bare)), Ok(bare));
 }
 

@@ -11,6 +11,7 @@ fn platform(profile: SecurityProfile) -> Platform {
         service_account: names::WORKER.into(),
         profile,
         app_secret: "github-app".into(),
+        priority_classes: Default::default(),
         proxy: BTreeMap::new(),
         proxy_ca: None,
         github_ca: None,

@@ -1,9 +1,10 @@
 use api::actions_gateway::SecurityProfile;
+use api::priority::PriorityClasses;
 
 use super::*;
 
 fn rules(profile: SecurityProfile) -> Rules {
-    Rules { profile, app_secret: "the-app".into() }
+    Rules { profile, app_secret: "the-app".into(), ..Rules::default() }
 }
 
 fn refusal(group: &RunnerGroup) -> String {
@@ -60,6 +61,24 @@ fn a_template_that_reaches_for_what_is_ours_is_refused_with_its_path() {
             && error.contains("spec.podTemplate.spec.nonsense: "),
         "{error}"
     );
+}
+
+#[test]
+fn a_priority_class_that_the_platform_does_not_allow_is_refused_with_its_path() {
+    let tiers =
+        "runnerLabels: [a], priorityTiers: [{ priorityClassName: system-node-critical, threshold: 1 }]";
+    let error = refusal(&group(tiers));
+    assert!(error.contains("spec.priorityTiers[0].priorityClassName: "), "{error}");
+    let template =
+        group("runnerLabels: [a], podTemplate: { spec: { priorityClassName: vip, containers: [] } }");
+    let priority_classes = PriorityClasses::parse("ci", "");
+    let only_ci = Rules { priority_classes, ..rules(SecurityProfile::Baseline) };
+    let error = validate(&template, &only_ci).unwrap_err().to_string();
+    assert!(
+        error.contains("spec.podTemplate.spec.priorityClassName: ") && error.contains("choose one of ci"),
+        "{error}"
+    );
+    validate(&template, &rules(SecurityProfile::Baseline)).unwrap();
 }
 
 #[test]

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use api::actions_gateway::Tracing;
 use api::names;
+use api::priority::PriorityClasses;
 use handoff::agc::{AgcEnv, CREDENTIALS_DIR, DOWNWARD};
 use handoff::pod::GITHUB_CA_DIR;
 use k8s_openapi::api::core::v1::{EnvVar, EnvVarSource, ObjectFieldSelector};
@@ -39,6 +40,8 @@ fn controller(gateway: &Gateway) -> AgcEnv {
         worker_image: gateway.platform.worker_image.clone(),
         wrapper_image: gateway.platform.wrapper_image.clone(),
         security_profile: <&str>::from(gateway.security_profile).to_owned(),
+        allowed_priority_classes: PriorityClasses::list(&gateway.platform.priority_classes.allowed),
+        reserved_priority_classes: PriorityClasses::list(&gateway.platform.priority_classes.reserved),
         log_level: <&str>::from(gateway.log_level).to_owned(),
         runner_version: gateway.platform.runner_version.clone(),
         never_started: <&str>::from(gateway.never_started).to_owned(),

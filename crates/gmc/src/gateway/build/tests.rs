@@ -1,4 +1,5 @@
 use api::ActionsGateway;
+use api::priority::PriorityClasses;
 use serde_json::{Value, json};
 
 use super::*;
@@ -18,6 +19,7 @@ fn platform() -> Provision {
         worker_image: "example.org/runner:1".to_owned(),
         runner_version: "2.336.0".to_owned(),
         image_pull_policy: "IfNotPresent".to_owned(),
+        priority_classes: PriorityClasses::parse("high,low", ""),
         agc_extra_env: BTreeMap::new(),
     }
 }

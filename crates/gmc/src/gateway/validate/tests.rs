@@ -52,6 +52,19 @@ fn problems_of(change: impl FnOnce(&mut Value)) -> String {
     }
 }
 
+#[test]
+fn a_priority_class_that_the_platform_does_not_allow_is_named_by_its_path() {
+    let tiers = json!([{ "priorityClassName": "vip", "threshold": 1 }]);
+    let gateway = cr(|spec| spec["runnerGroups"][0]["priorityTiers"] = tiers);
+    let only = |allowed| Provision { priority_classes: PriorityClasses::parse(allowed, ""), ..platform() };
+    let Err(Error::InvalidSpec(problems)) = validate(&gateway, &references(), &only("ci")) else { panic!() };
+    assert_eq!(problems.len(), 1);
+    let text = problems[0].to_string();
+    assert!(text.starts_with("spec.runnerGroups[0].priorityTiers[0].priorityClassName: "), "{text}");
+    validate(&gateway, &references(), &only("vip")).unwrap();
+    validate(&gateway, &references(), &only("")).unwrap();
+}
+
 fn refused(change: impl FnOnce(&mut References)) -> Error {
     let mut references = references();
     change(&mut references);
