@@ -2,3 +2,4 @@
 
 pub mod build;
 pub(crate) mod observe;
+pub(crate) mod refusal;

@@ -1,11 +1,10 @@
 //! What the API server's answer to a dry run comes to, and what to do about a refusal. Pure.
 
 use api::actions_gateway::SecurityProfile;
-use kube::core::Status;
 use operator::describe;
 
-/// A message is for people: a condition and an Event hold no more of it.
-const WORDS: usize = 1000;
+use crate::jobs::words::brief;
+use crate::pod::refusal::Refusal;
 
 /// What the API server says of a group's pod, the best first.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
@@ -26,32 +25,24 @@ impl Answer {
     /// What this error says of the pod; `profile` is the gateway's.
     #[must_use]
     pub fn of(error: &kube::Error, profile: SecurityProfile) -> Self {
-        let words = clipped(describe(error).to_string());
-        let kube::Error::Api(status) = error else { return Self::Unknown(words) };
-        match status.code {
-            403 if lacks_account(status) => Self::Unknown(words),
-            403 if is_quota(status) => Self::QuotaExceeded(words),
-            400 if status.message.contains("does not support dry run") => Self::Unsupported(words),
-            400 | 403 | 404 | 422 => Self::Refused(with_remedy(words, profile)),
-            _ => Self::Unknown(words),
+        let words = brief(&describe(error).to_string());
+        match Refusal::of(error) {
+            Some(Refusal::Quota) => Self::QuotaExceeded(words),
+            Some(Refusal::Invalid) if words.contains("does not support dry run") => Self::Unsupported(words),
+            Some(Refusal::Invalid) if lacks_account(&words) => Self::Unknown(words),
+            Some(Refusal::Invalid) => Self::Refused(with_remedy(words, profile)),
+            None => Self::Unknown(words),
         }
     }
 }
 
-/// Whether a ResourceQuota refuses the object for want of room. One that asks for requests or limits that the pod does not
-/// have ('must specify') will never have room.
-pub(crate) fn is_quota(status: &Status) -> bool {
-    status.message.contains("exceeded quota")
-}
-
 /// The ServiceAccount of workers is the manager's to make: it will be there in a moment.
-fn lacks_account(status: &Status) -> bool {
-    status.message.contains("error looking up service account")
+fn lacks_account(words: &str) -> bool {
+    words.contains("error looking up service account")
 }
 
 /// The API server's words with what to do about them, where that is known.
-#[must_use]
-pub fn with_remedy(words: String, profile: SecurityProfile) -> String {
+fn with_remedy(words: String, profile: SecurityProfile) -> String {
     match remedy(&words, profile) {
         Some(remedy) => format!("{words}: {remedy}"),
         None => words,
@@ -93,13 +84,6 @@ fn pod_security(level: &str, profile: SecurityProfile) -> String {
         )
     } else {
         format!("the namespace enforces {level}: correct the fields of podTemplate that are named here")
-    }
-}
-
-fn clipped(words: String) -> String {
-    match words.char_indices().nth(WORDS) {
-        Some((end, _)) => format!("{}…", &words[..end]),
-        None => words,
     }
 }
 

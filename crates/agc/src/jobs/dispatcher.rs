@@ -20,7 +20,7 @@ use jiff::{SignedDuration, Timestamp};
 use job::effect::Slot;
 use job::listeners::Intake;
 use job::naming::RunnerJobName;
-use job::{Effect, Event, Job, Phase, effect};
+use job::{Effect, Event, Job, Phase, Waiting, effect};
 use runtime::admin::Heartbeat;
 use runtime::clock::Clock;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -35,6 +35,7 @@ use crate::jobs::memory::Memory;
 use crate::jobs::message::{Adopted, Message};
 use crate::jobs::offer::{Offer, Source};
 use crate::jobs::snapshot::PodFacts;
+use crate::jobs::words::cause;
 use crate::report::{Reporter, job_line};
 use crate::runner_group::group::Group;
 use crate::runner_group::state::{GroupStates, Withheld};
@@ -318,7 +319,7 @@ impl Dispatcher {
             }
         }
         let stands = *record.job.phase() == Phase::Starting && !std::mem::replace(&mut record.stands, true);
-        let words = record.cluster_words.clone().unwrap_or_default();
+        let words = cause(record.job.waiting().unwrap_or(Waiting::Pod), record.cluster_words.as_deref());
         if record.job.outcome().is_some() || record.job.is_over() {
             self.admission.over(&group, name);
         }

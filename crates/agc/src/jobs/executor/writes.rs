@@ -22,6 +22,7 @@ use crate::jobs::message::Message;
 use crate::jobs::payload;
 use crate::jobs::snapshot::{JobSnapshot, PodFacts};
 use crate::pod::build::{self, Work, worker_labels};
+use crate::pod::refusal::Refusal;
 use crate::report::job_line;
 
 /// How the POST of a pod ended.
@@ -121,30 +122,6 @@ pub(super) async fn create_pod(shared: &Shared, record: &Written, snapshot: &Job
                 Some(Refusal::Invalid) => Event::PodRefused(PodRefusal::Invalid),
                 None => Event::PodCreateFailed,
             })
-        }
-    }
-}
-
-/// What the API server means by refusing an object.
-#[derive(Debug, PartialEq, Eq)]
-enum Refusal {
-    /// A ResourceQuota has no room now.
-    Quota,
-    /// It is refused until it, or what the namespace demands, is another.
-    Invalid,
-}
-
-impl Refusal {
-    /// `None` when the error is no judgement of the object.
-    fn of(error: &kube::Error) -> Option<Self> {
-        let kube::Error::Api(status) = error else { return None };
-        let says = |words| status.message.contains(words);
-        match status.code {
-            403 if says("exceeded quota") => Some(Self::Quota),
-            // A quota that is a moment old, and not reckoned yet.
-            403 if says("status unknown for quota") => None,
-            400 | 403 | 404 | 422 => Some(Self::Invalid),
-            _ => None,
         }
     }
 }
@@ -258,6 +235,3 @@ pub(super) fn gone(result: Result<(), kube::Error>) -> Result<bool, kube::Error>
         Err(error) => Err(error),
     }
 }
-
-#[cfg(test)]
-mod tests;
