@@ -145,7 +145,15 @@ fn webhook(namespace: &str, write: Write, failure_policy: &str, url: &str) -> Va
         "operations": [write.operation], "resources": [write.resource],
     });
     let controller = names::CONTROLLER;
-    let condition = format!("request.userInfo.username == 'system:serviceaccount:{namespace}:{controller}'");
+    let by_controller =
+        format!("request.userInfo.username == 'system:serviceaccount:{namespace}:{controller}'");
+    // A dry run would be held in place of the write that is meant.
+    let held = failure_policy == "Ignore";
+    let condition = if held {
+        format!("{by_controller} && !(has(request.dryRun) && request.dryRun)")
+    } else {
+        by_controller
+    };
     entry("block", namespace, rule, &condition, failure_policy, url)
 }
 

@@ -202,6 +202,8 @@ fn faults() -> Vec<Test> {
         "repeated refusals of a pod by quota count in one Event" => events::repeated_refusals_by_quota_are_counted,
         "kubectl sorts our Events with all others" => events::kubectl_sorts_them_with_all_others,
         "a gateway without its controller is deleted all the same" => teardown::a_gateway_without_its_controller_is_deleted,
+        "a gateway whose App Secret is gone is deleted" => teardown::a_gateway_whose_app_secret_is_gone_is_deleted,
+        "runners that no credentials can delete are named" => teardown::runners_that_no_credentials_can_delete_are_named,
         "a namespace with a running job is deleted" => teardown::a_namespace_with_a_running_job_is_deleted,
     }
 }

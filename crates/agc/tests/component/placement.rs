@@ -46,6 +46,10 @@ fn events(rig: &Rig, reason: &str) -> Vec<Value> {
     rig.api.list("/events/").into_iter().filter(|it| it["reason"] == reason).collect()
 }
 
+fn payload_is_gone(api: &ApiServer) -> bool {
+    !api.list("/secrets/").iter().any(|it| crate::rig::name(it).ends_with("-payload"))
+}
+
 fn dry_runs(rig: &Rig) -> usize {
     rig.api.calls().iter().filter(|it| it.is_dry_run()).count()
 }
@@ -112,9 +116,9 @@ async fn a_refused_job_that_is_given_up_costs_no_second_one_until_the_world_chan
     };
     let job = rig.api.wait_for("the job is given up", PATIENCE, lost).await;
     assert_eq!(job["status"]["failureReason"], "pod_refused");
-    let before = dry_runs(&rig);
-    rig.api.wait_for("another dry run", PATIENCE, |_| (dry_runs(&rig) > before).then_some(())).await;
+    rig.api.wait_for("the job is settled", PATIENCE, |api| payload_is_gone(api).then_some(())).await;
     assert_eq!(acquired(&rig, &run), 1);
+    group_says(&rig, "Ready", "False", "PodRefused").await;
     // An edit is a change.
     rig.api.heal();
     rig.api.edit(crate::rig::GROUP, |it| {

@@ -2,10 +2,10 @@
 
 use anyhow::{Context as _, Result, ensure};
 use api::{ActionsGateway, RunnerGroup, RunnerJob, labels, names};
-use e2e::tenant::{GATE, GATEWAY, JOB, REACTION};
+use e2e::tenant::{APP_SECRET, GATE, GATEWAY, JOB, REACTION};
 use e2e::{Namespace, Tenant, wait};
 use k8s_openapi::api::apps::v1::Deployment;
-use k8s_openapi::api::core::v1::{Namespace as Object, Pod};
+use k8s_openapi::api::core::v1::{Event, Namespace as Object, Pod, Secret};
 use kube::api::{DeleteParams, ListParams, Patch, PatchParams};
 use kube::{Api, ResourceExt as _};
 use serde_json::json;
@@ -42,6 +42,39 @@ pub async fn a_gateway_without_its_controller_is_deleted(namespace: Namespace) -
     })
     .await?;
     says_what_is_left_at_github(&tenant).await
+}
+
+pub async fn a_gateway_whose_app_secret_is_gone_is_deleted(namespace: Namespace) -> Result<()> {
+    let tenant = Tenant::listening(namespace, json!({})).await?;
+    tenant.namespace.api::<Secret>().delete(APP_SECRET, &DeleteParams::default()).await?;
+    tenant.namespace.api::<ActionsGateway>().delete(GATEWAY, &DeleteParams::default()).await?;
+    tenant.wait_until_gone(GATEWAY).await?;
+    let agents = tenant.github.agents(&format!("{}-", tenant.group)).await?;
+    ensure!(agents.iter().all(|it| it.fate != "alive"), "a runner is left, unsaid: {agents:#?}");
+    Ok(())
+}
+
+pub async fn runners_that_no_credentials_can_delete_are_named(namespace: Namespace) -> Result<()> {
+    let tenant = Tenant::listening(namespace, json!({})).await?;
+    let params = DeleteParams::default();
+    tenant.namespace.api::<Secret>().delete(APP_SECRET, &params).await?;
+    // Another pod of it never had the credentials.
+    let pods = tenant.namespace.api::<Pod>();
+    let controller = tenant.controller().await?.name_any();
+    pods.delete(&controller, &params).await?;
+    wait::until_gone(&pods, &controller, REACTION).await?;
+    super::gateway_says(&tenant, "Ready", "False", "SecretNotFound").await?;
+    tenant.namespace.api::<ActionsGateway>().delete(GATEWAY, &params).await?;
+    tenant.wait_until_gone(GATEWAY).await?;
+    let agents = tenant.github.agents(&format!("{}-", tenant.group)).await?;
+    let left = agents.iter().find(|it| it.fate == "alive").context("a runner without credentials")?;
+    let events = tenant.events(&tenant.group).await?;
+    let named = |it: &Event| {
+        it.reason.as_deref() == Some("AgentDeregistrationFailed")
+            && it.message.as_ref().is_some_and(|it| it.contains(&left.name))
+    };
+    ensure!(events.iter().any(named), "{left:?} is not named: {events:#?}");
+    Ok(())
 }
 
 pub async fn a_namespace_with_a_running_job_is_deleted(namespace: Namespace) -> Result<()> {
