@@ -60,10 +60,10 @@ pub async fn kubectl_get_shows_the_columns(namespace: Namespace) -> Result<()> {
     for kind in Kind::ALL {
         writer.create(kind, &kind.minimal(), false).await?;
     }
-    let short = "NAME READY REASON AGE\nNAME MAXLISTENERS ACTIVESESSIONS ACTIVEJOBS PENDINGJOBS READY AGE\n\
+    let short = "NAME READY REASON AGE\nNAME MAXLISTENERS ACTIVESESSIONS ACTIVEJOBS PENDINGJOBS READY WITHHELD AGE\n\
                  NAME REPOSITORY JOB PHASE REASON AGE POD";
     let wide = "NAME READY REASON URL OBSERVEDGEN AGE\n\
-                NAME MAXLISTENERS ACTIVESESSIONS ACTIVEJOBS PENDINGJOBS READY REASON OBSERVEDGEN AGE\n\
+                NAME MAXLISTENERS ACTIVESESSIONS ACTIVEJOBS PENDINGJOBS READY WITHHELD REASON OBSERVEDGEN AGE\n\
                 NAME REPOSITORY JOB PHASE REASON AGE POD RUN NODE";
     for (output, wanted) in [("", short), ("wide", wide)] {
         let seen =
