@@ -6,16 +6,15 @@
 
 pub(crate) mod answer;
 mod schedule;
+mod specimen;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use admission::{Demand, limit_range};
+use admission::Demand;
 use futures::{StreamExt as _, stream};
-use handoff::worker::RunInfo;
 use k8s_openapi::api::core::v1::{LimitRange, Namespace, Pod, PodSpec, ResourceQuotaSpec};
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use kube::api::PostParams;
 use kube::{Api, Client, ResourceExt as _};
 use runtime::clock::Clock;
@@ -24,10 +23,11 @@ use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use crate::jobs::message::Message;
-use crate::pod::build::{self, Platform, Work};
+use crate::pod::build::Platform;
 use crate::runner_group::group::Group;
 pub use answer::Answer;
 use schedule::Schedule;
+use specimen::{reckoned, specimen};
 
 /// Dry runs at a time: a webhook that hangs must not keep the answers of other groups from coming.
 const CONCURRENCY: usize = 4;
@@ -272,30 +272,6 @@ impl Plan {
         self.demands.clear();
         self.world_changed(now);
     }
-}
-
-/// The pod of a job of this group that there is not.
-fn specimen(platform: &Platform, group: &Group, class: Option<&str>) -> Pod {
-    let name = format!("{}-dry-run", group.id.name);
-    let owner = OwnerReference {
-        api_version: "actions-gateway.github.com/v1alpha1".to_owned(),
-        kind: api::Kind::RunnerJob.as_str().to_owned(),
-        name: name.clone(),
-        uid: group.id.uid.clone(),
-        controller: Some(true),
-        block_owner_deletion: None,
-    };
-    let run = RunInfo::default();
-    let payload_secret = format!("{name}-payload");
-    let work = Work { name: &name, owner, payload_secret: &payload_secret, run: &run, priority_class: class };
-    build::build(platform, &group.template, &work)
-}
-
-/// What a job takes from quotas by our own arithmetic, while no dry run has come back.
-fn reckoned(platform: &Platform, group: &Group, class: Option<&str>, world: &World) -> Demand {
-    let mut spec = specimen(platform, group, class).spec.unwrap_or_default();
-    limit_range::apply(&mut spec, &world.limit_ranges);
-    Demand::of(&spec)
 }
 
 #[cfg(test)]

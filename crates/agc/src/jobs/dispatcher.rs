@@ -180,6 +180,7 @@ impl Dispatcher {
                 let waiting = self.jobs.values_mut().filter(|it| it.offer.group.name == name);
                 waiting.for_each(|it| it.follow(&group));
                 self.hold_or_let_listen(&name);
+                self.publish(&name);
             }
             Message::GroupGone(name) => {
                 self.groups.remove(&name);
@@ -338,6 +339,7 @@ impl Dispatcher {
                 }
             }
             self.hold_or_let_listen(&group);
+            self.look_again_at_quotas(&group);
         }
         if stands {
             self.pod_placed(&group);
@@ -365,8 +367,9 @@ impl Dispatcher {
         let of_group = self.jobs.values().filter(|it| it.offer.group.name == group && it.job.is_claimed());
         let running = of_group.clone().filter(|it| *it.job.phase() == Phase::Running).count();
         let active = of_group.count();
-        let ceiling = self.groups.get(group).and_then(|(it, _)| it.ceiling.limit());
-        self.reporter.load(group, running, active, ceiling);
+        if let Some((known, _)) = self.groups.get(group) {
+            self.reporter.load(group, running, active, known.ceiling.limit());
+        }
         self.states.update(group, |facts| {
             facts.active_jobs = active;
             facts.pending_jobs = active - running;

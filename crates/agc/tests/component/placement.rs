@@ -93,7 +93,7 @@ async fn a_pod_that_is_refused_after_its_dry_run_passed_holds_one_job() {
         rig.api.calls().iter().filter(refused).count()
     };
     // Dry runs pass, and the job that waits tries again after each.
-    rig.api.wait_for("three tries", PATIENCE, |_| (tried(&rig) >= 3).then_some(())).await;
+    rig.api.wait_for("another try", PATIENCE, |_| (tried(&rig) >= 2).then_some(())).await;
     assert_eq!(acquired(&rig, &run), 1, "one job goes first, and the others stay queued");
     assert!(verdicts(&controller, "refused").is_some());
     rig.api.heal();
@@ -161,4 +161,35 @@ async fn a_group_says_how_full_it_is_and_what_its_jobs_wait_for() {
         .await;
     assert_eq!(of_group("actions_gateway_worker_utilisation_ratio"), Some("1".into()));
     assert!(of_group("actions_gateway_admission_decision_seconds_count").is_some());
+}
+
+#[tokio::test]
+async fn what_a_job_of_one_group_leaves_another_group_may_have() {
+    let rig = Rig::start(json!({}), Behaviour::Succeeds).await;
+    let green = json!({
+        "apiVersion": "actions-gateway.github.com/v1alpha1", "kind": "RunnerGroup",
+        "metadata": { "name": "green", "namespace": "team-a" }, "spec": { "runnerLabels": ["green"] },
+    });
+    rig.api.put("/apis/actions-gateway.github.com/v1alpha1/namespaces/team-a/runnergroups", green);
+    let one = json!({ "pods": "1" });
+    let quota = json!({
+        "apiVersion": "v1", "kind": "ResourceQuota", "metadata": { "name": "team", "namespace": "team-a" },
+        "spec": { "hard": one }, "status": { "hard": one, "used": { "pods": "0" } },
+    });
+    rig.api.put("/api/v1/namespaces/team-a/resourcequotas", quota);
+    let full = "pods \"p\" is forbidden: exceeded quota: team, requested: pods=1, used: pods=1, limited: pods=1";
+    rig.api.fail(Method::POST, "/pods", 1, Effect::Refuse(403, full.into()));
+    let _controller = rig.controller("agc-0");
+    let run = rig.push("{ build: { runs-on: linux } }");
+    let withheld = |api: &ApiServer| {
+        let groups = api.list("/runnergroups/");
+        let green = groups.iter().find(|it| crate::rig::name(it) == "green")?;
+        (green["status"]["intake"]["withheld"][0]["reason"] == "quota").then_some(())
+    };
+    rig.api.wait_for("the other group has no room", PATIENCE, withheld).await;
+    rig.github.control().cancel_run(run.run_id).unwrap();
+    assert_eq!(rig.concluded(&run).await, "cancelled");
+    let second = rig.push("{ build: { runs-on: green } }");
+    assert_eq!(rig.concluded(&second).await, "success");
+    rig.assert_clean();
 }

@@ -78,6 +78,14 @@ impl Dispatcher {
         });
     }
 
+    /// What one group's job does not need any more another group's may have. Nothing else says so: a quota counts what there is,
+    /// and not what was about to be.
+    pub(super) fn look_again_at_quotas(&mut self, but: &str) {
+        let short = self.withheld.iter().filter(|(name, it)| it.reason == "quota" && *name != but);
+        let short: Vec<String> = short.map(|(name, _)| name.clone()).collect();
+        short.iter().for_each(|it| self.hold_or_let_listen(it));
+    }
+
     /// One reason lasts until another takes its place, or there is none; its numbers may move.
     fn note_withheld(&mut self, group: &Group, verdict: &Verdict) {
         let name = &group.id.name;
