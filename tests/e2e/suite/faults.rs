@@ -24,7 +24,7 @@ use kube::ResourceExt as _;
 const RETRIES: usize = 6;
 
 /// Waits until the gateway says so, and returns the message.
-async fn gateway_says(tenant: &Tenant, type_: &str, status: &str, reason: &str) -> Result<String> {
+pub async fn gateway_says(tenant: &Tenant, type_: &str, status: &str, reason: &str) -> Result<String> {
     let wanted = format!("{type_}={status}/{reason}");
     let gateways = tenant.namespace.api::<ActionsGateway>();
     let seen = wait::until(&gateways, GATEWAY, &wanted, REACTION, |it| {

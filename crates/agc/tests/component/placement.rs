@@ -177,7 +177,8 @@ async fn what_a_job_of_one_group_leaves_another_group_may_have() {
         "spec": { "hard": one }, "status": { "hard": one, "used": { "pods": "0" } },
     });
     rig.api.put("/api/v1/namespaces/team-a/resourcequotas", quota);
-    let full = "pods \"p\" is forbidden: exceeded quota: team, requested: pods=1, used: pods=1, limited: pods=1";
+    let full =
+        "pods \"p\" is forbidden: exceeded quota: team, requested: pods=1, used: pods=1, limited: pods=1";
     rig.api.fail(Method::POST, "/pods", 1, Effect::Refuse(403, full.into()));
     let _controller = rig.controller("agc-0");
     let run = rig.push("{ build: { runs-on: linux } }");

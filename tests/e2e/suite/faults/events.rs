@@ -73,3 +73,22 @@ pub async fn repeated_refusals_by_quota_are_counted(namespace: Namespace) -> Res
     ensure!(run.conclusion.as_deref() == Some("failure"), "{run:#?}");
     Ok(())
 }
+
+pub async fn kubectl_sorts_them_with_all_others(namespace: Namespace) -> Result<()> {
+    let tenant = Tenant::listening(namespace, json!({})).await?;
+    let ready = wait::eventually("the gateway's Event is there", REACTION, || async {
+        let events = tenant.events(GATEWAY).await?;
+        events.into_iter().find(|it| it.reason.as_deref() == Some("Ready")).context("none")
+    })
+    .await?;
+    ensure!(ready.last_timestamp.is_some() && ready.event_time.is_some(), "{ready:#?}");
+    let sorted = ["get", "events", "-n", tenant.namespace.name(), "--sort-by=.lastTimestamp"];
+    let reasons = ["-o", "jsonpath={range .items[*]}{.involvedObject.kind}/{.reason}{\"\\n\"}{end}"];
+    let told = tools::run("kubectl", &[&sorted[..], &reasons].concat(), "").await?;
+    // The controller's pod is made some seconds before the gateway is ready.
+    let place =
+        |what: &str| told.lines().position(|it| it == what).with_context(|| format!("no {what} in\n{told}"));
+    let (made, ready) = (place("ReplicaSet/SuccessfulCreate")?, place("ActionsGateway/Ready")?);
+    ensure!(made < ready, "ActionsGateway/Ready stands before what went before it:\n{told}");
+    Ok(())
+}
