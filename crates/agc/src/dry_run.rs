@@ -15,6 +15,7 @@ use std::time::Duration;
 use admission::Demand;
 use futures::{StreamExt as _, stream};
 use k8s_openapi::api::core::v1::{LimitRange, Namespace, Pod, PodSpec, ResourceQuotaSpec};
+use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use kube::api::PostParams;
 use kube::{Api, Client, ResourceExt as _};
 use runtime::clock::Clock;
@@ -40,10 +41,13 @@ const POD_SECURITY: &str = "pod-security.kubernetes.io/";
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct World {
     /// The ResourceQuotas, by name: what they limit, not what is used.
-    pub quotas: BTreeMap<String, ResourceQuotaSpec>,
+    pub quotas: BTreeMap<String, Limits>,
     /// The LimitRanges, by their names and nothing else of their metadata.
     pub limit_ranges: Vec<LimitRange>,
 }
+
+/// What a ResourceQuota limits: as it is asked for, and as it is enforced since it was first counted.
+pub type Limits = (ResourceQuotaSpec, Option<BTreeMap<String, Quantity>>);
 
 /// How often pods of each group were refused since one of them was last created. Absent: not once.
 pub type Refusals = BTreeMap<String, u32>;

@@ -15,7 +15,7 @@ use runtime::admin::Health;
 use runtime::clock::Clock;
 use tokio::sync::{mpsc, watch};
 
-use crate::dry_run::World;
+use crate::dry_run::{Limits, World};
 use crate::jobs::message::Message;
 use crate::versions::{self, Versions};
 
@@ -164,7 +164,7 @@ async fn forward_quotas(
             continue;
         }
         let objects = store.state();
-        let limits = objects.iter().filter_map(|it| Some((it.name_any(), it.spec.clone()?))).collect();
+        let limits = objects.iter().map(|it| (it.name_any(), limits(it))).collect();
         world.send_if_modified(|it| replaced(&mut it.quotas, limits));
         let quotas = objects.iter().map(|it| Quota::of(it)).collect();
         if dispatcher.send(Message::Quotas(quotas)).await.is_err() {
@@ -187,6 +187,11 @@ async fn note_limit_ranges(
         ranges.sort_by_key(|it| it.metadata.name.clone());
         world.send_if_modified(|it| replaced(&mut it.limit_ranges, ranges));
     }
+}
+
+/// Of a ResourceQuota what it limits.
+fn limits(object: &ResourceQuota) -> Limits {
+    (object.spec.clone().unwrap_or_default(), object.status.as_ref().and_then(|it| it.hard.clone()))
 }
 
 /// Of a LimitRange what pods are judged by.

@@ -13,17 +13,22 @@ const REFUSED: Backoff =
 /// What nothing tells us of, such as a policy of another kind, shows by then.
 pub(super) const PERIOD: Duration = Duration::from_secs(600);
 
+/// The API server judges by what it has heard of a change, which may be later than we have.
+const CONFIRMED_AFTER: Duration = Duration::from_secs(5);
+
 /// The next dry run of one group.
 #[derive(Debug)]
 pub(super) struct Schedule {
     due: Instant,
     refusals: Failures,
+    /// The world has changed, and a good answer may be about the world before.
+    unconfirmed: bool,
 }
 
 impl Schedule {
     /// At once.
     pub(super) fn new(now: Instant, seed: u64) -> Self {
-        Self { due: now, refusals: Failures::new(REFUSED, seed) }
+        Self { due: now, refusals: Failures::new(REFUSED, seed), unconfirmed: false }
     }
 
     /// When it is due.
@@ -35,6 +40,7 @@ impl Schedule {
     pub(super) fn world_changed(&mut self, now: Instant) {
         self.refusals.reset();
         self.due = now;
+        self.unconfirmed = true;
     }
 
     /// A pod of the group was refused though a dry run had passed.
@@ -55,7 +61,7 @@ impl Schedule {
                 if !refused {
                     self.refusals.reset();
                 }
-                now + period
+                now + if std::mem::take(&mut self.unconfirmed) { CONFIRMED_AFTER } else { period }
             }
             Answer::Unknown(_) | Answer::QuotaExceeded(_) | Answer::Refused(_) => now + self.refusals.fail(),
         };
@@ -99,6 +105,17 @@ mod tests {
         schedule.answered(&Answer::Accepted, false, now, PERIOD);
         assert_eq!(schedule.due() - now, PERIOD);
         schedule.answered(&Answer::Unsupported("no".into()), false, now, PERIOD);
+        assert_eq!(schedule.due() - now, PERIOD);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_good_answer_after_a_change_is_asked_for_once_more() {
+        let now = Instant::now();
+        let mut schedule = Schedule::new(now, 7);
+        schedule.world_changed(now);
+        schedule.answered(&Answer::Accepted, false, now, PERIOD);
+        assert_eq!(schedule.due() - now, CONFIRMED_AFTER);
+        schedule.answered(&Answer::Accepted, false, now, PERIOD);
         assert_eq!(schedule.due() - now, PERIOD);
     }
 

@@ -140,7 +140,7 @@ async fn a_quota_or_a_limit_range_that_changes_is_asked_about() {
     let first = rig.hear().await;
     rig.world.send_modify(|it| it.limit_ranges.push(LimitRange::default()));
     let second = rig.hear().await;
-    rig.world.send_modify(|it| drop(it.quotas.insert("team".into(), ResourceQuotaSpec::default())));
+    rig.world.send_modify(|it| drop(it.quotas.insert("team".into(), Limits::default())));
     let third = rig.hear().await;
     assert!(first.revision < second.revision && second.revision < third.revision);
 }

@@ -12,9 +12,6 @@ use api::StopReason;
 
 /// A job that gets its pod sooner than this has nobody wonder where it is.
 const TELL_AFTER: SignedDuration = SignedDuration::from_secs(2);
-/// One failure may be a moment's; from this one on the API server counts as taking no pods.
-const FAILURES_THAT_BREAK: u32 = 2;
-
 /// How far the placing of a job is.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Placing {
@@ -142,9 +139,9 @@ impl Job {
         let next = (Timer::CreatePod, now + WRITE.after(attempt, self.seed));
         let again = Phase::Creating { attempt: attempt + 1, held: false };
         let mut effects = self.hindered(Waiting::Pod, again, Some(next), now);
-        if attempt >= FAILURES_THAT_BREAK {
-            effects.push(Effect::Slot(Slot::Break));
-        }
+        // It may be a moment's trouble. Then this job's next try closes the breaker, in a second; else each job that is
+        // claimed until it is clear would be one too many.
+        effects.push(Effect::Slot(Slot::Break));
         effects
     }
 

@@ -12,14 +12,17 @@ use serde_json::json;
 
 use super::{is_worked_off, queue};
 
-/// The only job that was acquired, once its object says what it waits for.
+/// One that was acquired before the next was, whose pod nobody had been asked for yet.
+const AHEAD: usize = 1;
+
+/// The first job that was acquired, once its object says what it waits for.
 async fn waiting(tenant: &Tenant) -> Result<RunnerJob> {
     wait::eventually("the acquired job says what it waits for", REACTION, || async {
         let jobs = tenant.namespace.api::<RunnerJob>().list(&ListParams::default()).await?.items;
-        let [job] = jobs.as_slice() else { anyhow::bail!("{} RunnerJobs: {jobs:#?}", jobs.len()) };
-        let status = job.status.as_ref().context("a status")?;
-        ensure!(has(&status.conditions, "PodCreated", "False"), "{status:#?}");
-        Ok(job.clone())
+        ensure!(jobs.len() <= 1 + AHEAD, "{} RunnerJobs: {jobs:#?}", jobs.len());
+        let waits =
+            |it: &&RunnerJob| it.status.as_ref().is_some_and(|it| has(&it.conditions, "PodCreated", "False"));
+        jobs.iter().find(waits).cloned().with_context(|| format!("{jobs:#?}"))
     })
     .await
 }
@@ -53,7 +56,7 @@ pub async fn a_policy_webhook_that_is_down_holds_one_job(namespace: Namespace) -
     .await?;
     crate::faults::group_says(&tenant, "Ready", "False", "PodRefused").await?;
     let acquired = tenant.github.run(run).await?.jobs.iter().filter(|it| it.acquired_at.is_some()).count();
-    ensure!(acquired == 1, "{acquired} jobs were acquired");
+    ensure!(acquired <= 1 + AHEAD, "{acquired} jobs were acquired");
 
     blocker.remove().await?;
     let started = tenant.namespace.api::<RunnerJob>();

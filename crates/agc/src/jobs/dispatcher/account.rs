@@ -153,12 +153,11 @@ impl Admission {
         }
     }
 
-    /// What sessions of a group with this verdict do.
+    /// What sessions of a group with this verdict do. While only the breaker holds it, they stay: it may be a moment's trouble.
     pub(super) fn intake(&self, group: &Group, verdict: &Verdict) -> Intake {
         let refused = || {
             let account = self.groups.get(&group.id.name)?;
-            let refused = matches!(account.asked_about(group)?.answer, Answer::Refused(_));
-            Some(refused || account.breaker.lets_one_go())
+            Some(matches!(account.asked_about(group)?.answer, Answer::Refused(_)))
         };
         match verdict {
             Verdict::Admitted { .. } => Intake::Open,

@@ -21,7 +21,9 @@ pub fn words(pod: &Pod) -> Option<String> {
             .find_map(|it| Some(format!("{}: {}", it.label, of_terminated(failure_of(it.status)?))))
     };
     let hindered = || hindrance(status).filter(|_| !has_started(status)).map(|it| it.words);
-    of_pod.or_else(disrupted).or_else(hindered).or_else(ended).or_else(|| progress(status))
+    // The kubelet's last word on a pod that it ends puts containers back to where they never got beyond.
+    let under_way = || progress(status).filter(|_| pod.metadata.deletion_timestamp.is_none());
+    of_pod.or_else(disrupted).or_else(hindered).or_else(ended).or_else(under_way)
 }
 
 /// Of what was said before and what is said now, what tells more: a pull that waits for its next try may leave out why the

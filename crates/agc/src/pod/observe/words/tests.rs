@@ -32,6 +32,15 @@ fn the_clusters_words_are_the_ones_that_explain_the_end() {
 }
 
 #[test]
+fn a_pod_that_is_being_deleted_makes_no_progress() {
+    let initializing = waiting("containerStatuses", "runner", "PodInitializing", "");
+    check(&initializing, "container runner: PodInitializing");
+    let mut ending = pod(&initializing);
+    ending.metadata.deletion_timestamp = Some(serde_yaml::from_str("2026-09-01T10:00:00Z").unwrap());
+    assert_eq!(words(&ending), None, "what was said before stands");
+}
+
+#[test]
 fn what_hinders_a_start_is_named_with_its_container_and_its_cause() {
     check(
         "status: { phase: Pending, conditions: [{ type: PodScheduled, status: 'False', reason: Unschedulable, message: '0/1 nodes are available' }] }",
