@@ -30,13 +30,12 @@ impl Reporter {
             Verdict::Ceiling { .. } => Some((Reason::WorkerCeilingReached, why.as_str())),
             Verdict::Admitted { .. } | Verdict::Draining | Verdict::Throttled | Verdict::Unasked => None,
         };
-        let verdict = verdict.as_str();
         match said {
             Some((Reason::WorkerPodsRefused, _)) => {
-                tracing::warn!(runner_group = name, verdict, "jobs stay queued: {why}");
+                tracing::warn!(runner_group = name, verdict = why, "jobs stay queued");
             }
-            Some(_) => tracing::info!(runner_group = name, verdict, "jobs stay queued: {why}"),
-            None => tracing::debug!(runner_group = name, verdict, "jobs stay queued: {why}"),
+            Some(_) => tracing::info!(runner_group = name, verdict = why, "jobs stay queued"),
+            None => tracing::debug!(runner_group = name, verdict = why, "jobs stay queued"),
         }
         if let Some((reason, note)) = said {
             self.events.say_about(group.reference.clone(), reason, format!("jobs stay queued: {note}"));
