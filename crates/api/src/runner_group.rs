@@ -214,7 +214,7 @@ pub struct Intake {
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq, Eq)]
 #[serde(rename_all = "camelCase")]
 pub struct Withheld {
-    /// The verdict: `ceiling`, `quota`, `refused`, `throttled`, `unasked` or `draining`.
+    /// The verdict: `ceiling`, `quota`, `refused`, or `unasked` until the first dry run is answered.
     #[schemars(length(max = 32))]
     pub reason: String,
     /// The verdict with its numbers, as in `quota team: requests.cpu 3900m of 4000m used, 250m needed`.

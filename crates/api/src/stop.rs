@@ -42,11 +42,13 @@ impl StopReason {
         self.into()
     }
 
-    /// The word in the metric of reaped pods, which has a closed list: a pod that was outlived had ended, too.
+    /// The word in the metric of reaped pods, which has a closed list: a pod that was outlived had ended, too, and one for which
+    /// no node was found was stuck pending.
     #[must_use]
     pub fn reaped_as(self) -> &'static str {
         match self {
             Self::Outlived => Self::CompletedTtl.as_str(),
+            Self::Unschedulable => Self::PendingDeadline.as_str(),
             other => other.as_str(),
         }
     }

@@ -124,7 +124,7 @@ pub const WORKER_PODS_REAPED: Series = Series::counter(
         Label::closed(
             "reason",
             "Why the pod was deleted.",
-            &["pending_deadline", "unschedulable", "lifetime_exceeded", "completed_ttl", "orphaned"],
+            &["pending_deadline", "lifetime_exceeded", "completed_ttl", "orphaned"],
         ),
     ],
 );

@@ -110,10 +110,13 @@ pub fn faults(
                     && it.verb == verb
                     && it.name.as_ref().is_none_or(|name| *name == entry.name)
             };
-            match granted.iter().find(fits) {
-                Some(grant) => drop(unused.remove(grant)),
-                None if entry.time < since => {}
-                None => drop(faults.insert(format!("{verb} {} is used and not granted", entry.target()))),
+            // One may be granted in one namespace and another, for one name, everywhere.
+            let fitting: Vec<&Grant> = granted.iter().filter(fits).collect();
+            if fitting.is_empty() && entry.time >= since {
+                faults.insert(format!("{verb} {} is used and not granted", entry.target()));
+            }
+            for grant in fitting {
+                unused.remove(grant);
             }
         }
     }

@@ -60,6 +60,20 @@ fn what_is_granted_and_not_used_is_found() {
 }
 
 #[test]
+fn a_use_counts_for_every_grant_that_allows_it() {
+    let grant = |name: Option<&str>| Grant {
+        group: String::new(),
+        target: "pods".into(),
+        verb: "get".into(),
+        name: name.map(str::to_owned),
+    };
+    let grants = [grant(None), grant(Some("x")), grant(Some("y"))].into();
+    let used = entry("get", "pods", 200);
+    let found = faults(&grants, &[&used], &Excuses::default(), Timestamp::UNIX_EPOCH);
+    assert_eq!(found.len(), 1, "only that of the other name: {found:?}");
+}
+
+#[test]
 fn an_apply_that_changes_is_no_create() {
     check(&[ALL[0], ALL[1], ("patch", "secrets", 200)], &["create secrets is granted and never used"]);
 }

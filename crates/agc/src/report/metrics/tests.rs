@@ -116,12 +116,13 @@ fn the_words_of_the_table_are_those_of_the_program() {
     check(&series::ADMISSION_DECISIONS, "verdict", words);
     let reaped = [
         StopReason::PendingDeadline,
-        StopReason::Unschedulable,
         StopReason::LifetimeExceeded,
         StopReason::CompletedTtl,
         StopReason::Orphaned,
     ];
     check(&series::WORKER_PODS_REAPED, "reason", reaped.map(StopReason::as_str).to_vec());
+    let counted_with = [StopReason::Outlived, StopReason::Unschedulable].map(StopReason::reaped_as);
+    assert_eq!(counted_with, ["completed_ttl", "pending_deadline"]);
     check(
         &series::JOB_ACQUISITION_ERRORS,
         "reason",
