@@ -93,7 +93,7 @@ async fn a_pod_that_fits_on_no_node_ends_in_the_schedulers_words() {
     let job = rig.settled_job().await;
     assert_eq!(ending(&job), "Unschedulable");
     assert!(message(&job).ends_with(&format!("Unschedulable: {NO_NODE}")), "{job:#}");
-    let reaped = "actions_gateway_worker_pods_reaped_total{namespace=\"team-a\",reason=\"unschedulable\",runner_group=\"blue\"}";
+    let reaped = "actions_gateway_worker_pods_reaped_total{namespace=\"team-a\",reason=\"pending_deadline\",runner_group=\"blue\"}";
     assert_eq!(controller.metric(reaped), Some("1".into()));
     event(&rig, "WorkerPodStuckPending").await;
     rig.assert_clean();
