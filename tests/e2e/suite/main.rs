@@ -72,6 +72,7 @@ fn manager() -> Vec<Test> {
         "a missing App Secret is reported until it is created" => conditions::a_missing_secret_is_reported_until_it_is_created,
         "a controller that is away leaves nothing Ready" => conditions::a_controller_that_is_away_leaves_nothing_ready,
         "a controller refused by quota says what admits it" => conditions::a_controller_refused_by_quota_says_what_admits_it,
+        "a controller refused by a LimitRange says what admits it" => conditions::a_controller_refused_by_a_limit_range_says_what_admits_it,
         "a deleted gateway leaves nothing in the cluster or at GitHub" => life::deletion_leaves_nothing_behind,
         "the examples apply as written" => examples::apply_as_written,
     }

@@ -159,15 +159,9 @@ pub async fn a_controller_refused_by_quota_says_what_admits_it(namespace: Namesp
         it.status.as_ref().is_some_and(|it| it.used.is_some())
     })
     .await?;
-    tenant.apply_gateway(tenant.gateway(json!({}))).await?;
-    let gateways = tenant.namespace.api::<ActionsGateway>();
     let told = ["must specify limits.cpu for: agc", "LimitRange", "kubectl describe replicaset"];
-    wait::until(&gateways, GATEWAY, "refused by quota", REACTION, |it| {
-        let conditions = it.status.as_ref().map(|it| it.conditions.as_slice()).unwrap_or_default();
-        let available = conditions.iter().find(|it| it.type_ == "AGCAvailable");
-        available.is_some_and(|it| told.iter().all(|words| it.message.contains(words)))
-    })
-    .await?;
+    tenant.apply_gateway(tenant.gateway(json!({}))).await?;
+    controller_is_refused(&tenant, &told).await?;
 
     // What the message advises.
     let defaults: LimitRange = serde_json::from_value(json!({
@@ -175,4 +169,32 @@ pub async fn a_controller_refused_by_quota_says_what_admits_it(namespace: Namesp
     }))?;
     tenant.namespace.api().create(&PostParams::default(), &defaults).await?;
     tenant.wait_until_listening().await
+}
+
+pub async fn a_controller_refused_by_a_limit_range_says_what_admits_it(namespace: Namespace) -> Result<()> {
+    let tenant = Tenant::new(namespace).await?;
+    tenant.hand_over_credentials().await?;
+    let floor: LimitRange = serde_json::from_value(json!({
+        "metadata": {"name": "floor"}, "spec": {"limits": [{"type": "Container", "min": {"cpu": "50m"}}]},
+    }))?;
+    let ranges = tenant.namespace.api::<LimitRange>();
+    ranges.create(&PostParams::default(), &floor).await?;
+    tenant.apply_gateway(tenant.gateway(json!({}))).await?;
+    let told = ["minimum cpu usage per Container is 50m, but request is 10m", "LimitRange"];
+    controller_is_refused(&tenant, &told).await?;
+
+    ranges.delete("floor", &DeleteParams::default()).await?;
+    tenant.wait_until_listening().await
+}
+
+/// Waits until the gateway says so, in these words.
+async fn controller_is_refused(tenant: &Tenant, told: &[&str]) -> Result<()> {
+    let gateways = tenant.namespace.api::<ActionsGateway>();
+    wait::until(&gateways, GATEWAY, "without a controller", REACTION, |it| {
+        let conditions = it.status.as_ref().map(|it| it.conditions.as_slice()).unwrap_or_default();
+        let available = conditions.iter().find(|it| it.type_ == "AGCAvailable");
+        available.is_some_and(|it| told.iter().all(|words| it.message.contains(words)))
+    })
+    .await
+    .map(drop)
 }
