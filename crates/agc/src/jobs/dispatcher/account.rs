@@ -133,7 +133,11 @@ impl Admission {
         else {
             return Verdict::Unasked;
         };
-        let reserved: Vec<Need<'_>> = jobs.filter_map(|it| self.need(it)).collect();
+        // Without quotas nothing is reserved: in a burst every job asks, and there may be a thousand.
+        let reserved: Vec<Need<'_>> = match self.quotas.is_empty() {
+            true => Vec::new(),
+            false => jobs.filter_map(|it| self.need(it)).collect(),
+        };
         let verdict = admit(&Question {
             draining: false,
             worker: account.worker(asked),
