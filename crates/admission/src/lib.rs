@@ -12,11 +12,10 @@
 //! let quotas = [Quota::of(&ResourceQuota::default())];
 //! let question = Question {
 //!     draining: false,
-//!     worker: Worker::Accepted,
+//!     worker: Worker::Accepted(&demand),
 //!     throttled: false,
 //!     ceiling: &Ceiling { max_workers: Some(20), tiers: Vec::new() },
 //!     active: 20,
-//!     demand: &demand,
 //!     reserved: &[],
 //!     quotas: &quotas,
 //! };

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::ceiling::Ceiling;
-use crate::demand::Need;
+use crate::demand::{Demand, Need};
 use crate::quantity::alike;
 use crate::quota::Quota;
 
@@ -20,8 +20,6 @@ pub struct Question<'a> {
     pub ceiling: &'a Ceiling,
     /// Jobs of the group that hold a slot.
     pub active: u32,
-    /// What one more job takes: its pod in the priority class that the ceiling gives to the next one.
-    pub demand: &'a crate::Demand,
     /// What jobs of this namespace still need that no quota counts yet.
     pub reserved: &'a [Need<'a>],
     /// The quotas of the namespace.
@@ -33,8 +31,12 @@ pub struct Question<'a> {
 pub enum Worker<'a> {
     /// Nothing yet.
     Unasked,
-    /// It takes it, or does not tell before the claim.
-    Accepted,
+    /// It takes it, or does not tell before the claim. What one more job takes: its pod in the priority class that the
+    /// ceiling gives to the next one.
+    Accepted(&'a Demand),
+    /// It found no room in a quota, in these words, and nothing has been heard of the quotas since: where their numbers have
+    /// room, one of them is not understood here.
+    Exceeded(&'a Demand, &'a str),
     /// It refuses it, in these words.
     Refused(&'a str),
 }
@@ -129,11 +131,12 @@ pub fn admit(question: &Question<'_>) -> Verdict {
     if question.draining {
         return Verdict::Draining;
     }
-    match question.worker {
+    let (demand, exceeded) = match question.worker {
         Worker::Unasked => return Verdict::Unasked,
-        Worker::Refused(message) => return Verdict::Refused { message: message.to_owned() },
-        Worker::Accepted => {}
-    }
+        Worker::Refused(words) => return refused(words),
+        Worker::Accepted(demand) => (demand, None),
+        Worker::Exceeded(demand, words) => (demand, Some(words)),
+    };
     if question.throttled {
         return Verdict::Throttled;
     }
@@ -142,14 +145,19 @@ pub fn admit(question: &Question<'_>) -> Verdict {
         return Verdict::Ceiling { active, limit };
     }
     let priority_class = ceiling.priority_class(active);
-    let need = Need::whole(question.demand, priority_class);
+    let need = Need::whole(demand, priority_class);
     for quota in question.quotas {
         if let Some(short) = quota.short_of(need, question.reserved) {
             let crate::Shortage { resource, used, hard, needed } = short;
             return Verdict::Quota { name: quota.name.clone(), resource, used, hard, needed };
         }
     }
-    Verdict::Admitted { priority_class: priority_class.map(str::to_owned) }
+    let admitted = || Verdict::Admitted { priority_class: priority_class.map(str::to_owned) };
+    exceeded.map_or_else(admitted, refused)
+}
+
+fn refused(words: &str) -> Verdict {
+    Verdict::Refused { message: words.to_owned() }
 }
 
 #[cfg(test)]

@@ -15,17 +15,8 @@ fn quota(yaml: &str) -> Quota {
 
 /// The question where nothing hinders.
 fn open<'a>(demand: &'a Demand, ceiling: &'a Ceiling) -> Question<'a> {
-    let worker = Worker::Accepted;
-    Question {
-        draining: false,
-        worker,
-        throttled: false,
-        ceiling,
-        active: 0,
-        demand,
-        reserved: &[],
-        quotas: &[],
-    }
+    let worker = Worker::Accepted(demand);
+    Question { draining: false, worker, throttled: false, ceiling, active: 0, reserved: &[], quotas: &[] }
 }
 
 fn tiers() -> Ceiling {
@@ -77,7 +68,6 @@ fn each_hindrance_goes_before_the_next() {
         throttled: true,
         ceiling: &full,
         active: 0,
-        demand: &demand,
         reserved: &[],
         quotas: &none_left,
     };
@@ -86,7 +76,7 @@ fn each_hindrance_goes_before_the_next() {
     assert_eq!(admit(&question), Verdict::Refused { message: "no".into() });
     question.worker = Worker::Unasked;
     assert_eq!(admit(&question), Verdict::Unasked);
-    question.worker = Worker::Accepted;
+    question.worker = Worker::Exceeded(&demand, "full");
     assert_eq!(admit(&question), Verdict::Throttled);
     question.throttled = false;
     assert_eq!(admit(&question), Verdict::Ceiling { active: 0, limit: 0 });
@@ -94,6 +84,8 @@ fn each_hindrance_goes_before_the_next() {
     question.ceiling = &unbounded;
     assert_eq!(admit(&question).as_str(), "quota");
     question.quotas = &[];
+    assert_eq!(admit(&question), Verdict::Refused { message: "full".into() });
+    question.worker = Worker::Accepted(&demand);
     assert_eq!(admit(&question), admitted(None));
 }
 

@@ -122,39 +122,22 @@ impl Admission {
         throttled: bool,
         jobs: impl Iterator<Item = &'a JobInHand>,
     ) -> Verdict {
-        if self.draining || group.id.deleting {
-            return Verdict::Draining;
-        }
         let nothing = Account::default();
         let account = self.groups.get(&group.id.name).unwrap_or(&nothing);
-        let class = group.ceiling.priority_class(account.slots).map(str::to_owned);
-        let Some((asked, demand)) =
-            account.asked_about(group).and_then(|it| Some((it, it.demands.get(&class)?)))
-        else {
-            return Verdict::Unasked;
-        };
         // Without quotas nothing is reserved: in a burst every job asks, and there may be a thousand.
         let reserved: Vec<Need<'_>> = match self.quotas.is_empty() {
             true => Vec::new(),
             false => jobs.filter_map(|it| self.need(it)).collect(),
         };
-        let verdict = admit(&Question {
-            draining: false,
-            worker: account.worker(asked),
+        admit(&Question {
+            draining: self.draining || group.id.deleting,
+            worker: account.worker(group),
             throttled,
             ceiling: &group.ceiling,
             active: account.slots,
-            demand,
             reserved: &reserved,
             quotas: &self.quotas,
-        });
-        match &asked.answer {
-            // A quota that is not understood here: its word counts until it says something else.
-            Answer::QuotaExceeded(words) if account.exceeded && verdict.is_admitted() => {
-                Verdict::Refused { message: words.clone() }
-            }
-            _ => verdict,
-        }
+        })
     }
 
     /// What sessions of a group with this verdict do. While only the breaker holds it, they stay: it may be a moment's trouble.
@@ -207,15 +190,19 @@ impl Account {
         self.asked.as_deref().filter(|it| it.group.id.is_same_spec(&group.id))
     }
 
-    fn worker<'a>(&'a self, asked: &'a Asked) -> Worker<'a> {
+    fn worker(&self, group: &Group) -> Worker<'_> {
+        let class = group.ceiling.priority_class(self.slots).map(str::to_owned);
+        let asked = self.asked_about(group).and_then(|it| Some((it, it.demands.get(&class)?)));
+        let Some((asked, demand)) = asked else { return Worker::Unasked };
         if let Some(words) = self.breaker.holds() {
             return Worker::Refused(words);
         }
         match &asked.answer {
             Answer::Refused(words) => Worker::Refused(words),
+            Answer::QuotaExceeded(words) if self.exceeded => Worker::Exceeded(demand, words),
             // A quota is judged by its numbers, which are newer.
             Answer::Accepted | Answer::QuotaExceeded(_) | Answer::Unsupported(_) | Answer::Unknown(_) => {
-                Worker::Accepted
+                Worker::Accepted(demand)
             }
         }
     }
