@@ -10,7 +10,7 @@ use k8s_openapi::api::core::v1::{LimitRange, Pod, PodSpec, ResourceQuota};
 use kube::core::{DeserializeGuard, ObjectMeta};
 use kube::runtime::watcher::{self, Event};
 use kube::runtime::{WatchStreamExt as _, reflector};
-use kube::{Api, Client, ResourceExt as _};
+use kube::{Api, Client, Resource, ResourceExt as _};
 use runtime::admin::Health;
 use runtime::clock::Clock;
 use tokio::sync::{mpsc, watch};
@@ -157,13 +157,8 @@ async fn forward_quotas(
     dispatcher: mpsc::Sender<Message>,
     world: watch::Sender<World>,
 ) {
-    let (store, writer) = reflector::store();
-    let mut stream = std::pin::pin!(stream.reflect(writer));
-    while let Some(event) = stream.next().await {
-        if matches!(event, Err(_) | Ok(Event::Init | Event::InitApply(_))) {
-            continue;
-        }
-        let objects = store.state();
+    let mut wholes = std::pin::pin!(wholes(stream));
+    while let Some(objects) = wholes.next().await {
         let limits = objects.iter().map(|it| (it.name_any(), limits(it))).collect();
         world.send_if_modified(|it| replaced(&mut it.quotas, limits));
         let quotas = objects.iter().map(|it| Quota::of(it)).collect();
@@ -177,16 +172,24 @@ async fn note_limit_ranges(
     stream: impl Stream<Item = watcher::Result<Event<LimitRange>>>,
     world: watch::Sender<World>,
 ) {
-    let (store, writer) = reflector::store();
-    let mut stream = std::pin::pin!(stream.reflect(writer));
-    while let Some(event) = stream.next().await {
-        if matches!(event, Err(_) | Ok(Event::Init | Event::InitApply(_))) {
-            continue;
-        }
-        let mut ranges: Vec<LimitRange> = store.state().iter().map(|it| judged_by(it)).collect();
+    let mut wholes = std::pin::pin!(wholes(stream));
+    while let Some(objects) = wholes.next().await {
+        let mut ranges: Vec<LimitRange> = objects.iter().map(|it| judged_by(it)).collect();
         ranges.sort_by_key(|it| it.metadata.name.clone());
         world.send_if_modified(|it| replaced(&mut it.limit_ranges, ranges));
     }
+}
+
+/// All objects that there are, after each change of one; not while a list is being delivered.
+fn wholes<K>(stream: impl Stream<Item = watcher::Result<Event<K>>>) -> impl Stream<Item = Vec<Arc<K>>>
+where
+    K: Resource<DynamicType = ()> + Clone + 'static,
+{
+    let (store, writer) = reflector::store();
+    stream.reflect(writer).filter_map(move |event| {
+        let passing = matches!(event, Err(_) | Ok(Event::Init | Event::InitApply(_)));
+        std::future::ready((!passing).then(|| store.state()))
+    })
 }
 
 /// Of a ResourceQuota what it limits.

@@ -86,7 +86,7 @@ fn kind(waiting: &ContainerStateWaiting) -> StartFailure {
 /// How a container failed that was started.
 pub(super) fn failure_of(container: &ContainerStatus) -> Option<&ContainerStateTerminated> {
     let terminated = container.state.as_ref()?.terminated.as_ref()?;
-    (terminated.exit_code != 0 && !is_placeholder(terminated)).then_some(terminated)
+    (terminated.exit_code != 0 && !never_was(terminated)).then_some(terminated)
 }
 
 /// Whether the container's program could not be executed.
@@ -122,11 +122,11 @@ fn has_run(status: &PodStatus) -> bool {
 }
 
 fn shows_a_run(state: &ContainerState) -> bool {
-    state.running.is_some() || state.terminated.as_ref().is_some_and(|it| !is_placeholder(it))
+    state.running.is_some() || state.terminated.as_ref().is_some_and(|it| !never_was(it))
 }
 
 /// The kubelet gives the first container of a pod that it refused an end that never was.
-fn is_placeholder(terminated: &ContainerStateTerminated) -> bool {
+fn never_was(terminated: &ContainerStateTerminated) -> bool {
     terminated.reason.as_deref() == Some("ContainerStatusUnknown")
         && terminated.started_at.is_none()
         && terminated.container_id.as_ref().is_none_or(String::is_empty)
