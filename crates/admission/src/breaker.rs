@@ -82,12 +82,6 @@ impl<J: PartialEq> Breaker<J> {
         closes
     }
 
-    /// Whether no refusal is remembered.
-    #[must_use]
-    pub fn is_closed(&self) -> bool {
-        self.0 == State::Closed
-    }
-
     /// Whether a job that waits for it may try its pod again, now that a dry run has passed.
     #[must_use]
     pub fn lets_one_go(&self) -> bool {

@@ -25,7 +25,7 @@ fn after_a_change_one_claim_goes_first_and_the_others_when_its_pod_stands() {
     breaker.went(1);
     assert_eq!(breaker.holds(), Some("no"));
     assert!(breaker.placed());
-    assert!(breaker.holds().is_none() && breaker.is_closed());
+    assert!(breaker.holds().is_none() && breaker.refusal().is_none());
     assert!(!breaker.placed(), "it is closed already");
 }
 
